@@ -1,1 +1,75 @@
-"""serialwrite."""
+"""serialwrite: the write that tells you exactly how far it got."""
+
+from ._adapters import (
+    ErrorRef as ErrorRef,
+    append as append,
+    as_tuple as as_tuple,
+    bind_cancellation_slot as bind_cancellation_slot,
+    bind_executor as bind_executor,
+    bind_immediate_executor as bind_immediate_executor,
+    cancel_after as cancel_after,
+    cancel_at as cancel_at,
+    consign as consign,
+    prepend as prepend,
+    redirect_error as redirect_error,
+)
+from ._buffers import (
+    DynamicBuffer as DynamicBuffer,
+    buffer as buffer,
+    buffer_copy as buffer_copy,
+    buffer_size as buffer_size,
+    dynamic_buffer as dynamic_buffer,
+)
+from ._cancellation import (
+    CancellationSignal as CancellationSignal,
+    CancellationSlot as CancellationSlot,
+    CancellationState as CancellationState,
+    CancellationType as CancellationType,
+    disable_cancellation as disable_cancellation,
+    enable_partial_cancellation as enable_partial_cancellation,
+    enable_terminal_cancellation as enable_terminal_cancellation,
+    enable_total_cancellation as enable_total_cancellation,
+)
+from ._conditions import (
+    CompletionCondition as CompletionCondition,
+    transfer_all as transfer_all,
+    transfer_at_least as transfer_at_least,
+    transfer_exactly as transfer_exactly,
+)
+from ._errors import (
+    Disconnected as Disconnected,
+    EndOfFile as EndOfFile,
+    OperationAborted as OperationAborted,
+    StreamBusy as StreamBusy,
+    StreamClosed as StreamClosed,
+    TransferError as TransferError,
+    TransferTimeout as TransferTimeout,
+)
+from ._executors import (
+    EventLoopExecutor as EventLoopExecutor,
+    Executor as Executor,
+    IoThread as IoThread,
+    inline_executor as inline_executor,
+)
+from ._operation import (
+    Completion as Completion,
+    CompletionToken as CompletionToken,
+    Handler as Handler,
+    Operation as Operation,
+    async_initiate as async_initiate,
+)
+from ._tokens import (
+    OperationFuture as OperationFuture,
+    OperationPromise as OperationPromise,
+    deferred as deferred,
+    detached as detached,
+    use_awaitable as use_awaitable,
+    use_future as use_future,
+    use_promise as use_promise,
+)
+from ._write import async_write as async_write, write as write
+from .streams._adapt import AsyncWriteStream as AsyncWriteStream, as_stream as as_stream
+from .streams._descriptor import DescriptorStream as DescriptorStream
+from .streams._serial_port import SerialPort as SerialPort
+from .streams._socket import SocketStream as SocketStream
+from .streams._transport import TransportStream as TransportStream

@@ -1,0 +1,316 @@
+"""Tokens that change another token. Each one rewrites the operation, then passes it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
+
+from ._cancellation import CancellationSignal, CancellationSlot, CancellationType
+from ._errors import TransferError
+from ._executors import Executor, call_later
+from ._operation import (
+    Completion,
+    CompletionToken,
+    Handler,
+    Operation,
+    WriteHandler,
+    default_token,
+    resolve,
+)
+
+R = TypeVar("R")
+P = TypeVar("P")
+R_co = TypeVar("R_co", covariant=True)
+P_co = TypeVar("P_co", covariant=True)
+
+
+class Adapted(CompletionToken[R_co, P_co], Generic[R_co, P_co]):
+    """A token that hands a rewritten operation to another token."""
+
+    def __init__(self, name: str, token: object, rewrite: Callable[[Operation[Any]], Operation[Any]]) -> None:
+        self._name = name
+        self._token = resolve(token)
+        self._rewrite = rewrite
+
+    def initiate(self, operation: Operation[Any], /) -> Any:
+        return self._token.initiate(self._rewrite(operation))
+
+    def __repr__(self) -> str:
+        return f"{self._name}({self._token!r})"
+
+
+# -- what the handler is called with ------------------------------------------------------------------
+
+
+@overload
+def as_tuple(token: CompletionToken[object, P], /) -> CompletionToken[P, P]: ...
+@overload
+def as_tuple(token: Callable[[Completion], object], /) -> CompletionToken[None, None]: ...
+@overload
+def as_tuple() -> CompletionToken[Operation[Completion], Operation[Completion]]: ...
+def as_tuple(token: object = default_token, /) -> CompletionToken[Any, Any]:
+    """Give ``(error, bytes_transferred)`` as the one result, so that nothing is raised. Follows Asio's ``as_tuple``."""
+
+    def rewrite(operation: Operation[Any]) -> Operation[Any]:
+        return operation.rewritten(
+            lambda outer: outer.replaced(lambda *args: outer(args)),
+            error_first=False,
+        )
+
+    return Adapted("as_tuple", token, rewrite)
+
+
+class ErrorRef:
+    """Holds the error that :func:`redirect_error` takes out of the result; true when it holds one."""
+
+    def __init__(self) -> None:
+        self.value: TransferError | None = None
+
+    def __bool__(self) -> bool:
+        return self.value is not None
+
+    def __repr__(self) -> str:
+        return f"ErrorRef({self.value!r})"
+
+
+@overload
+def redirect_error(token: CompletionToken[R, P], ref: ErrorRef, /) -> CompletionToken[R, P]: ...
+@overload
+def redirect_error(token: Callable[[int], object], ref: ErrorRef, /) -> CompletionToken[None, None]: ...
+def redirect_error(token: object, ref: ErrorRef, /) -> CompletionToken[Any, Any]:
+    """Put the error in ``ref`` (None on success), and complete with the rest. Follows Asio's ``redirect_error``.
+
+    A function as token is called ``handler(bytes_transferred)``. Where another adapter has already made the error
+    part of the result (``as_tuple``, ``prepend``), the result passes unchanged.
+    """
+
+    def rewrite(operation: Operation[Any]) -> Operation[Any]:
+        if not operation.error_first:
+            return operation
+
+        def wrap(outer: Handler) -> Handler:
+            def complete(error: TransferError | None, *results: Any) -> None:
+                ref.value = error
+                outer(*results)
+
+            return outer.replaced(complete)
+
+        return operation.rewritten(wrap, error_first=False)
+
+    return Adapted("redirect_error", token, rewrite)
+
+
+def append(token: object, /, *values: Any) -> CompletionToken[Any, Any]:
+    """Add ``values`` after the results: ``handler(error, n, *values)``; awaited, ``(n, *values)``.
+
+    Follows Asio's ``append``.
+    """
+
+    def rewrite(operation: Operation[Any]) -> Operation[Any]:
+        return operation.rewritten(lambda outer: outer.replaced(lambda *args: outer(*args, *values)))
+
+    return Adapted("append", token, rewrite)
+
+
+def prepend(token: object, /, *values: Any) -> CompletionToken[Any, Any]:
+    """Add ``values`` before the results: ``handler(*values, error, n)``. Follows Asio's ``prepend``.
+
+    Awaited, the result is ``(*values, error, n)``: as in Asio, an error that does not come first is not raised.
+    """
+
+    def rewrite(operation: Operation[Any]) -> Operation[Any]:
+        return operation.rewritten(
+            lambda outer: outer.replaced(lambda *args: outer(*values, *args)),
+            error_first=operation.error_first and not values,
+        )
+
+    return Adapted("prepend", token, rewrite)
+
+
+@overload
+def consign(token: CompletionToken[R, P], /, *values: Any) -> CompletionToken[R, P]: ...
+@overload
+def consign(token: WriteHandler, /, *values: Any) -> CompletionToken[None, None]: ...
+def consign(token: object, /, *values: Any) -> CompletionToken[Any, Any]:
+    """Keep ``values`` alive until the handler has been called. Follows Asio's ``consign``."""
+
+    def rewrite(operation: Operation[Any]) -> Operation[Any]:
+        def wrap(outer: Handler) -> Handler:
+            kept: tuple[Any, ...] | None = values
+
+            def complete(*args: Any) -> None:
+                nonlocal kept
+                kept = None  # released just before the handler runs, as every resource is
+                outer(*args)
+
+            return outer.replaced(complete)
+
+        return operation.rewritten(wrap)
+
+    return Adapted("consign", token, rewrite)
+
+
+# -- where it runs ------------------------------------------------------------------------------------
+
+
+@overload
+def bind_executor(executor: Executor, token: CompletionToken[R, P], /) -> CompletionToken[R, P]: ...
+@overload
+def bind_executor(executor: Executor, token: WriteHandler, /) -> CompletionToken[None, None]: ...
+def bind_executor(executor: Executor, token: object, /) -> CompletionToken[Any, Any]:
+    """Run the handler on ``executor``. The operation itself stays on the stream's. Follows Asio's ``bind_executor``."""
+
+    def rewrite(operation: Operation[Any]) -> Operation[Any]:
+        return operation.rewritten(
+            lambda outer: outer.replaced(lambda *args: executor.dispatch(outer, *args), executor=executor)
+        )
+
+    return Adapted("bind_executor", token, rewrite)
+
+
+@overload
+def bind_immediate_executor(executor: Executor, token: CompletionToken[R, P], /) -> CompletionToken[R, P]: ...
+@overload
+def bind_immediate_executor(executor: Executor, token: WriteHandler, /) -> CompletionToken[None, None]: ...
+def bind_immediate_executor(executor: Executor, token: object, /) -> CompletionToken[Any, Any]:
+    """Run the handler on ``executor`` when the operation completes at once.
+
+    With ``inline_executor`` the handler then runs inside the initiating function: the one exception to
+    "never inline", asked for by name. Follows Asio's ``bind_immediate_executor``.
+    """
+
+    def rewrite(operation: Operation[Any]) -> Operation[Any]:
+        return operation.rewritten(lambda outer: outer.replaced(outer, immediate_executor=executor))
+
+    return Adapted("bind_immediate_executor", token, rewrite)
+
+
+# -- how it is cancelled ------------------------------------------------------------------------------
+
+
+@overload
+def bind_cancellation_slot(slot: CancellationSlot, token: CompletionToken[R, P], /) -> CompletionToken[R, P]: ...
+@overload
+def bind_cancellation_slot(slot: CancellationSlot, token: WriteHandler, /) -> CompletionToken[None, None]: ...
+def bind_cancellation_slot(slot: CancellationSlot, token: object, /) -> CompletionToken[Any, Any]:
+    """Let ``slot`` cancel the operation, beside the token's own cancellation (task cancel, future cancel).
+
+    The signal may be emitted from any thread. Follows Asio's ``bind_cancellation_slot``.
+    """
+
+    def rewrite(operation: Operation[Any]) -> Operation[Any]:
+        def wrap(outer: Handler) -> Handler:
+            signal = CancellationSignal()
+            slot.assign(lambda type: operation.executor.dispatch(signal.emit, type))
+            outer.cancellation_slot.assign(signal.emit)
+
+            def release() -> None:
+                slot.clear()
+                outer.cancellation_slot.clear()
+
+            return _released_first(outer, release, signal)
+
+        return operation.rewritten(wrap)
+
+    return Adapted("bind_cancellation_slot", token, rewrite)
+
+
+@overload
+def cancel_after(
+    seconds: float, token: CompletionToken[R, P], /, cancel_type: CancellationType = ...
+) -> CompletionToken[R, P]: ...
+@overload
+def cancel_after(
+    seconds: float, token: WriteHandler, /, cancel_type: CancellationType = ...
+) -> CompletionToken[None, None]: ...
+@overload
+def cancel_after(
+    seconds: float, /, *, cancel_type: CancellationType = ...
+) -> CompletionToken[Operation[int], Operation[Completion]]: ...
+def cancel_after(
+    seconds: float, token: object = default_token, /, cancel_type: CancellationType = CancellationType.TERMINAL
+) -> CompletionToken[Any, Any]:
+    """Request cancellation once ``seconds`` have passed since the operation started.
+
+    An operation that stops because of it ends with :class:`TransferTimeout`, which carries the count.
+    Follows Asio's ``cancel_after``.
+
+    Args:
+        seconds: 0 or more.
+        token: any completion token.
+        cancel_type: the type of cancellation that is requested.
+    """
+    checked_timeout(seconds, "cancel_after")
+    return _timed("cancel_after", token, cancel_type, lambda executor: seconds)
+
+
+@overload
+def cancel_at(
+    loop_time: float, token: CompletionToken[R, P], /, cancel_type: CancellationType = ...
+) -> CompletionToken[R, P]: ...
+@overload
+def cancel_at(
+    loop_time: float, token: WriteHandler, /, cancel_type: CancellationType = ...
+) -> CompletionToken[None, None]: ...
+@overload
+def cancel_at(
+    loop_time: float, /, *, cancel_type: CancellationType = ...
+) -> CompletionToken[Operation[int], Operation[Completion]]: ...
+def cancel_at(
+    loop_time: float, token: object = default_token, /, cancel_type: CancellationType = CancellationType.TERMINAL
+) -> CompletionToken[Any, Any]:
+    """Request cancellation when the loop's clock (``loop.time()``, seconds) reaches ``loop_time``.
+
+    Otherwise like :func:`cancel_after`. Follows Asio's ``cancel_at``.
+    """
+
+    def seconds(executor: Any) -> float:
+        now: float = executor.time()
+        return max(0.0, loop_time - now)
+
+    return _timed("cancel_at", token, cancel_type, seconds)
+
+
+def _timed(
+    name: str, token: object, cancel_type: CancellationType, seconds: Callable[[Executor], float]
+) -> CompletionToken[Any, Any]:
+    def rewrite(operation: Operation[Any]) -> Operation[Any]:
+        def wrap(outer: Handler) -> Handler:
+            signal = CancellationSignal()
+
+            def expire() -> None:
+                root.expiring = True
+                try:
+                    signal.emit(cancel_type)
+                finally:
+                    root.expiring = False
+
+            def release() -> None:
+                timer.cancel()
+                outer.cancellation_slot.clear()
+
+            timer = call_later(operation.executor, seconds(operation.executor), expire)
+            outer.cancellation_slot.assign(signal.emit)
+            return _released_first(outer, release, signal)
+
+        root = operation.root
+        root._timed = True
+        return operation.rewritten(wrap)
+
+    return Adapted(name, token, rewrite)
+
+
+def _released_first(outer: Handler, release: Callable[[], None], signal: CancellationSignal) -> Handler:
+    def complete(*args: Any) -> None:
+        release()
+        outer(*args)
+
+    handler = outer.replaced(complete, cancellation_slot=signal.slot)
+    handler.discard = release
+    return handler
+
+
+def checked_timeout(seconds: float | None, name: str = "timeout") -> None:
+    """ValueError for a number of seconds that no timer can have."""
+    if seconds is not None and not seconds >= 0:  # NaN is refused too
+        raise ValueError(f"{name}={seconds!r}: pass seconds, 0 or more, or None for no timeout")

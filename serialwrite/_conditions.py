@@ -1,0 +1,78 @@
+"""Completion conditions: after each step of a composed operation, whether to go on and how far."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TypeAlias
+
+from ._errors import TransferError
+
+CompletionCondition: TypeAlias = Callable[[TransferError | None, int], int]
+"""``condition(error, bytes_transferred)``: the most bytes to ask of the next step (0: done), or a bool (True: done)."""
+
+# No bound of ours: the streams and the kernel have their own.
+MAX_TRANSFER = sys.maxsize
+
+
+class TransferAll:
+    """Go on until everything is transferred, or an error."""
+
+    def __call__(self, error: TransferError | None, n: int, /) -> int:
+        return 0 if error else MAX_TRANSFER
+
+
+class TransferAtLeast:
+    """Go on until ``minimum`` bytes are transferred, or an error; a step may take more."""
+
+    def __init__(self, minimum: int) -> None:
+        self.minimum = _checked(minimum, "transfer_at_least")
+
+    def __call__(self, error: TransferError | None, n: int, /) -> int:
+        return MAX_TRANSFER if error is None and n < self.minimum else 0
+
+
+class TransferExactly:
+    """Go on until just ``size`` bytes are transferred, or an error."""
+
+    def __init__(self, size: int) -> None:
+        self.size = _checked(size, "transfer_exactly")
+
+    def __call__(self, error: TransferError | None, n: int, /) -> int:
+        return self.size - n if error is None and n < self.size else 0
+
+
+def _checked(n: int, name: str) -> int:
+    if n < 0:
+        raise ValueError(f"{name}({n}): pass a number of bytes, 0 or more")
+    return n
+
+
+_transfer_all = TransferAll()
+
+
+def transfer_all() -> TransferAll:
+    """Transfer everything, or end on an error. The default. Follows Asio's ``transfer_all``."""
+    return _transfer_all
+
+
+def transfer_at_least(minimum: int, /) -> TransferAtLeast:
+    """End once ``minimum`` bytes are transferred; the last step may take more. Follows Asio's ``transfer_at_least``."""
+    return TransferAtLeast(minimum)
+
+
+def transfer_exactly(size: int, /) -> TransferExactly:
+    """End once just ``size`` bytes are transferred. Follows Asio's ``transfer_exactly``."""
+    return TransferExactly(size)
+
+
+def most(condition: CompletionCondition, error: TransferError | None, n: int) -> int:
+    """What ``condition`` answers, as the most bytes to ask for next; 0 when done."""
+    answer = condition(error, n)
+    if answer is True:
+        return 0
+    if answer is False:
+        return MAX_TRANSFER
+    if answer < 0:
+        raise ValueError(f"the completion condition answered {answer}; it must be a number of bytes, 0 or more")
+    return answer

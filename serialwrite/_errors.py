@@ -1,0 +1,166 @@
+"""What can go wrong in a transfer. Every error says how many bytes had gone through when it happened."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable
+
+# A peer that went away, in the words of the different drivers: a hung-up tty (EIO), an unplugged
+# USB adapter (ENODEV, then EIO or ENXIO), a closed pipe or connection, a network that gave up.
+DISCONNECTED = frozenset(
+    {
+        errno.EIO,
+        errno.ENODEV,
+        errno.ENXIO,
+        errno.EPIPE,
+        errno.ECONNRESET,
+        errno.ECONNABORTED,
+        errno.ESHUTDOWN,
+        errno.ENOTCONN,
+        errno.ETIMEDOUT,
+    }
+)
+
+
+class TransferError(OSError):
+    """A read or write ended early.
+
+    Attributes:
+        bytes_transferred: bytes that had gone through: accepted by the operating system for a write,
+            stored in the caller's buffers for a read.
+        remaining: what is left of the caller's buffers, as memoryviews onto them (nothing is copied).
+            Pass it to ``async_write`` to resume without a duplicated or a missing byte.
+        errno: the operating system's error number.
+        queued: bytes still in the driver's output queue when it ended; None where that is unknown.
+        stall: what held the port when it ended (``"CTS low"``, ``"XOFF received"``,
+            ``"peer not reading"``); None where nothing held it, or nobody knows.
+        total: bytes asked for; None where that is unknown.
+        elapsed: seconds from the start of the operation to its end; None where it was not measured.
+    """
+
+    default_errno = errno.EIO
+
+    def __init__(
+        self,
+        errno: int | None = None,
+        reason: str | None = None,
+        *,
+        bytes_transferred: int = 0,
+        remaining: tuple[memoryview, ...] = (),
+        total: int | None = None,
+        elapsed: float | None = None,
+        queued: int | None = None,
+        stall: str | None = None,
+        verb: str = "accepted",
+    ) -> None:
+        code = self.default_errno if errno is None else errno
+        super().__init__(code, reason or os.strerror(code))
+        self.bytes_transferred = bytes_transferred
+        self._remaining: tuple[memoryview, ...] | Callable[[], tuple[memoryview, ...]] = remaining
+        self.total = total
+        self.elapsed = elapsed
+        self.queued = queued
+        self.stall = stall
+        self.verb = verb  # what "transferred" means in the message
+
+    @property
+    def remaining(self) -> tuple[memoryview, ...]:
+        # Made when asked for: a view that is kept would stop its bytearray from being resized.
+        return self._remaining() if callable(self._remaining) else self._remaining
+
+    def __str__(self) -> str:
+        count = f"{self.bytes_transferred:,}"
+        if self.total is not None:
+            count += f" of {self.total:,}"
+        count += f" bytes {self.verb}"
+        if self.elapsed is not None:
+            count += f" in {self.elapsed:.2f} s"
+        return f"{count}; {self._reason()}"
+
+    def _reason(self) -> str:
+        return self.stall or str(self.strerror)
+
+
+class OperationAborted(TransferError):
+    """The operation was cancelled (ECANCELED). What it had transferred stays transferred."""
+
+    default_errno = errno.ECANCELED
+
+    def _reason(self) -> str:
+        return "cancelled" + (f" while held by: {self.stall}" if self.stall else "")
+
+
+class TransferTimeout(OperationAborted, TimeoutError):
+    """The time given ran out (ETIMEDOUT). What was transferred stays transferred."""
+
+    default_errno = errno.ETIMEDOUT
+
+    def _reason(self) -> str:
+        return self.stall or "timed out"
+
+
+def timed_out(error: OperationAborted) -> TransferTimeout:
+    """The timeout that made an operation end with ``error``."""
+    timeout = TransferTimeout()
+    timeout.__dict__.update(error.__dict__)
+    return timeout
+
+
+class Disconnected(TransferError, ConnectionError):
+    """The other side is gone: unplugged, hung up, or the peer closed (EIO, ENODEV, ENXIO, EPIPE, ECONNRESET)."""
+
+    def _reason(self) -> str:
+        return f"disconnected ({self.strerror})"
+
+
+class StreamClosed(TransferError):
+    """The stream was closed on this side (EBADF), before the operation or during it."""
+
+    default_errno = errno.EBADF
+
+    def _reason(self) -> str:
+        return "the stream is closed on this side; open it again to go on"
+
+
+class EndOfFile(TransferError, EOFError):
+    """A read met the end of the stream before its condition was met."""
+
+    default_errno = errno.ENODATA
+
+    def _reason(self) -> str:
+        return "end of file"
+
+
+class StreamBusy(RuntimeError):
+    """Raised at once by the second of two overlapping operations on a stream. The first is unharmed."""
+
+    def __init__(self, stream: object, doing: str = "write") -> None:
+        hint = "; wrap the stream in Queued(stream) to line writes up" if doing == "write" else ""
+        super().__init__(f"another {doing} is in progress on {stream!r}: wait until it has completed{hint}")
+
+
+def transfer_error(error: BaseException) -> TransferError:
+    """``error``, as raised by the operating system or by a stream, as one of ours, its errno kept."""
+    if isinstance(error, TransferError):
+        return error
+    if isinstance(error, asyncio.CancelledError):
+        return _caused(OperationAborted(), error)
+    if isinstance(error, EOFError):
+        return _caused(EndOfFile(), error)
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None:
+        kind = Disconnected if isinstance(error, ConnectionError) else TransferError
+        return _caused(kind(reason=f"{type(error).__name__}: {error}"), error)
+    if number == errno.EBADF:
+        return _caused(StreamClosed(), error)
+    if number == errno.ECANCELED:
+        return _caused(OperationAborted(), error)
+    kind = Disconnected if number in DISCONNECTED else TransferError
+    return _caused(kind(number), error)
+
+
+def _caused(mine: TransferError, cause: BaseException) -> TransferError:
+    mine.__cause__ = cause
+    return mine

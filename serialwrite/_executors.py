@@ -1,0 +1,211 @@
+"""Where handlers run: an event loop, right here, or the loop of a thread made for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+
+Function: TypeAlias = Callable[..., object]
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Where functions run. Follows Asio's executor concept.
+
+    ==================  ======================================================
+    ``post(f, *a)``     run ``f(*a)`` later, never inside this call
+    ``dispatch(f, *a)`` run it inside this call when already there, else post
+    ==================  ======================================================
+    """
+
+    def post(self, function: Function, /, *args: Any) -> object: ...
+    def dispatch(self, function: Function, /, *args: Any) -> object: ...
+
+
+@runtime_checkable
+class Timer(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> object: ...
+
+
+class EventLoopExecutor:
+    """Runs functions on an asyncio event loop (uvloop's too), from whatever thread they are posted.
+
+    Args:
+        loop: the event loop; None takes the running loop at first use.
+            An executor that took its loop so takes a new one once that loop is closed.
+    """
+
+    __slots__ = ("_loop", "_pinned", "outstanding")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._loop = loop
+        self._pinned = loop is not None
+        self.outstanding: set[Function] = set()  # how to cancel what somebody waits for: see IoThread.close
+
+    def __repr__(self) -> str:
+        return f"<EventLoopExecutor on {self._loop or 'the loop of its first use'}>"
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop; RuntimeError where there is none to take."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            if self._pinned:
+                raise RuntimeError("the event loop of this executor is closed")
+            running = asyncio._get_running_loop()
+            if running is None:
+                raise RuntimeError(
+                    "no running event loop: await inside asyncio.run(...), "
+                    "use the blocking write(), or give the stream IoThread().get_executor()"
+                )
+            loop = self._loop = running
+        return loop
+
+    def running_here(self) -> bool:
+        """Whether the caller is on this loop's thread, inside it."""
+        return asyncio._get_running_loop() is self.loop
+
+    def running_elsewhere(self) -> bool:
+        """Whether the loop runs, on another thread."""
+        loop = self._loop
+        return loop is not None and loop.is_running() and asyncio._get_running_loop() is not loop
+
+    def post(self, function: Function, /, *args: Any) -> None:
+        """Run ``function(*args)`` on a later turn of the loop."""
+        loop = self.loop
+        if asyncio._get_running_loop() is loop:
+            loop.call_soon(function, *args)
+        else:
+            loop.call_soon_threadsafe(function, *args)
+
+    def dispatch(self, function: Function, /, *args: Any) -> None:
+        """Run ``function(*args)`` now when called on the loop, else on a later turn of it."""
+        if self.running_here():
+            function(*args)
+        else:
+            self.loop.call_soon_threadsafe(function, *args)
+
+    def time(self) -> float:
+        """Seconds on the clock that ``cancel_at`` uses: the loop's own."""
+        return self.loop.time()
+
+    def call_later(self, seconds: float, function: Function, /, *args: Any) -> Timer:
+        """Run ``function(*args)`` once ``seconds`` have passed, never before."""
+        return _LoopTimer(self.loop, seconds, function, args)
+
+
+class _LoopTimer:
+    """loop.call_later that never fires early: uvloop's clock is rounded to ms, and did by up to 0.9 ms."""
+
+    __slots__ = ("_args", "_deadline", "_function", "_handle", "_loop")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, seconds: float, function: Function, args: tuple[Any, ...]
+    ) -> None:
+        self._loop = loop
+        self._function = function
+        self._args = args
+        self._deadline = time.monotonic() + seconds
+        self._handle: asyncio.TimerHandle = loop.call_later(seconds, self._fire)
+
+    def _fire(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left > 0:
+            self._handle = self._loop.call_later(max(left, 0.001), self._fire)
+        else:
+            self._function(*self._args)
+
+    def cancel(self) -> None:
+        self._handle.cancel()
+
+
+class _InlineExecutor:
+    """Runs everything inside the call. For ``bind_immediate_executor``, where that is what the user asked for."""
+
+    def post(self, function: Function, /, *args: Any) -> None:
+        function(*args)
+
+    def dispatch(self, function: Function, /, *args: Any) -> None:
+        function(*args)
+
+    def __repr__(self) -> str:
+        return "inline_executor"
+
+
+inline_executor = _InlineExecutor()
+
+
+class PostingExecutor:
+    """Another executor, whose dispatch posts too: the immediate executor of a handler that bound none."""
+
+    __slots__ = ("_executor",)
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def post(self, function: Function, /, *args: Any) -> None:
+        self._executor.post(function, *args)
+
+    dispatch = post
+
+
+def call_later(executor: Executor, seconds: float, function: Function, /, *args: Any) -> Timer:
+    """A timer on ``executor``, which must have ``call_later`` as EventLoopExecutor does."""
+    timer = getattr(executor, "call_later", None)
+    if timer is None:
+        raise TypeError(f"{executor!r} has no call_later(seconds, function), which a timeout needs")
+    return timer(seconds, function, *args)  # type: ignore[no-any-return] # duck-typed, see the docstring
+
+
+CLOSE_TIMEOUT = 5.0  # seconds that IoThread.close gives cancelled operations to end
+
+
+class IoThread:
+    """An event loop on a thread of its own, for programs that have none.
+
+    ``with IoThread() as io: port = SerialPort(..., executor=io.get_executor())``. Leaving the block
+    cancels what still runs there, waits for it, and ends the thread. Follows Asio's ``thread_pool``.
+    """
+
+    def __init__(self, name: str = "serialwrite-io") -> None:
+        self._loop = asyncio.new_event_loop()
+        self._executor = EventLoopExecutor(self._loop)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        started = threading.Event()
+        self._loop.call_soon(started.set)
+        self._thread.start()
+        started.wait()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.get_loop().run_forever()
+            runner.run(self._cancel_outstanding())
+
+    async def _cancel_outstanding(self) -> None:
+        outstanding = self._executor.outstanding
+        for cancel in tuple(outstanding):
+            cancel()
+        deadline = self._loop.time() + CLOSE_TIMEOUT
+        while outstanding and self._loop.time() < deadline:
+            await asyncio.sleep(0.001)  # at the end of a thread's life; nobody else waits
+
+    def get_executor(self) -> EventLoopExecutor:
+        """The executor that streams and operations of this thread are made with."""
+        return self._executor
+
+    def close(self) -> None:
+        """Cancel what still runs on the thread, wait until it has ended, and end the thread."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,187 @@
+"""The completion tokens: what the caller of an initiating function gets back.
+
+=================  ===================================================================
+``deferred``       the operation itself: await it, or launch it later (the default)
+``use_awaitable``  a coroutine
+``use_future``     a started concurrent.futures.Future, for other threads to wait on
+``use_promise``    a started asyncio.Future
+``detached``       nothing; the result is dropped
+a function         nothing; it is called with ``(error, bytes_transferred)``
+=================  ===================================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import Future, InvalidStateError
+from typing import Any, TypeVar
+
+from ._cancellation import CancellationSignal
+from ._executors import EventLoopExecutor
+from ._operation import Completion, CompletionToken, Handler, Operation, default_token, deferred
+
+__all__ = ["default_token", "deferred", "detached", "use_awaitable", "use_future", "use_promise"]
+
+T = TypeVar("T")
+
+
+class UseAwaitable(CompletionToken[Coroutine[Any, Any, int], Coroutine[Any, Any, Completion]]):
+    """A coroutine: the operation starts when it is awaited. Follows Asio's ``use_awaitable``.
+
+    Cancelling the task that awaits it cancels the operation; ``CancelledError`` goes on once it has stopped.
+    """
+
+    def initiate(self, operation: Operation[Any], /) -> Any:
+        operation._adopted = True  # Python itself warns of a coroutine that was never awaited
+        return _await(operation)
+
+    def __repr__(self) -> str:
+        return "use_awaitable"
+
+
+async def _await(operation: Operation[T]) -> T:
+    return await operation
+
+
+class OperationFuture(Future[T]):
+    """The future of an operation that has been launched.
+
+    ``result(timeout)`` may be called from any thread but the operation's own. ``cancel()`` asks the operation to
+    stop; the future then ends with :class:`OperationAborted`, which carries the exact count.
+    """
+
+    def __init__(self, operation: Operation[Any]) -> None:
+        super().__init__()
+        self._operation = operation
+        self._cancellation = CancellationSignal()
+
+    @property
+    def bytes_transferred(self) -> int:
+        """Bytes transferred so far."""
+        return self._operation.bytes_transferred
+
+    @property
+    def remaining(self) -> tuple[memoryview, ...]:
+        """What is left of the caller's buffers."""
+        return self._operation.remaining
+
+    def cancel(self) -> bool:
+        """Ask the operation to stop. True when it had not ended yet. May be called from any thread."""
+        if self.done():
+            return False
+        self._operation.executor.dispatch(self._cancellation.emit)
+        return True
+
+
+class UseFuture(CompletionToken[OperationFuture[int], OperationFuture[Completion]]):
+    """Start now; give a :class:`concurrent.futures.Future`. Follows Asio's ``use_future``."""
+
+    def initiate(self, operation: Operation[Any], /) -> Any:
+        future: OperationFuture[Any] = OperationFuture(operation)
+        executor = operation.executor
+        outstanding = executor.outstanding if isinstance(executor, EventLoopExecutor) else set[Any]()
+        cancel = future._cancellation.emit
+
+        def complete(*args: Any) -> None:
+            outstanding.discard(cancel)
+            try:
+                result = operation.result(args)
+            except Exception as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        future.set_running_or_notify_cancel()
+        outstanding.add(cancel)
+        try:
+            operation.launch(Handler(complete, executor, future._cancellation.slot))
+        except BaseException:
+            outstanding.discard(cancel)
+            raise
+        return future
+
+    def __repr__(self) -> str:
+        return "use_future"
+
+
+class OperationPromise(asyncio.Future[T]):
+    """The asyncio future of an operation that has been launched.
+
+    ``cancel()`` asks the operation to stop; the promise is cancelled once it has,
+    with the exact count in ``bytes_transferred``.
+    """
+
+    def __init__(self, operation: Operation[Any], loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._operation = operation
+        self._cancellation = CancellationSignal()
+        self._cancel_message: Any = None
+        self._cancel_requested = False
+
+    @property
+    def bytes_transferred(self) -> int:
+        """Bytes transferred so far."""
+        return self._operation.bytes_transferred
+
+    @property
+    def remaining(self) -> tuple[memoryview, ...]:
+        """What is left of the caller's buffers."""
+        return self._operation.remaining
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Ask the operation to stop. True when it had not ended yet."""
+        if self.done():
+            return False
+        self._cancel_requested, self._cancel_message = True, msg
+        self._operation.executor.dispatch(self._cancellation.emit)
+        return True
+
+    def _complete(self, args: tuple[Any, ...]) -> None:
+        if self._cancel_requested:  # a task that waited here must see its CancelledError
+            super().cancel(self._cancel_message)
+            return
+        try:
+            self.set_result(self._operation.result(args))
+        except InvalidStateError:
+            raise
+        except Exception as error:
+            self.set_exception(error)
+
+
+class UsePromise(CompletionToken[OperationPromise[int], OperationPromise[Completion]]):
+    """Start now; give an :class:`asyncio.Future`. Follows Asio's ``experimental::use_promise``."""
+
+    def initiate(self, operation: Operation[Any], /) -> Any:
+        loop = asyncio.get_running_loop()
+        promise: OperationPromise[Any] = OperationPromise(operation, loop)
+        here = EventLoopExecutor(loop)
+
+        def complete(*args: Any) -> None:
+            here.dispatch(promise._complete, args)
+
+        operation.launch(Handler(complete, operation.executor, promise._cancellation.slot))
+        return promise
+
+    def __repr__(self) -> str:
+        return "use_promise"
+
+
+class Detached(CompletionToken[None, None]):
+    """Start now and forget: the result is dropped, an error too. Follows Asio's ``detached``."""
+
+    def initiate(self, operation: Operation[Any], /) -> None:
+        operation.launch(Handler(_drop, operation.executor))
+
+    def __repr__(self) -> str:
+        return "detached"
+
+
+def _drop(*args: object) -> None:
+    pass
+
+
+use_awaitable = UseAwaitable()
+use_future = UseFuture()
+use_promise = UsePromise()
+detached = Detached()

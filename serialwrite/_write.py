@@ -1,0 +1,173 @@
+"""async_write: one or more write_some calls, until a condition says stop. Start reading here.
+
+A call makes a :class:`WriteOperation`; a token launches it; the loop in ``_transfer`` drives the stream; the stream's
+``write_some_nowait`` reaches the operating system (``streams/_descriptor``, ``streams/_socket``).
+"""
+
+from __future__ import annotations
+
+from asyncio import _get_running_loop
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar, overload
+
+from ._adapters import checked_timeout
+from ._buffers import MAX_BUFFERS, Buffers
+from ._conditions import CompletionCondition, transfer_all
+from ._errors import transfer_error
+from ._operation import CompletionToken, Operation, default_token, resolve
+from ._sync import run_blocking
+from ._transfer import Writing
+from .streams._adapt import WriteTarget, as_stream
+from .streams._pollable import PollableStream
+
+R = TypeVar("R")
+
+_ALL = transfer_all()
+
+
+class WriteOperation(Writing):
+    """A composed write that is ready to start; see :func:`async_write`."""
+
+    name = "async_write"
+
+    def __await__(self) -> Generator[Any, Any, int]:
+        """Two speeds, one meaning: try once, and only what the stream did not take becomes the general operation."""
+        stream = self._stream
+        if (
+            self._condition is _ALL
+            and isinstance(stream, PollableStream)
+            and not self._launched
+            and stream._executor._loop is _get_running_loop()
+            and stream.output.user is None
+        ):
+            output = stream.output
+            if output.budget <= 0:
+                yield from output.yield_turn(self)
+            data = self._buffers
+            first: Any = (data,) if type(data) is bytes else self._views
+            if 0 < len(first) <= MAX_BUFFERS:
+                size = len(data) if type(data) is bytes else sum(map(len, first))
+                try:
+                    n = stream.write_some_nowait(first)
+                except BlockingIOError:
+                    self._full = True
+                except Exception as error:
+                    self._first = (transfer_error(error), 0)
+                else:
+                    output.budget -= 1 + (n >> 12)
+                    if n == size:
+                        self._launched = True
+                        self._count = n
+                        for view in self._views:
+                            view.release()
+                        return n
+                    self._first = (None, n)
+                    self._full = True
+        return (yield from super().__await__())
+
+
+@overload
+def async_write(
+    stream: WriteTarget,
+    buffers: Buffers,
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+) -> Operation[int]: ...
+@overload
+def async_write(
+    stream: WriteTarget,
+    buffers: Buffers,
+    token: CompletionToken[R, Any],
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+) -> R: ...
+@overload
+def async_write(
+    stream: WriteTarget,
+    buffers: Buffers,
+    token: Callable[[Any, int], object],
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+) -> None: ...
+def async_write(
+    stream: Any,
+    buffers: Any,
+    token: object = default_token,
+    /,
+    *,
+    completion_condition: CompletionCondition = _ALL,
+    timeout: float | None = None,
+) -> Any:
+    """Write all of ``buffers``, in as many write_some calls as it takes, and say exactly how far it got.
+
+    ``n = await async_write(port, b"...", timeout=1.0)``
+
+    Args:
+        stream: any stream with ``async_write_some``, or what :func:`as_stream` adapts: a ``serial.Serial``,
+            a pyserial-asyncio or asyncio writer or transport, a socket, a file descriptor.
+        buffers: one bytes-like or an iterable of them, of any itemsize, never copied or joined;
+            or a ``dynamic_buffer``, whose front is consumed by what was written.
+            The memory belongs to the caller, who must not change it before the operation has ended.
+        token: how the result is to come; by default the stream's ``default_token``, which is ``deferred``:
+            the call returns an operation to await.
+        completion_condition: after each step, whether to go on; by default until everything is written.
+        timeout: seconds; None for no limit. Short for ``cancel_after(timeout, token)``.
+
+    Returns:
+        What the token gives; awaited: the bytes written, as accepted by the operating system.
+
+    Raises:
+        TypeError, ValueError: at once, for an argument that can't be used; nothing is written.
+        StreamBusy: at once, while another write is in progress on the stream, which is unharmed.
+        TransferTimeout, OperationAborted, Disconnected, StreamClosed, TransferError: from the awaiting forms, each with
+            ``bytes_transferred`` and ``remaining``; a function as token gets them as its first argument.
+
+    Cancellation:
+        Terminal and partial (not total), where the stream's write_some has them. What was written stays written, the
+        count says how much, and not one more byte goes out. Cancelling the awaiting task is partial cancellation:
+        keep the operation, and ask it for ``bytes_transferred`` and ``remaining``.
+
+    The stream must have no other write until this one has ended. Follows Asio's ``async_write``.
+    """
+    if not isinstance(stream, PollableStream):
+        stream = as_stream(stream)
+    if timeout is not None:
+        checked_timeout(timeout)
+    operation = WriteOperation(stream, buffers, completion_condition, timeout)
+    if token is default_token:
+        token = stream.default_token if hasattr(stream, "default_token") else None
+        if token is None:
+            return operation
+    return resolve(token).initiate(operation)
+
+
+def write(
+    stream: WriteTarget,
+    buffers: Buffers,
+    /,
+    *,
+    completion_condition: CompletionCondition = _ALL,
+    timeout: float | None = None,
+) -> int:
+    """Write all of ``buffers`` and block until that is done; for programs, or threads, without an event loop.
+
+    Args and errors are those of :func:`async_write`; a failed write's exception carries the count and the rest.
+
+    Returns:
+        The bytes written, as accepted by the operating system.
+
+    Raises:
+        RuntimeError: when called inside a running event loop, which it would block.
+
+    Follows Asio's ``write``.
+    """
+    if not isinstance(stream, PollableStream):
+        stream = as_stream(stream)
+    checked_timeout(timeout)
+    return run_blocking(WriteOperation(stream, buffers, completion_condition, timeout))

@@ -1,0 +1,93 @@
+"""as_stream: whatever people write to, as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+import serial
+
+from .._executors import Executor
+from ._descriptor import DescriptorStream
+from ._pollable import PollableStream
+from ._serial_port import SerialPort
+from ._socket import SocketStream
+from ._transport import TransportStream
+
+
+@runtime_checkable
+class AsyncWriteStream(Protocol):
+    """What async_write needs of a stream. A user's own needs no more than this.
+
+    =====================================  =============================================================
+    ``get_executor()``                     where its handlers run
+    ``async_write_some(buffers, token)``   start writing some of ``buffers`` (memoryviews of bytes): at least
+                                           one byte, or an error; complete ``handler(error, n)`` once, later
+    ``write_some_nowait(buffers) -> int``  optional: try at once; BlockingIOError when nothing can be taken
+    ``default_token``                      optional: what ``async_write`` uses when it is given no token
+    =====================================  =============================================================
+
+    Follows Asio's AsyncWriteStream requirements.
+    """
+
+    def get_executor(self) -> Executor: ...
+    def async_write_some(self, buffers: Any, token: Any = ..., /) -> Any: ...
+
+
+WriteTarget: TypeAlias = (
+    "AsyncWriteStream | serial.SerialBase | socket.socket | asyncio.StreamWriter | asyncio.WriteTransport | int"
+)
+"""What async_write takes as its stream: one, or anything that as_stream adapts."""
+
+# The same object adapted twice gives the same stream: one writer at a time, however it was named.
+_by_object: WeakKeyDictionary[Any, PollableStream] = WeakKeyDictionary()
+_by_number: WeakValueDictionary[int, DescriptorStream] = WeakValueDictionary()
+
+
+def as_stream(target: WriteTarget, /) -> Any:
+    """``target`` as a stream; the same object adapted twice gives the same stream.
+
+    Args:
+        target: a stream (returned as it is), an open ``serial.Serial``, a socket, a pyserial-asyncio or asyncio
+            StreamWriter or transport, or the number of an open file descriptor.
+
+    Raises:
+        TypeError: ``target`` is none of these; the message says what to do.
+        OSError: a file descriptor that is not open.
+    """
+    if hasattr(target, "async_write_some"):
+        return target
+    if isinstance(target, int):
+        stream = _by_number.get(target)
+        if stream is None or not stream.is_open():
+            stream = _by_number[target] = DescriptorStream(target)
+        return stream
+    key: Any = target.transport if isinstance(target, asyncio.StreamWriter) else target
+    if key.__hash__ is None or isinstance(key, (str, tuple)):
+        return _new_stream(key)  # tells what to do instead
+    known = _by_object.get(key)
+    if known is None:
+        known = _by_object[key] = _new_stream(key)
+    return known
+
+
+def _new_stream(target: Any) -> PollableStream:
+    if isinstance(target, serial.SerialBase):
+        return SerialPort(target)
+    if isinstance(target, socket.socket):
+        return SocketStream(target)
+    if isinstance(target, asyncio.BaseTransport):
+        return TransportStream(target)
+    if isinstance(target, (str, Path)):
+        raise TypeError(f"stream: got the name {target!r}; open it first, for example SerialPort({str(target)!r})")
+    if isinstance(target, asyncio.StreamReader):
+        raise TypeError("stream: got a StreamReader; pass the writer that came with it")
+    if isinstance(target, tuple):
+        raise TypeError("stream: got a tuple; of a (reader, writer) pair pass the writer")
+    raise TypeError(
+        f"stream: can't write to {type(target).__name__}; pass a SerialPort, serial.Serial, socket, StreamWriter, "
+        "transport or file descriptor, or an object with async_write_some(buffers, token) and get_executor()"
+    )

@@ -1,0 +1,80 @@
+"""DescriptorStream: a pty, FIFO, pipe or tty, by its file descriptor. The only file that calls os.writev."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from .._buffers import MAX_BUFFERS
+from .._executors import EventLoopExecutor
+from ._pollable import PollableStream
+
+
+def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
+    """One gathered write on a non-blocking descriptor: the bytes that the operating system accepted.
+
+    Raises:
+        BlockingIOError: it took nothing.
+    """
+    if len(buffers) == 1:
+        data = buffers[0]
+        n = os.write(fd, data)
+        if n == 0 and len(data):
+            raise BlockingIOError(errno.EAGAIN, "the descriptor took nothing")
+        return n
+    n = os.writev(fd, buffers[:MAX_BUFFERS])
+    if n == 0 and any(map(len, buffers[:MAX_BUFFERS])):
+        raise BlockingIOError(errno.EAGAIN, "the descriptor took nothing")
+    return n
+
+
+class DescriptorStream(PollableStream):
+    """Writes to a pollable file descriptor.
+
+    Args:
+        fd: an open descriptor, or an object with ``fileno()``. It is made non-blocking, for everybody who shares it.
+            :meth:`close` closes it.
+        executor: where the operations run; None for the event loop of the first operation.
+
+    Raises:
+        OSError: ``fd`` is not open.
+
+    Follows Asio's ``posix::stream_descriptor``.
+    """
+
+    def __init__(self, fd: Any, executor: EventLoopExecutor | None = None) -> None:
+        super().__init__(executor)
+        self._file = None if isinstance(fd, int) else fd  # keeps the file open as long as the stream lives
+        self._fd: int = fd if isinstance(fd, int) else fd.fileno()
+        os.set_blocking(self._fd, False)
+
+    def __repr__(self) -> str:
+        return f"<DescriptorStream fd={self._fd}>"
+
+    def fileno(self) -> int:
+        """The file descriptor; -1 once closed."""
+        return self._fd
+
+    def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        return write_descriptor(self._fd, buffers)
+
+    def wait_fd(self) -> int:
+        if self._fd < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self._fd
+
+    def is_open(self) -> bool:
+        try:
+            os.fstat(self._fd)
+        except OSError:
+            return False
+        return True
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if self._file is not None:
+            self._file.close()
+        else:
+            os.close(fd)

@@ -1,0 +1,274 @@
+"""What every stream over a file descriptor shares: try first, wait for readiness only when it is full.
+
+======================================  ==============================================================
+a subclass gives                        which is
+======================================  ==============================================================
+``write_some_nowait(buffers) -> int``   one try; BlockingIOError when the port is full
+``wait_fd() -> int``                    the descriptor whose readiness is waited for; OSError when closed
+``release_fd(fd)``                      called when that wait is over
+``is_open() -> bool``                   whether what it stands on is still open on this side
+======================================  ==============================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import select
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Self
+
+from .._buffers import Buffers
+from .._cancellation import CancellationType
+from .._conditions import transfer_at_least
+from .._errors import StreamBusy, StreamClosed, TransferError, transfer_error
+from .._executors import EventLoopExecutor
+from .._operation import CompletionToken, deferred, resolve
+from .._transfer import Transfer, Writing
+
+# Operations that complete at once, counted in units of one operation or 4 KiB, between two turns of the loop (rule 9).
+FAIR_BUDGET = 64
+# How often a stream that waits looks whether its file was closed beneath it, in seconds.
+WATCHDOG = 0.05
+# A readiness that lies this often in a row is asked again only after a pause, in seconds, which doubles (rule 8).
+LIES, FIRST_PAUSE, LONGEST_PAUSE = 3, 0.001, 0.05
+
+
+class WriteSome(Writing):
+    """One write_some of a stream of ours: a transfer that ends with its first step, and so can be cancelled totally."""
+
+    cancellable = CancellationType.ALL
+
+
+class PollableStream:
+    """A stream over something that an event loop can wait for. Subclasses say what."""
+
+    default_token: CompletionToken[Any, Any] = deferred
+    _closed = False
+
+    def __init__(self, executor: EventLoopExecutor | None = None) -> None:
+        self._executor = executor or EventLoopExecutor()
+        self.output = Side(self, writing=True)
+        self.input = Side(self, writing=False)
+
+    def get_executor(self) -> EventLoopExecutor:
+        """The executor of this stream; made without one, it is bound to the loop of its first operation."""
+        return self._executor
+
+    @property
+    def queued(self) -> int | None:
+        """Bytes accepted that are still in the driver's output queue; None where that is unknown."""
+        return None
+
+    @property
+    def stall(self) -> str | None:
+        """What holds the port now; None where nothing does, or nobody knows."""
+        return self.output.held_by() if self.output.waiting else None
+
+    def held_by(self) -> str | None:
+        """What holds a port that takes nothing."""
+        return "peer not reading"
+
+    def async_write_some(self, buffers: Buffers, token: Any = default_token, /) -> Any:
+        """Write at least one byte of ``buffers``, as many as the port takes at once.
+
+        Args:
+            buffers: one bytes-like or an iterable of them.
+            token: any completion token; ``handler(error, bytes_transferred)``.
+
+        Cancellation: terminal, partial and total: cancelled, it has written nothing.
+
+        Follows Asio's AsyncWriteStream requirements.
+        """
+        return resolve(token).initiate(WriteSome(self, buffers, transfer_at_least(1)))
+
+    def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        """Write what the port takes at once, and return how many bytes that was.
+
+        Raises:
+            BlockingIOError: the port is full; nothing was written.
+            OSError: as the operating system raised it; nothing was written.
+        """
+        raise NotImplementedError
+
+    def wait_fd(self) -> int:
+        raise NotImplementedError
+
+    def release_fd(self, fd: int) -> None:
+        pass
+
+    def is_open(self) -> bool:
+        raise NotImplementedError
+
+    def close(self) -> int | None:
+        """Close at once. Operations that wait end with :class:`StreamClosed`, each with its count.
+
+        Returns:
+            Bytes accepted before that were still in the driver's queue, and are not sent; None where that is unknown.
+        """
+        if self._closed:
+            return None
+        unsent = self.queued if self.is_open() else None
+        self._closed = True
+        for side in (self.output, self.input):
+            side.abort(StreamClosed())
+        self._close()
+        return unsent
+
+    def _close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+
+class Side:
+    """One direction of a stream: who is using it, and the watcher that it waits with."""
+
+    waitable = True
+    cancellable = CancellationType.ALL
+
+    def __init__(self, stream: PollableStream, *, writing: bool) -> None:
+        self._stream = stream
+        self._writing = writing
+        self.user: Transfer | None = None
+        self.budget = FAIR_BUDGET
+        self._attempt: Callable[[], bool] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._fd: int | None = None  # watched by the loop
+        self._lies = 0
+        self._pause: asyncio.TimerHandle | None = None
+        self._watchdog: asyncio.TimerHandle | None = None
+
+    @property
+    def nowait(self) -> Callable[[Sequence[Any]], int]:
+        return self._stream.write_some_nowait
+
+    # -- one at a time (rule 7) ---------------------------------------------------------------------
+
+    def claim(self, user: Transfer, doing: str) -> None:
+        """Take this direction for ``user``, until :meth:`release`."""
+        if self.user is not None:
+            raise StreamBusy(self._stream, doing)
+        self.user = user
+
+    def release(self) -> None:
+        self.user = None
+
+    def yield_turn(self, user: Transfer) -> Generator[None, None, None]:
+        """Let the event loop turn, with this direction kept for ``user``."""
+        self.claim(user, user.doing)
+        try:
+            yield
+        finally:
+            self.release()
+            self.budget = FAIR_BUDGET
+
+    # -- waiting (rule 8) ---------------------------------------------------------------------------
+
+    def held_by(self) -> str | None:
+        return self._stream.held_by() if self._writing else None
+
+    @property
+    def waiting(self) -> bool:
+        return self._attempt is not None
+
+    def wait(self, attempt: Callable[[], bool]) -> None:
+        """Call ``attempt`` whenever the port may be ready, until :meth:`stop`; it says whether it got anywhere."""
+        self._attempt = attempt
+        if self._fd is None and self._pause is None:
+            self._loop = self._stream._executor.loop
+            self._lies = 0
+            self._arm()
+            if self._watchdog is None:
+                self._watchdog = self._loop.call_later(WATCHDOG, self._look)
+
+    def stop(self) -> None:
+        """The watcher is gone when this returns."""
+        self._attempt = None
+        self._disarm()
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+
+    def abort(self, error: TransferError) -> None:
+        """End the operation that waits here, if any, with ``error``."""
+        if self._attempt is not None and self.user is not None:
+            self.user.fail(error)
+
+    def _arm(self) -> None:
+        assert self._loop is not None
+        self._pause = None
+        try:
+            fd = self._stream.wait_fd()
+        except OSError as error:
+            self._loop.call_soon(self.abort, transfer_error(error))
+            return
+        try:
+            (self._loop.add_writer if self._writing else self._loop.add_reader)(fd, self._ready)
+        except BaseException:
+            self._stream.release_fd(fd)
+            raise
+        self._fd = fd
+
+    def _disarm(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            assert self._loop is not None
+            (self._loop.remove_writer if self._writing else self._loop.remove_reader)(fd)
+            self._stream.release_fd(fd)
+
+    def _ready(self) -> None:
+        attempt = self._attempt
+        if attempt is None or attempt():
+            self._lies = 0
+            return
+        self._lies += 1
+        if self._lies >= LIES and self._fd is not None:
+            assert self._loop is not None
+            self._disarm()
+            self._pause = self._loop.call_later(self._pause_length(), self._arm)
+
+    def _pause_length(self) -> float:
+        return float(min(FIRST_PAUSE * 2 ** (self._lies - LIES), LONGEST_PAUSE))
+
+    def _look(self) -> None:
+        """Whoever adapted a port of his own may close it under us: the watcher would never hear of it."""
+        self._watchdog = None
+        if self._attempt is None:
+            return
+        if self._stream.is_open():
+            assert self._loop is not None
+            self._watchdog = self._loop.call_later(WATCHDOG, self._look)
+        else:
+            self.abort(StreamClosed())
+
+    # -- waiting without a loop ---------------------------------------------------------------------
+
+    def block(self, seconds: float | None) -> None:
+        """Block this thread until the port may be ready, for ``seconds`` at most and never for long."""
+        seconds = WATCHDOG if seconds is None else min(seconds, WATCHDOG)
+        fd = self._stream.wait_fd()
+        try:
+            poller = select.poll()
+            poller.register(fd, select.POLLOUT if self._writing else select.POLLIN)
+            if not poller.poll(math.ceil(seconds * 1000)):
+                return
+        finally:
+            self._stream.release_fd(fd)
+        self._lies += 1
+        if self._lies > LIES:
+            time.sleep(min(self._pause_length(), seconds))  # this thread has nothing else to do
+
+    def progressed(self) -> None:
+        self._lies = 0

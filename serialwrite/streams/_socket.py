@@ -1,0 +1,67 @@
+"""SocketStream: a connected TCP or Unix stream socket."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from .._buffers import MAX_BUFFERS
+from .._executors import EventLoopExecutor
+from ._descriptor import write_descriptor
+from ._pollable import PollableStream
+
+# A peer that is gone is an error to report, not a SIGPIPE; and a blocking socket is not to block us.
+# macOS has no MSG_NOSIGNAL; Python ignores SIGPIPE there as it does everywhere, unless told otherwise.
+_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0) | getattr(socket, "MSG_DONTWAIT", 0)
+
+
+class SocketStream(PollableStream):
+    """Writes to a connected stream socket.
+
+    Args:
+        sock: a connected ``socket.socket`` of type SOCK_STREAM, blocking or not; its mode is left as it is.
+            :meth:`close` closes it.
+        executor: where the operations run; None for the event loop of the first operation.
+
+    Raises:
+        TypeError: ``sock`` is not a stream socket, or is wrapped in TLS (adapt its asyncio transport instead).
+
+    Follows Asio's ``basic_stream_socket``.
+    """
+
+    def __init__(self, sock: socket.socket, executor: EventLoopExecutor | None = None) -> None:
+        super().__init__(executor)
+        if sock.type != socket.SOCK_STREAM:
+            raise TypeError(f"sock: {sock.type.name} keeps message boundaries; a stream socket (SOCK_STREAM) is needed")
+        if hasattr(sock, "context"):
+            raise TypeError(
+                "sock: TLS can't be written past; pass the StreamWriter of asyncio.open_connection(ssl=...)"
+            )
+        self.socket = sock
+
+    def __repr__(self) -> str:
+        return f"<SocketStream {self.socket!r}>"
+
+    def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        sock = self.socket
+        if sock.gettimeout():
+            # Python would wait for the timeout before its send; the descriptor itself is non-blocking.
+            return write_descriptor(self.wait_fd(), buffers)
+        if len(buffers) == 1:
+            return sock.send(buffers[0], _FLAGS)
+        return sock.sendmsg(buffers[:MAX_BUFFERS], (), _FLAGS) if buffers else 0
+
+    def wait_fd(self) -> int:
+        fd = self.socket.fileno()
+        if fd < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return fd
+
+    def is_open(self) -> bool:
+        return self.socket.fileno() >= 0
+
+    def _close(self) -> None:
+        self.socket.close()

@@ -1,0 +1,79 @@
+"""TransportStream: beside a live asyncio or pyserial-asyncio transport, whose reader keeps working."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from .._executors import EventLoopExecutor
+from ._descriptor import write_descriptor
+from ._pollable import PollableStream
+
+
+class TransportStream(PollableStream):
+    """Writes to the descriptor of a transport, once the transport has written what it was given before.
+
+    Args:
+        transport: a pyserial-asyncio transport, an asyncio or uvloop socket or pipe transport, or a StreamWriter.
+            It stays its owner's: it goes on reading, and :meth:`close` leaves it open.
+        executor: where the operations run; None for the event loop of the first operation.
+
+    Raises:
+        TypeError: the transport has no descriptor of its own that could be written to.
+    """
+
+    def __init__(self, transport: Any, executor: EventLoopExecutor | None = None) -> None:
+        super().__init__(executor)
+        self.transport: asyncio.WriteTransport = getattr(transport, "transport", transport)
+        self._fileno = _fileno_of(self.transport)
+
+    def __repr__(self) -> str:
+        return f"<TransportStream {self.transport!r}>"
+
+    def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        transport = self.transport
+        if transport.is_closing():
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if transport.get_write_buffer_size():
+            raise BlockingIOError(errno.EAGAIN, "the transport still holds what was written before")
+        return write_descriptor(self._fileno(), buffers)
+
+    def wait_fd(self) -> int:
+        # Both asyncio and uvloop refuse a watcher on the number of a transport's own descriptor. Held only while
+        # waiting: a duplicate keeps the port open when the transport is closed.
+        if self.transport.is_closing():
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return os.dup(self._fileno())
+
+    def release_fd(self, fd: int) -> None:
+        os.close(fd)
+
+    def is_open(self) -> bool:
+        return not self.transport.is_closing()
+
+    def _close(self) -> None:
+        """The transport is its owner's."""
+
+
+def _fileno_of(transport: asyncio.WriteTransport) -> Any:
+    port = transport.get_extra_info("serial")
+    if port is not None:
+        if getattr(port, "fd", None) is None:
+            raise TypeError(f"transport: its serial port {port!r} has no file descriptor, or is closed")
+        return lambda: _checked(port.fd)
+    file = transport.get_extra_info("socket") or transport.get_extra_info("pipe")
+    if file is None or transport.get_extra_info("ssl_object") is not None:
+        raise TypeError(f"transport: {transport!r} has no descriptor of its own that could be written to")
+    if isinstance(file, socket.socket) and file.type != socket.SOCK_STREAM:
+        raise TypeError("transport: a datagram transport is no stream")
+    return lambda: _checked(file.fileno())
+
+
+def _checked(fd: int | None) -> int:
+    if fd is None or fd < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return fd
