@@ -191,8 +191,8 @@ class IoThread:
         for cancel in tuple(outstanding):
             cancel()
         deadline = self._loop.time() + CLOSE_TIMEOUT
-        while outstanding and self._loop.time() < deadline:
-            await asyncio.sleep(0.001)  # at the end of a thread's life; nobody else waits
+        while outstanding and self._loop.time() < deadline:  # noqa: ASYNC110 # the end of a thread's life
+            await asyncio.sleep(0.001)
 
     def get_executor(self) -> EventLoopExecutor:
         """The executor that streams and operations of this thread are made with."""

@@ -380,7 +380,8 @@ class Callback(CompletionToken[None, None]):
 def resolve(token: object) -> CompletionToken[Any, Any]:
     """``token`` as a completion token; a plain function stands for the token that calls it."""
     if isinstance(token, CompletionToken):
-        return token
+        mine: CompletionToken[Any, Any] = token
+        return mine
     if callable(token):
         return Callback(token)
     raise TypeError(
