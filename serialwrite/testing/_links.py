@@ -1,0 +1,36 @@
+"""A symbolic link of ours: made only where nothing is, removed only while it is still what we made."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    import os
+
+
+@final
+class Link:
+    """A symbolic link to a device; `close()` takes it away again.
+
+    Raises `FileExistsError` where anything at all, a dangling link included, has that name already:
+    it may be someone else's, so it is neither followed nor replaced.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], target: str) -> None:
+        self.path = Path(path).absolute()  # not resolve(), which would follow a link
+        self.target = target
+        try:
+            self.path.symlink_to(target)  # fails where the name is taken; a look before could be stale
+        except FileExistsError:
+            raise FileExistsError(
+                f"the link {self.path} can't be made: that name is taken, and what isn't ours stays. "
+                "Remove it or choose another name"
+            ) from None
+
+    def close(self) -> None:
+        """Remove the link, unless someone has put something else in its place."""
+        with contextlib.suppress(OSError):
+            if str(self.path.readlink()) == self.target:
+                self.path.unlink()

@@ -1,0 +1,161 @@
+"""What holds on every rig: one interface, nothing lost, nothing left behind."""
+
+import asyncio
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from serialwrite.testing import (
+    PtyPair,
+    RigUnavailable,
+    SocatPair,
+    TcpPair,
+    UnixPair,
+    fill,
+    receive,
+    receive_available,
+    send,
+)
+
+needs_socat = pytest.mark.skipif(
+    shutil.which("socat") is None and not os.environ.get("CI"), reason="socat is not installed"
+)
+RIGS = [
+    pytest.param(PtyPair, id="pty"),
+    pytest.param(SocatPair, id="socat", marks=needs_socat),
+    pytest.param(TcpPair, id="tcp"),
+    pytest.param(UnixPair, id="unix"),
+]
+
+
+def pattern(size):
+    """Bytes that repeat only after 16 MiB, so that a lost, doubled or swapped piece shows."""
+    return b"".join(i.to_bytes(3, "big") for i in range(size // 3 + 1))[:size]
+
+
+def open_descriptors():
+    return set(Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize("make", RIGS)
+def test_bytes_cross_both_ways_unchanged(make):
+    every_byte = bytes(range(256)) * 8
+    with make() as rig:
+        port, peer = rig
+        assert (port, peer) == (rig.port, rig.peer)
+        with rig.open_port() as port_end, rig.open_peer() as peer_end:
+            send(port_end, every_byte)
+            assert receive(peer_end, len(every_byte)) == every_byte
+            send(peer_end, every_byte[::-1])
+            assert receive(port_end, len(every_byte)) == every_byte[::-1]
+
+
+@pytest.mark.parametrize("make", RIGS)
+async def test_async_with(make):
+    async with make() as rig:
+        with rig.open_port() as port, rig.open_peer() as peer:
+            send(port, b"hello")
+            assert receive(peer, 5) == b"hello"
+
+
+@pytest.mark.parametrize("make", RIGS)
+def test_a_peer_that_does_not_read_stops_the_writer_and_loses_nothing(make):
+    with make() as rig, rig.open_port() as port, rig.open_peer() as peer:
+        chunk = pattern(4096)
+        accepted = fill(port, chunk)
+        assert accepted > 0
+        assert os.get_blocking(port.fileno()) is False
+        with pytest.raises(BlockingIOError):
+            os.write(port.fileno(), b"x")
+        expected = (chunk * (accepted // len(chunk) + 1))[:accepted]
+        assert receive_available(peer) == expected
+
+
+@pytest.mark.parametrize("make", RIGS)
+def test_a_megabyte_both_ways_at_once(make):
+    there, back = pattern(1 << 20), pattern(1 << 20)[::-1]
+    with make() as rig, rig.open_port() as port, rig.open_peer() as peer:
+        senders = [
+            threading.Thread(target=send, args=(port, there)),
+            threading.Thread(target=send, args=(peer, back)),
+        ]
+        received = {}
+        receivers = [
+            threading.Thread(target=lambda: received.update(there=receive(peer, len(there)))),
+            threading.Thread(target=lambda: received.update(back=receive(port, len(back)))),
+        ]
+        for thread in senders + receivers:
+            thread.start()
+        for thread in senders + receivers:
+            thread.join(30)
+        assert received.get("there") == there
+        assert received.get("back") == back
+
+
+@pytest.mark.parametrize("make", RIGS)
+def test_hang_up_fails_the_writes(make):
+    with make() as rig, rig.open_port() as port:
+        rig.hang_up("port")
+        with pytest.raises(OSError) as caught:
+            for _ in range(3):  # a reset is reported once, as ECONNRESET, and as EPIPE from then on
+                os.write(port.fileno(), b"x")
+        assert not isinstance(caught.value, BlockingIOError)
+        rig.hang_up("port")
+
+
+@pytest.mark.parametrize("make", RIGS)
+def test_closing_leaves_nothing_behind_and_may_be_repeated(make):
+    before, threads = open_descriptors(), threading.active_count()
+    rig = make()
+    with rig:
+        assert open_descriptors() > before
+    rig.close()
+    assert open_descriptors() == before
+    assert threading.active_count() == threads
+    with pytest.raises(RuntimeError, match="not open"):
+        _ = rig.port
+    with pytest.raises(RuntimeError, match="opened once"):
+        rig.open()
+
+
+@pytest.mark.parametrize("make", RIGS)
+def test_an_exception_in_the_block_gives_everything_back(make):
+    before, threads = open_descriptors(), threading.active_count()
+    with pytest.raises(KeyboardInterrupt), make():
+        raise KeyboardInterrupt
+    assert open_descriptors() == before
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("make", RIGS)
+def test_a_forgotten_rig_warns_and_gives_everything_back(make):
+    before, threads = open_descriptors(), threading.active_count()
+    rigs = [make().open()]
+    with pytest.warns(ResourceWarning, match="never closed"):
+        rigs.clear()
+    assert open_descriptors() == before
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("make", RIGS)
+def test_closing_while_the_writer_is_stalled_does_not_wait(make):
+    async def stall_and_close():
+        async with make() as rig:
+            with rig.open_port() as port:
+                fill(port)
+                rig.close()
+
+    asyncio.run(asyncio.wait_for(stall_and_close(), 10))
+
+
+@pytest.mark.parametrize("make", [PtyPair, TcpPair])
+def test_an_end_is_port_or_peer(make):
+    with make() as rig, pytest.raises(ValueError, match="must be"):
+        rig.hang_up("left")
+
+
+def test_unavailable_is_no_transfer_error():
+    assert not issubclass(RigUnavailable, OSError)
