@@ -37,6 +37,27 @@ class AsyncWriteStream(Protocol):
     def async_write_some(self, buffers: Any, token: Any = ..., /) -> Any: ...
 
 
+@runtime_checkable
+class AsyncReadStream(Protocol):
+    """What async_read needs of a stream; see :class:`AsyncWriteStream`, its mirror.
+
+    ======================================  =============================================================
+    ``get_executor()``                      where its handlers run
+    ``async_read_some(buffers, token)``     start reading into ``buffers`` (writable memoryviews): at least
+                                            one byte, or an error; complete ``handler(error, n)`` once, later
+    ``read_some_nowait(buffers) -> int``    optional: try at once; BlockingIOError when nothing is there
+    ======================================  =============================================================
+
+    Follows Asio's AsyncReadStream requirements.
+    """
+
+    def get_executor(self) -> Executor: ...
+    def async_read_some(self, buffers: Any, token: Any = ..., /) -> Any: ...
+
+
+ReadTarget: TypeAlias = "AsyncReadStream | serial.SerialBase | socket.socket | int"
+"""What async_read takes as its stream: one, or anything that as_stream adapts and that can be read."""
+
 WriteTarget: TypeAlias = (
     "AsyncWriteStream | serial.SerialBase | socket.socket | asyncio.StreamWriter | asyncio.WriteTransport | int"
 )
@@ -47,7 +68,7 @@ _by_object: WeakKeyDictionary[Any, PollableStream] = WeakKeyDictionary()
 _by_number: WeakValueDictionary[int, DescriptorStream] = WeakValueDictionary()
 
 
-def as_stream(target: WriteTarget, /) -> Any:
+def as_stream(target: WriteTarget | ReadTarget, /) -> Any:
     """``target`` as a stream; the same object adapted twice gives the same stream.
 
     Args:
@@ -58,7 +79,7 @@ def as_stream(target: WriteTarget, /) -> Any:
         TypeError: ``target`` is none of these; the message says what to do.
         OSError: a file descriptor that is not open.
     """
-    if hasattr(target, "async_write_some"):
+    if hasattr(target, "async_write_some") or hasattr(target, "async_read_some"):
         return target
     if isinstance(target, int):
         stream = _by_number.get(target)

@@ -42,6 +42,9 @@ class TransportStream(PollableStream):
             raise BlockingIOError(errno.EAGAIN, "the transport still holds what was written before")
         return write_descriptor(self._fileno(), buffers)
 
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        raise TypeError("what this transport receives goes to its own protocol: read from its StreamReader")
+
     def wait_fd(self) -> int:
         # Both asyncio and uvloop refuse a watcher on the number of a transport's own descriptor. Held only while
         # waiting: a duplicate keeps the port open when the transport is closed.
