@@ -79,6 +79,7 @@ from .streams._adapt import (
     AsyncWriteStream as AsyncWriteStream,
     as_stream as as_stream,
 )
+from .streams._buffered import BufferedTransportStream as BufferedTransportStream
 from .streams._descriptor import DescriptorStream as DescriptorStream
 from .streams._serial_port import SerialPort as SerialPort
 from .streams._socket import SocketStream as SocketStream

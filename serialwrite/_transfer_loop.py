@@ -1,4 +1,4 @@
-"""Asio's loop of a composed operation, sans-I/O: it is told what each step gave, and says how much to ask of the next."""
+"""Asio's loop of a composed operation, sans-I/O: it is told what a step gave, and says how much to ask of the next."""
 
 from __future__ import annotations
 

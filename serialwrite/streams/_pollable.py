@@ -25,7 +25,7 @@ from .._cancellation import CancellationType
 from .._conditions import transfer_at_least
 from .._errors import StreamBusy, StreamClosed, TransferError, transfer_error
 from .._executors import EventLoopExecutor
-from .._operation import CompletionToken, deferred, resolve
+from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
 from .._transfer import Reading, Transfer, Writing
 
 # Operations that complete at once, counted in units of one operation or 4 KiB, between two turns of the loop (rule 9).
@@ -77,7 +77,7 @@ class PollableStream:
         """What holds a port that takes nothing."""
         return "peer not reading"
 
-    def async_write_some(self, buffers: Buffers, token: Any = default_token, /) -> Any:
+    def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``, as many as the port takes at once.
 
         Args:
@@ -90,7 +90,7 @@ class PollableStream:
         """
         return resolve(token).initiate(WriteSome(self, buffers, transfer_at_least(1)))
 
-    def async_read_some(self, buffers: Buffers, token: Any = default_token, /) -> Any:
+    def async_read_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Read at least one byte into ``buffers``, as many as are there.
 
         Args:
