@@ -8,6 +8,7 @@ and gives the caller whatever stands for the result.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Generator
@@ -284,7 +285,8 @@ class Operation(Coroutine[Any, Any, T_co]):
                 cancelled = error
                 self.executor.dispatch(signal.emit)
             except BaseException:  # the coroutine is being closed: nobody will wait
-                self.executor.dispatch(signal.emit)
+                with contextlib.suppress(RuntimeError):  # its loop may be closed, too
+                    self.executor.dispatch(signal.emit)
                 raise
         if cancelled is not None:
             raise cancelled

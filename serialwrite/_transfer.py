@@ -152,8 +152,13 @@ class Transfer(Operation[int]):
         return (yield from super().__await__())
 
     def _begin(self, handler: Handler) -> None:
-        self._side = side_of(self._stream, self.side)
-        self._side.claim(self, self.doing)
+        side = side_of(self._stream, self.side)
+        try:
+            side.claim(self, self.doing)
+        except BaseException:
+            self._give_memory_back()
+            raise
+        self._side = side
         self._handler = handler
         if self._timeout is not None:
             self._started = time.monotonic()

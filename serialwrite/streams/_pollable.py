@@ -174,6 +174,7 @@ class Side:
         self.user: Transfer | None = None
         self.idle_on: asyncio.AbstractEventLoop | None = None  # the stream's loop, while nobody uses this direction
         self.budget = FAIR_BUDGET
+        self._claimed_on: asyncio.AbstractEventLoop | None = None
         self._attempt: Callable[[], bool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd: int | None = None  # watched by the loop
@@ -190,14 +191,24 @@ class Side:
     def claim(self, user: Transfer, doing: str) -> None:
         """Take this direction for ``user``, until :meth:`release`."""
         if self.user is not None:
-            raise StreamBusy(self._stream, doing)
+            if self._claimed_on is None or not self._claimed_on.is_closed():
+                raise StreamBusy(self._stream, doing)
+            self._forget()
         self.user = user
         self.idle_on = None
+        self._claimed_on = self._stream._executor._loop
 
     def release(self) -> None:
         self.user = None
         self.idle_on = self._stream._executor._loop
         self.budget = FAIR_BUDGET  # only what completes at once never comes here
+
+    def _forget(self) -> None:
+        """Drop a user whose event loop was closed beneath it: it can neither go on nor be told."""
+        fd, self._fd = self._fd, None
+        self._attempt = self._pause = self._watchdog = None
+        if fd is not None:
+            self._stream.release_fd(fd)
 
     def yield_turn(self, user: Transfer) -> Generator[None, None, None]:
         """Let the event loop turn, with this direction kept for ``user``."""

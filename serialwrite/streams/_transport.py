@@ -69,7 +69,7 @@ class TransportStream(PollableStream):
 
 
 def has_descriptor(transport: Any) -> bool:
-    """Whether ``transport`` has a descriptor of its own that bytes may be written to: not one that TLS stands before."""
+    """Whether ``transport`` has a descriptor of its own that bytes may be written to, with no TLS before it."""
     return transport.get_extra_info("ssl_object") is None and any(
         transport.get_extra_info(name) is not None for name in ("serial", "socket", "pipe")
     )
@@ -77,7 +77,7 @@ def has_descriptor(transport: Any) -> bool:
 
 def _fileno_of(transport: asyncio.WriteTransport) -> Callable[[], int | None]:
     if not has_descriptor(transport):
-        raise TypeError(f"transport: {transport!r} has no descriptor of its own to write to; use as_stream() for it")
+        raise TypeError(f"transport: {transport!r} has no descriptor to write to; use as_stream() for it")
     port = transport.get_extra_info("serial")
     if port is not None:
         if not hasattr(port, "fd"):
