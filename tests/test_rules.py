@@ -346,7 +346,7 @@ async def test_rule_5_only_terminal_where_the_stream_has_only_that(kind):
     signal = sw.CancellationSignal()
     token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
     with stream_of(kind, 2, WAIT) as stream:
-        getattr(stream, "output", stream).cancellable = TERMINAL
+        getattr(stream, "write_side", stream).cancellable = TERMINAL
         promise = sw.async_write(stream, b"abcdef", token)
         await turns(3)
         for requested in (TOTAL, PARTIAL):
