@@ -4,6 +4,13 @@ from serialwrite.testing._ends import fill as fill
 from serialwrite.testing._ends import receive as receive
 from serialwrite.testing._ends import receive_available as receive_available
 from serialwrite.testing._ends import send as send
+from serialwrite.testing._fault_script import FaultScriptError as FaultScriptError
+from serialwrite.testing._fault_script import parse_faults as parse_faults
+from serialwrite.testing._faults import Fault as Fault
+from serialwrite.testing._faults import FaultRecord as FaultRecord
+from serialwrite.testing._faults import Rule as Rule
+from serialwrite.testing._faults import random_script as random_script
+from serialwrite.testing._faults import what_arrives as what_arrives
 from serialwrite.testing._hardware import HardwarePair as HardwarePair
 from serialwrite.testing._net import TcpPair as TcpPair
 from serialwrite.testing._net import UnixPair as UnixPair
@@ -13,4 +20,5 @@ from serialwrite.testing._rig import End as End
 from serialwrite.testing._rig import PathRig as PathRig
 from serialwrite.testing._rig import Rig as Rig
 from serialwrite.testing._rig import RigUnavailable as RigUnavailable
+from serialwrite.testing._simulated_uart import SimulatedUart as SimulatedUart
 from serialwrite.testing._socat import SocatPair as SocatPair

@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from serialwrite.testing._faults import NEWLINES, Fault, Rule
-from serialwrite.testing._rig import End, check_end
+from serialwrite.testing._rig import check_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from serialwrite.testing._faults import Kind
+    from serialwrite.testing._rig import End
 
 HELP = """\
 one rule a line (or between semicolons): WHEN [from port|peer]: WHAT
@@ -19,10 +20,10 @@ one rule a line (or between semicolons): WHEN [from port|peer]: WHAT
         eat BYTE... | newline cr|lf to cr|lf|crlf      (these two: always)
   T is `0.3 s` or `300 ms`; N may have underscores; B is 0 to 7; BYTE is like 0x13; # begins a comment"""
 
-_NUMBER = r"(\d[\d_]*)"
-_TIME = r"(\d+(?:\.\d+)?(?:e-?\d+)?) ?(s|ms)"
+_NUMBER = r"\d[\d_]*"
+_TIME = r"(?P<time>\d+(?:\.\d+)?(?:e-?\d+)?) ?(?P<unit>s|ms)"
 _WHEN = re.compile(
-    rf"(?:at byte {_NUMBER}|every {_NUMBER} bytes?|at rate (\d[\d.e+-]*)|(always))(?: from (port|peer))?"
+    rf"(?:at byte ({_NUMBER})|every ({_NUMBER}) bytes?|at rate (\d[\d.e+-]*)|(always))(?: from (port|peer))?"
 )
 DEFAULT_BREAK = 0.25  # seconds, as tcsendbreak() gives
 
@@ -67,57 +68,57 @@ def _parse_rule(text: str) -> Rule:
     return Rule(fault, sender)
 
 
-def _seconds(number: str | None, unit: str | None, default: float = 0.0) -> float:
-    if number is None:
-        return default
-    return float(number) / (1000 if unit == "ms" else 1)
-
-
-def _end(text: str | None) -> End | None:
-    return None if text is None else check_end(text)
-
-
-def _bit(text: str | None) -> int | None:
-    return None if text is None else int(text)
-
-
-def _eat(text: str) -> Fault:
-    return Fault("eat", table=tuple((int(byte, 16), b"") for byte in text.split()))
-
-
-def _newline(source: str, target: str) -> Fault:
-    codes = {name: code for code, name in NEWLINES.items()}
-    if source == target:
-        raise ValueError("a newline that becomes itself changes nothing")
-    return Fault("newline", table=((codes[source][0], codes[target]),))
-
-
-_FAULTS: list[tuple[str, Callable[..., Fault]]] = [
-    (r"flip(?: bit ([0-7]))?", lambda bit: Fault("flip", bit=_bit(bit))),
-    (r"parity(?: bit ([0-7]))?", lambda bit: Fault("parity", bit=_bit(bit))),
-    (r"framing(?: bit ([0-7]))?", lambda bit: Fault("framing", bit=_bit(bit))),
-    (rf"drop(?: {_NUMBER})?", lambda n: Fault("drop", count=int(n or 1))),
-    (rf"duplicate(?: {_NUMBER})?", lambda n: Fault("duplicate", count=int(n or 1))),
-    (r"swap", lambda: Fault("swap")),
-    (rf"break(?: {_TIME})?", lambda n, unit: Fault("break", seconds=_seconds(n, unit, DEFAULT_BREAK))),
-    (rf"stall {_TIME}", lambda n, unit: Fault("stall", seconds=_seconds(n, unit))),
-    (rf"throttle {_TIME}", lambda n, unit: Fault("throttle", seconds=_seconds(n, unit))),
-    (r"hang[ -]up(?: (port|peer))?", lambda end: Fault("hang up", end=_end(end))),
-    (
-        rf"unplug(?: (port|peer))?(?: {_TIME})?",
-        lambda end, n, unit: Fault("unplug", end=_end(end), seconds=_seconds(n, unit)),
-    ),
-    (r"eat ((?:0x[0-9a-f]{1,2} ?)+)", _eat),
-    (r"newline (cr|lf) to (cr|lf|crlf)", _newline),
-]
+_BIT = r"(?: bit (?P<bit>[0-7]))?"
+_COUNT = rf"(?: (?P<count>{_NUMBER}))?"
+_END = r"(?: (?P<end>port|peer))?"
+_FAULTS: dict[Kind, str] = {
+    "flip": f"flip{_BIT}",
+    "parity": f"parity{_BIT}",
+    "framing": f"framing{_BIT}",
+    "drop": f"drop{_COUNT}",
+    "duplicate": f"duplicate{_COUNT}",
+    "swap": "swap",
+    "break": f"break(?: {_TIME})?",
+    "stall": f"stall {_TIME}",
+    "throttle": f"throttle {_TIME}",
+    "hang up": f"hang[ -]up{_END}",
+    "unplug": f"unplug{_END}(?: {_TIME})?",
+    "eat": r"eat (?P<eaten>(?:0x[0-9a-f]{1,2} ?)+)",
+    "newline": "newline (?P<old>cr|lf) to (?P<new>cr|lf|crlf)",
+}
 
 
 def _parse_fault(text: str) -> Fault:
-    for pattern, make in _FAULTS:
+    for kind, pattern in _FAULTS.items():
         found = re.fullmatch(pattern, text)
         if found:
-            fault = make(*found.groups())
-            if fault.count < 1:
-                raise ValueError(f"{fault.kind} 0 does nothing")
-            return fault
+            return _make_fault(kind, found.groupdict())
     raise ValueError(f"there is no such fault as {text!r}")
+
+
+def _make_fault(kind: Kind, words: dict[str, str | None]) -> Fault:
+    count, time, bit, end = (words.get(name) for name in ("count", "time", "bit", "end"))
+    if count is not None and int(count) < 1:
+        raise ValueError(f"{kind} 0 does nothing")
+    seconds = DEFAULT_BREAK if kind == "break" else 0.0
+    if time is not None:
+        seconds = float(time) / (1000 if words["unit"] == "ms" else 1)
+    return Fault(
+        kind,
+        count=int(count or 1),
+        seconds=seconds,
+        bit=None if bit is None else int(bit),
+        end=None if end is None else check_end(end),
+        table=_table(words.get("eaten"), words.get("old"), words.get("new")),
+    )
+
+
+def _table(eaten: str | None, old: str | None, new: str | None) -> tuple[tuple[int, bytes], ...]:
+    if eaten is not None:
+        return tuple((int(byte, 16), b"") for byte in eaten.split())
+    if old is None or new is None:
+        return ()
+    if old == new:
+        raise ValueError("a newline that becomes itself changes nothing")
+    codes = {name: code for code, name in NEWLINES.items()}
+    return ((codes[old][0], codes[new]),)

@@ -21,7 +21,7 @@ EventKind = Literal["break", "stall", "throttle", "hang up", "unplug"]
 TranslationKind = Literal["eat", "newline"]
 Kind = Literal[ByteKind, EventKind, TranslationKind]
 # What is recorded because of something else: of a full receiver, of a device that went away, of flow control.
-ConsequenceKind = Literal["overrun", "lost", "flow control", "plug", "plug failed"]
+ConsequenceKind = Literal["overrun", "lost", "lost by the receiver", "flow control", "plug", "plug failed"]
 
 BYTE_KINDS: tuple[ByteKind, ...] = get_args(ByteKind)
 LOSSLESS_KINDS: tuple[EventKind, ...] = ("stall", "throttle")
@@ -88,7 +88,7 @@ class Rule:
 
 
 class FaultRecord(NamedTuple):
-    """What happened on the line: in place of `before`, at this offset in what `sender` sent, `after` arrived."""
+    """What happened at this offset in what `sender` sent: `after` arrived in place of `before`."""
 
     sender: End
     offset: int
@@ -96,17 +96,16 @@ class FaultRecord(NamedTuple):
     before: bytes = b""
     after: bytes = b""
     seconds: float = 0.0
-    rule: str = (
-        ""  # the rule, every random choice made, that makes just this happen again; "" for a consequence
-    )
+    rule: str = ""  # makes just this happen again, random choices included; "" for a consequence
 
 
 def what_arrives(sent: bytes, sender: End, log: Iterable[FaultRecord]) -> bytes:
-    """Return what the other end must have received of `sent`, by the faults in `log`: the oracle for a test."""
+    """Return what the other end must have received of `sent`, by the log: the oracle for a test."""
     arrived = bytearray()
     position = 0
     for record in log:
-        if record.sender == sender and (record.before or record.after):
+        changed = record.before or record.after
+        if record.sender == sender and changed and record.kind != "lost by the receiver":
             if sent[record.offset : record.offset + len(record.before)] != record.before:
                 raise ValueError(f"this log is not about these bytes: {record}")
             arrived += sent[position : record.offset] + record.after
@@ -117,7 +116,7 @@ def what_arrives(sent: bytes, sender: End, log: Iterable[FaultRecord]) -> bytes:
 def random_script(
     seed: int | str, size: int, *, faults: int = 8, kinds: Sequence[Kind] = (*BYTE_KINDS, *LOSSLESS_KINDS)
 ) -> str:
-    """Return a script of `faults` random faults of these kinds on the first `size` bytes that the port sends.
+    """Return a script of random faults of these kinds on the first `size` bytes that the port sends.
 
     The same seed gives the same script.
     """
@@ -137,17 +136,21 @@ def random_script(
 
 
 class Schedule:
-    """When the next fault strikes what one sender sends. Depends on offsets and the seed, never on the clock."""
+    """When the next fault strikes: by offsets in what one sender sends and the seed, never by the clock."""
 
     def __init__(self, rules: Iterable[Rule], seed: int | str) -> None:
         self._rules = list(rules)
         # One generator a rule, so that rules don't disturb each other's dice.
-        self._dice = [random.Random(f"{seed} {index} {rule}") for index, rule in enumerate(self._rules)]  # noqa: S311
+        self._dice = [
+            random.Random(f"{seed} {index} {rule}")  # noqa: S311  # repeatable, not secret
+            for index, rule in enumerate(self._rules)
+        ]
         self._due: list[tuple[int, int]] = []
-        self.translations: dict[int, tuple[bytes, Rule]] = {}
+        # a byte, and what arrives for it
+        self.translations: dict[int, tuple[Kind | ConsequenceKind, bytes]] = {}
         for index, rule in enumerate(self._rules):
             if rule.fault.table:
-                self.translations |= {byte: (after, rule) for byte, after in rule.fault.table}
+                self.translations |= {byte: (rule.fault.kind, after) for byte, after in rule.fault.table}
             elif rule.at is not None:
                 heapq.heappush(self._due, (rule.at, index))
             else:

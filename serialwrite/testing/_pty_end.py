@@ -67,7 +67,7 @@ class PtyEnd:
         self._revive()
         return b""
 
-    def write(self, data: memoryview | bytes) -> int:
+    def write(self, data: bytes | bytearray | memoryview) -> int:
         """Write what the slave's tty has room for, and return how much that was."""
         try:
             return os.write(self.master, data)

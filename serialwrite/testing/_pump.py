@@ -29,7 +29,7 @@ class Lane:
         self.source = source
         self.target = target
         self.stalled = False
-        self.moved = 0  # bytes the target's tty has taken
+        self.moved: int = 0  # bytes the target's tty has taken
         self._held = memoryview(b"")
 
     def wants_to_read(self) -> bool:
