@@ -24,8 +24,9 @@ Kind = Literal[ByteKind, EventKind, TranslationKind]
 ConsequenceKind = Literal["overrun", "lost", "lost by the receiver", "flow control", "plug", "plug failed"]
 
 BYTE_KINDS: tuple[ByteKind, ...] = get_args(ByteKind)
+EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
+TIMED_KINDS: tuple[EventKind, ...] = ("break", "stall", "throttle", "unplug")
 LOSSLESS_KINDS: tuple[EventKind, ...] = ("stall", "throttle")
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -114,19 +115,25 @@ def what_arrives(sent: bytes, sender: End, log: Iterable[FaultRecord]) -> bytes:
 
 
 def random_script(
-    seed: int | str, size: int, *, faults: int = 8, kinds: Sequence[Kind] = (*BYTE_KINDS, *LOSSLESS_KINDS)
+    seed: int | str,
+    size: int,
+    *,
+    faults: int = 8,
+    kinds: Sequence[ByteKind | EventKind] = (*BYTE_KINDS, *LOSSLESS_KINDS),
 ) -> str:
     """Return a script of random faults of these kinds on the first `size` bytes that the port sends.
 
-    The same seed gives the same script.
+    The same seed gives the same script. Raises `ValueError` for a kind that doesn't happen at a byte.
     """
+    if unknown := set(kinds) - {*BYTE_KINDS, *EVENT_KINDS}:
+        raise ValueError(f"these kinds don't happen at a byte: {', '.join(map(str, sorted(unknown)))}")
     rng = random.Random(f"script {seed}")  # noqa: S311  # repeatable, not secret
     rules = [
         Rule(
             Fault(
                 kind := rng.choice(kinds),
                 count=rng.choice((1, 1, 1, 2, 7, 16)),
-                seconds=round(rng.uniform(0.001, 0.05), 3) if kind in get_args(EventKind) else 0.0,
+                seconds=round(rng.uniform(0.001, 0.05), 3) if kind in TIMED_KINDS else 0.0,
             ),
             at=rng.randrange(size),
         )

@@ -13,7 +13,7 @@ from serialwrite.testing import (
     random_script,
     what_arrives,
 )
-from serialwrite.testing._faults import Schedule
+from serialwrite.testing._faults import BYTE_KINDS, EVENT_KINDS, Schedule
 from serialwrite.testing._harm import break_mark, harmed, split_at
 
 
@@ -129,6 +129,17 @@ def test_a_random_script_is_the_seeds():
     rules = parse_faults(random_script("five", 1000, faults=20, kinds=("drop", "unplug")))
     assert len(rules) == 20
     assert {rule.fault.kind for rule in rules} == {"drop", "unplug"}
+
+
+@pytest.mark.parametrize("kind", [*BYTE_KINDS, *EVENT_KINDS])
+def test_a_random_script_can_have_every_kind(kind):
+    rules = parse_faults(random_script(1, 1000, faults=3, kinds=[kind]))
+    assert [rule.fault.kind for rule in rules] == [kind] * 3
+
+
+def test_a_random_script_has_no_kind_that_is_always():
+    with pytest.raises(ValueError, match="newline"):
+        random_script(1, 1000, kinds=["drop", "newline"])
 
 
 def test_what_a_tty_makes_of_line_errors():
