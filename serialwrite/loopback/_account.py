@@ -40,10 +40,10 @@ class Checker:
         self._pattern, self._data_bits, self._reach = pattern, data_bits, reach
         self._search = AnchorSearch(self._read, pattern.locate, reach, pattern.period)
         self._ledger = Ledger(self._read, keep=keep, reach=reach)
-        self._expected = 0  # the first byte of the stream that has not been expected yet
+        self._expected: int = 0  # the first byte of the stream that has not been expected yet
         self._back: int | None = None  # where an earlier part of the stream is being received
         self._pending = b""  # received, not judged: from _at on
-        self._at = 0
+        self._at: int = 0
         self._gap = b""  # received, and fits nowhere so far
         self._resembling = False
         self._discipline: Discipline | None = None

@@ -247,7 +247,11 @@ class Ledger:
 
     def _lost(self, offset: int, length: int, at: int) -> None:
         for early in reversed(self._early):
-            if early.may_be(length, offset - early.offset) and self._read(offset, length) == early.data:
+            if early.may_be(length, offset - early.offset):
+                place = self._same_loss(offset, early.data)
+                if place is None:
+                    continue
+                offset = place
                 self._early.remove(early)
                 by = early.offset - offset
                 self.log.withdraw(FaultKind.INSERTED, early.received_at, length, early.offset)
@@ -256,6 +260,14 @@ class Ledger:
         if offset < TALLIED and length <= SHOWN:
             self.missing.update(self._read(offset, length))
         self._never_came(self._holes.open(offset, length, at, self._reach))
+
+    def _same_loss(self, offset: int, data: bytes) -> int | None:
+        """Return where `data` was lost, if its loss reads the same as one of as many bytes at `offset`."""
+        for place in range(offset, max(offset - 8, -1), -1):
+            by, end = offset - place, place + len(data)
+            if self._read(place, len(data)) == data and self._read(place, by) == self._read(end, by):
+                return place
+        return None
 
     def _never_came(self, holes: list[Run]) -> None:
         for hole in holes:
