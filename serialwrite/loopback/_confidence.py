@@ -17,7 +17,7 @@ _PRECISE: Final = 3e-15
 class ErrorRate:
     """A measured bit error rate and the bounds that hold the true one with the given confidence.
 
-    With no error there is only an upper bound, -ln(1 - confidence) / bits: the rule of three, 3 / bits at 95 %.
+    With no error there is only an upper bound: -ln(1 - confidence) / bits, which is 3 / bits at 95 %.
     With errors the bounds are Clopper and Pearson's, two-sided: never too narrow, whatever the true rate.
     They take errors for independent; where errors come in bursts the truth may lie further out.
     """
