@@ -58,6 +58,7 @@ from ._operation import (
     Operation as Operation,
     async_initiate as async_initiate,
 )
+from ._stackful import spawn as spawn, yield_context as yield_context
 from ._tokens import (
     OperationFuture as OperationFuture,
     OperationPromise as OperationPromise,
