@@ -518,6 +518,46 @@ async def test_cancellation_reaches_a_stream_on_another_loop():
         await check_cancelled(session, far)
 
 
+async def test_a_stream_on_another_loop_is_cancelled_on_its_own_thread():
+    with sw.IoThread() as io:
+        threads = []
+        started = threading.Event()
+
+        def never(token):
+            def initiation(handler):
+                def cancel(type):
+                    threads.append(threading.get_ident())
+                    io.get_executor().post(handler, sw.OperationAborted(), 0)
+
+                threads.append(threading.get_ident())
+                handler.cancellation_slot.assign(cancel)
+                started.set()
+
+            return sw.async_initiate(initiation, token, io.get_executor())
+
+        promise = sw.spawn(here(), never, sw.use_promise)
+        assert await asyncio.to_thread(started.wait, BOUND)
+        promise.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(promise, BOUND)
+        assert threads[0] == threads[1] != threading.get_ident()
+
+
+async def test_the_slot_is_free_when_the_handler_runs():
+    class Ended:
+        def __init__(self):
+            self.cancellation_slot = sw.CancellationSignal().slot
+            self.seen = asyncio.get_running_loop().create_future()
+
+        def __call__(self, error, value):
+            self.seen.set_result(self.cancellation_slot.has_handler)
+
+    ended = Ended()
+    sw.spawn(here(), four, ended)
+    assert ended.cancellation_slot.has_handler
+    assert await asyncio.wait_for(ended.seen, BOUND) is False
+
+
 # -- misuse and accidents -----------------------------------------------------------------------------
 
 
