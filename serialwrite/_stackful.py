@@ -47,9 +47,7 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
         self._state = CancellationState(slot, enable_terminal_cancellation)
         self._greenlet: Any = None
         self._waiting = False
-        self.switched = False
-        """Whether the coroutine was suspended before now."""
-        self.throw_if_cancelled = True
+        self.throw_if_cancelled: bool = True
         """Whether to wait for an operation raises OperationAborted in a coroutine that was cancelled before."""
 
     def get_executor(self) -> Executor:
@@ -79,6 +77,9 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
 
     def initiate(self, operation: Operation[Any], /) -> Any:
         self._check(operation)
+        at_once = operation.attempt()  # as the awaiting form does: the coroutine need not be suspended
+        if at_once is not None:
+            return operation.result(at_once)
         completed: list[tuple[Any, ...]] = []
 
         def complete(*args: Any) -> None:
@@ -115,7 +116,7 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
         )
 
     def _suspend(self) -> None:
-        self._waiting = self.switched = True
+        self._waiting = True
         try:
             self._greenlet.parent.switch()
         finally:
@@ -233,8 +234,7 @@ def spawn(
         yield_ = yield_context(where, handler.cancellation_slot)
 
         def ended(error: Exception | None, value: object) -> None:
-            # Never inside the initiating function: one that did not wait for anything is still in it.
-            (where.dispatch if yield_.switched else where.post)(handler, error, value)
+            where.post(handler, error, value)  # a function that waited for nothing is still inside this spawn
 
         yield_.start(function, ended)
 

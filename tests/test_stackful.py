@@ -50,12 +50,30 @@ def pending(far):
 async def blocked(stream):
     """Returns once a write waits on ``stream``."""
     async with asyncio.timeout(BOUND):
-        while not stream.output.waiting:
+        while stream.stall is None:
             await asyncio.sleep(0)
 
 
 def here():
     return sw.EventLoopExecutor()
+
+
+class Recorder:
+    """A user's own stream: takes everything, at the next turn of the loop."""
+
+    def __init__(self):
+        self.executor = sw.EventLoopExecutor()
+        self.data = bytearray()
+
+    def get_executor(self):
+        return self.executor
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        def initiation(handler):
+            self.data += b"".join(buffers)
+            self.executor.post(handler, None, sw.buffer_size(buffers))
+
+        return sw.async_initiate(initiation, token, self.executor)
 
 
 # -- what it is for -----------------------------------------------------------------------------------
@@ -133,6 +151,42 @@ async def test_an_operation_made_before_takes_it_as_its_token():
             return operation(yield_)
 
         assert await sw.spawn(here(), session) == 5
+
+
+async def test_a_write_that_need_not_wait_does_not_suspend():
+    with line() as (stream, far):
+        await sw.async_write(stream, b"bound to this loop")
+
+        def session(yield_):
+            turned = []
+            asyncio.get_running_loop().call_soon(turned.append, "the loop")
+            for i in range(3):
+                sw.async_write(stream, bytes([i]), yield_)
+            return turned[:]
+
+        assert await sw.spawn(here(), session) == []
+        assert pending(far) == b"bound to this loop\0\1\2"
+
+
+async def test_a_coroutine_that_always_writes_at_once_lets_the_loop_turn():
+    with line() as (stream, far):
+        turns = 0
+
+        async def count():
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        def session(yield_):
+            for _ in range(1000):
+                sw.async_write(stream, b"x", yield_)
+                far.recv(10)
+
+        counting = asyncio.create_task(count())
+        await sw.spawn(here(), session)
+        counting.cancel()
+        assert turns >= 5
 
 
 async def test_the_function_sees_the_context_variables_of_who_spawned_it():
@@ -215,8 +269,8 @@ async def test_a_timeout_inside_ends_that_write_only():
 
 
 def four(yield_):
-    with line() as (stream, _):
-        return sw.async_write(stream, b"data", yield_)
+    """Waits for a turn of the loop."""
+    return sw.async_write(Recorder(), b"data", yield_)
 
 
 async def test_every_awaiting_token_works_on_it():
@@ -277,7 +331,7 @@ async def test_coroutines_spawned_inside_one_run_beside_it():
             while len(ended) < 2:
                 pending(far_one)
                 pending(far_two)
-                four(yield_)  # waits for a turn of the loop
+                four(yield_)
             return ended
 
     assert await sw.spawn(here(), outer) == [(None, len(BIG))] * 2
@@ -318,32 +372,14 @@ async def test_a_hundred_blocked_writes_wait_at_once():
             sw.spawn(here(), lambda yield_, stream=stream: sw.async_write(stream, BIG, yield_), sw.use_promise)
             for stream, _ in lines
         ]
-        assert all(stream.output.waiting for stream, _ in lines)
+        assert all(stream.stall for stream, _ in lines)
         for (stream, far), promise in zip(lines, spawned, strict=True):
             promise.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asyncio.wait_for(promise, BOUND)
             assert promise.done()
-            assert not stream.output.waiting
+            assert stream.stall is None
             assert len(pending(far)) > 0
-
-
-class Recorder:
-    """A user's own stream: takes everything, at the next turn of the loop."""
-
-    def __init__(self):
-        self.executor = sw.EventLoopExecutor()
-        self.data = bytearray()
-
-    def get_executor(self):
-        return self.executor
-
-    def async_write_some(self, buffers, token=sw.deferred, /):
-        def initiation(handler):
-            self.data += b"".join(buffers)
-            self.executor.post(handler, None, sw.buffer_size(buffers))
-
-        return sw.async_initiate(initiation, token, self.executor)
 
 
 # -- never inline -------------------------------------------------------------------------------------
@@ -416,7 +452,7 @@ def test_cancelling_the_future_cancels_the_write():
     with sw.IoThread() as io, line() as (stream, far):
         session = Interrupted(stream)
         future = sw.spawn(io, session, sw.use_future)
-        while not stream.output.waiting:
+        while stream.stall is None:
             assert not future.done()
         future.cancel()
         error = future.exception(BOUND)
@@ -457,7 +493,7 @@ async def test_only_terminal_cancellation_passes_until_the_state_is_reset():
         plain = sw.spawn(here(), Interrupted(stream), sw.bind_cancellation_slot(signal.slot, sw.use_promise))
         await blocked(stream)
         signal.emit(sw.CancellationType.PARTIAL)
-        assert stream.output.waiting
+        assert stream.stall
         signal.emit(sw.CancellationType.TERMINAL)
         with pytest.raises(sw.OperationAborted):
             await asyncio.wait_for(plain, BOUND)
