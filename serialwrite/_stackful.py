@@ -238,7 +238,7 @@ def spawn(
 
         yield_.start(function, ended)
 
-    return async_initiate(initiation, token, where, name="spawn")  # type: ignore[call-overload]
+    return async_initiate(initiation, token, where, name="spawn")  # type: ignore[call-overload] # resolve() judges it
 
 
 # greenlet, once spawn has needed it: an import of serialwrite must not need it.
@@ -249,7 +249,7 @@ new_greenlet: Callable[[Callable[[], object]], Any]
 def _load_greenlet() -> None:
     global current_greenlet, new_greenlet  # set once, by the first spawn
     try:
-        from greenlet import getcurrent, greenlet  # noqa: PLC0415
+        from greenlet import getcurrent, greenlet  # noqa: PLC0415 # only spawn needs it
     except ImportError as error:
         raise ImportError("spawn needs greenlet: pip install serialwrite[stackful]") from error
     current_greenlet, new_greenlet = getcurrent, greenlet
