@@ -50,8 +50,8 @@ class Handler:
         immediate_executor: Executor | None = None,
     ) -> None:
         self._function = function
-        self.executor = executor
-        self.cancellation_slot = cancellation_slot
+        self.executor: Executor = executor
+        self.cancellation_slot: CancellationSlot = cancellation_slot
         self._immediate_executor = immediate_executor
         self.discard: Callable[[], object] | None = None  # lets go of what it holds, where it will not be called
 
@@ -99,14 +99,14 @@ class Operation(Coroutine[Any, Any, T_co]):
     and lets ``CancelledError`` go on.
     """
 
-    name = "operation"
-    expiring = False  # true while a timer of cancel_after emits: what stops because of it timed out
+    name: str = "operation"
+    expiring: bool = False  # true while a timer of cancel_after emits: what stops because of it timed out
     _timed = False  # whether there is such a timer
     _launched = False
     _adopted = False
     _launcher: int | None = None
     _generator: Generator[Any, Any, T_co] | None = None
-    error_first = True  # whether the first result is an error, for awaiting forms to raise
+    error_first: bool = True  # whether the first result is an error, for awaiting forms to raise
 
     def __init__(
         self,
@@ -420,8 +420,8 @@ class DefaultToken(Deferred):
         return operation.default_token.initiate(operation)
 
 
-deferred = Deferred()
-default_token = DefaultToken()
+deferred: Deferred = Deferred()
+default_token: DefaultToken = DefaultToken()
 
 
 class Callback(CompletionToken[None, None]):

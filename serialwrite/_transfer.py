@@ -36,7 +36,7 @@ class Transfer(Operation[int]):
     doing: ClassVar[str]  # "write" or "read"
     side: ClassVar[str]  # the attribute of our own streams that stands for this direction
     some: ClassVar[str]  # the stream's method for one step
-    cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
+    cancellable: ClassVar[CancellationType] = CancellationType.TERMINAL | CancellationType.PARTIAL
 
     # Set when they are needed. An operation that completes at once needs almost none of them.
     _condition: CompletionCondition = TRANSFER_ALL
@@ -56,6 +56,7 @@ class Transfer(Operation[int]):
     _step_signal: CancellationSignal | None = None  # while an async_*_some runs
     _initiating = False  # while it is being initiated
     _cancelled = False
+    expiring: bool = False
     _expired = False
 
     def __init__(
@@ -349,7 +350,7 @@ class Transfer(Operation[int]):
 class Writing(Transfer):
     """A transfer from the caller's memory to a stream."""
 
-    name = "async_write_some"
+    name: str = "async_write_some"
     verb = "accepted"
     doing = "write"
     side = "write_side"

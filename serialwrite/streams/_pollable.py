@@ -56,8 +56,8 @@ class PollableStream:
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
         self._executor = executor or EventLoopExecutor()
-        self.write_side = Side(self, writing=True)
-        self.read_side = Side(self, writing=False)
+        self.write_side: Side = Side(self, writing=True)
+        self.read_side: Side = Side(self, writing=False)
 
     def get_executor(self) -> EventLoopExecutor:
         """The executor of this stream; made without one, it is bound to the loop of its first operation."""
@@ -168,10 +168,10 @@ class Side:
     def __init__(self, stream: PollableStream, *, writing: bool) -> None:
         self._stream = stream
         self._writing = writing
-        self.nowait = stream.write_some_nowait if writing else stream.read_some_nowait
+        self.nowait: Callable[[Sequence[Any]], int] = stream.write_some_nowait if writing else stream.read_some_nowait
         self.user: Transfer | None = None
         self.idle_on: asyncio.AbstractEventLoop | None = None  # the stream's loop, while nobody uses this direction
-        self.budget = FAIR_BUDGET
+        self.budget: int = FAIR_BUDGET
         self._claimed_on: asyncio.AbstractEventLoop | None = None
         self._attempt: Callable[[], bool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -46,7 +46,7 @@ class PtyPair(PathRig):
     """
 
     name = "pty"
-    quirks = PTY_QUIRKS
+    quirks: frozenset[str] = PTY_QUIRKS
 
     def __init__(self, links: Links = (None, None)) -> None:
         super().__init__()
