@@ -48,12 +48,12 @@ def _checked(n: int, name: str) -> int:
     return n
 
 
-_transfer_all = TransferAll()
+TRANSFER_ALL = TransferAll()
 
 
 def transfer_all() -> TransferAll:
     """Transfer everything, or end on an error. The default. Follows Asio's ``transfer_all``."""
-    return _transfer_all
+    return TRANSFER_ALL
 
 
 def transfer_at_least(minimum: int, /) -> TransferAtLeast:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from collections.abc import Sequence
 from typing import Any
 
 from .._buffers import MAX_BUFFERS
+from .._errors import EndOfFile
 from .._executors import EventLoopExecutor
 from ._pollable import PollableStream
 
@@ -28,6 +30,32 @@ def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
     if n == 0 and any(map(len, buffers[:MAX_BUFFERS])):
         raise BlockingIOError(errno.EAGAIN, "the descriptor took nothing")
     return n
+
+
+def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:
+    """One scattered read on a non-blocking descriptor: the bytes that were there.
+
+    Raises:
+        BlockingIOError: there are none.
+        EndOfFile: none will come.
+        OSError: as the operating system raised it; EIO for a terminal that was hung up.
+    """
+    wanted = buffers[:MAX_BUFFERS]
+    n = os.readv(fd, wanted)
+    if n or not any(map(len, wanted)):
+        return n
+    if not os.isatty(fd):
+        raise EndOfFile
+    # With VMIN 0, as pyserial sets it, a terminal answers 0 for "nothing yet" and for "hung up" alike: ask poll.
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    events = poller.poll(0)
+    if not events:
+        raise BlockingIOError(errno.EAGAIN, "nothing to read")
+    n = 0 if events[0][1] & (select.POLLHUP | select.POLLERR) else os.readv(fd, wanted)
+    if n:
+        return n
+    raise OSError(errno.EIO, "hung up")
 
 
 class DescriptorStream(PollableStream):
@@ -59,6 +87,9 @@ class DescriptorStream(PollableStream):
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         return write_descriptor(self._fd, buffers)
+
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        return read_descriptor(self._fd, buffers)
 
     def wait_fd(self) -> int:
         if self._fd < 0:

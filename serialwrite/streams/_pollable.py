@@ -1,13 +1,14 @@
 """What every stream over a file descriptor shares: try first, wait for readiness only when it is full.
 
-======================================  ==============================================================
+======================================  ====================================================================
 a subclass gives                        which is
-======================================  ==============================================================
+======================================  ====================================================================
 ``write_some_nowait(buffers) -> int``   one try; BlockingIOError when the port is full
+``read_some_nowait(buffers) -> int``    one try; BlockingIOError when there is nothing, EndOfFile at the end
 ``wait_fd() -> int``                    the descriptor whose readiness is waited for; OSError when closed
 ``release_fd(fd)``                      called when that wait is over
 ``is_open() -> bool``                   whether what it stands on is still open on this side
-======================================  ==============================================================
+======================================  ====================================================================
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from .._cancellation import CancellationType
 from .._conditions import transfer_at_least
 from .._errors import StreamBusy, StreamClosed, TransferError, transfer_error
 from .._executors import EventLoopExecutor
-from .._operation import CompletionToken, deferred, resolve
-from .._transfer import Transfer, Writing
+from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
+from .._transfer import Reading, Transfer, Writing
 
 # Operations that complete at once, counted in units of one operation or 4 KiB, between two turns of the loop (rule 9).
 FAIR_BUDGET = 64
@@ -37,6 +38,12 @@ LIES, FIRST_PAUSE, LONGEST_PAUSE = 3, 0.001, 0.05
 
 class WriteSome(Writing):
     """One write_some of a stream of ours: a transfer that ends with its first step, and so can be cancelled totally."""
+
+    cancellable = CancellationType.ALL
+
+
+class ReadSome(Reading):
+    """One read_some of a stream of ours; it can be cancelled totally, too."""
 
     cancellable = CancellationType.ALL
 
@@ -70,7 +77,7 @@ class PollableStream:
         """What holds a port that takes nothing."""
         return "peer not reading"
 
-    def async_write_some(self, buffers: Buffers, token: Any = default_token, /) -> Any:
+    def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``, as many as the port takes at once.
 
         Args:
@@ -83,12 +90,35 @@ class PollableStream:
         """
         return resolve(token).initiate(WriteSome(self, buffers, transfer_at_least(1)))
 
+    def async_read_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
+        """Read at least one byte into ``buffers``, as many as are there.
+
+        Args:
+            buffers: one writable bytes-like, an iterable of them, or a ``dynamic_buffer``, which grows.
+            token: any completion token; ``handler(error, bytes_transferred)``. The end of the stream is ``EndOfFile``.
+
+        Cancellation: terminal, partial and total: cancelled, it has read nothing.
+
+        Follows Asio's AsyncReadStream requirements.
+        """
+        return resolve(token).initiate(ReadSome(self, buffers, transfer_at_least(1)))
+
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         """Write what the port takes at once, and return how many bytes that was.
 
         Raises:
             BlockingIOError: the port is full; nothing was written.
             OSError: as the operating system raised it; nothing was written.
+        """
+        raise NotImplementedError
+
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        """Read what is there into ``buffers``, and return how many bytes that was.
+
+        Raises:
+            BlockingIOError: nothing is there.
+            EndOfFile: nothing will come any more.
+            OSError: as the operating system raised it.
         """
         raise NotImplementedError
 
@@ -142,7 +172,9 @@ class Side:
         self._stream = stream
         self._writing = writing
         self.user: Transfer | None = None
+        self.idle_on: asyncio.AbstractEventLoop | None = None  # the stream's loop, while nobody uses this direction
         self.budget = FAIR_BUDGET
+        self._claimed_on: asyncio.AbstractEventLoop | None = None
         self._attempt: Callable[[], bool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd: int | None = None  # watched by the loop
@@ -152,18 +184,31 @@ class Side:
 
     @property
     def nowait(self) -> Callable[[Sequence[Any]], int]:
-        return self._stream.write_some_nowait
+        return self._stream.write_some_nowait if self._writing else self._stream.read_some_nowait
 
     # -- one at a time (rule 7) ---------------------------------------------------------------------
 
     def claim(self, user: Transfer, doing: str) -> None:
         """Take this direction for ``user``, until :meth:`release`."""
         if self.user is not None:
-            raise StreamBusy(self._stream, doing)
+            if self._claimed_on is None or not self._claimed_on.is_closed():
+                raise StreamBusy(self._stream, doing)
+            self._forget()
         self.user = user
+        self.idle_on = None
+        self._claimed_on = self._stream._executor._loop
 
     def release(self) -> None:
         self.user = None
+        self.idle_on = self._stream._executor._loop
+        self.budget = FAIR_BUDGET  # only what completes at once never comes here
+
+    def _forget(self) -> None:
+        """Drop a user whose event loop was closed beneath it: it can neither go on nor be told."""
+        fd, self._fd = self._fd, None
+        self._attempt = self._pause = self._watchdog = None
+        if fd is not None:
+            self._stream.release_fd(fd)
 
     def yield_turn(self, user: Transfer) -> Generator[None, None, None]:
         """Let the event loop turn, with this direction kept for ``user``."""
@@ -172,7 +217,6 @@ class Side:
             yield
         finally:
             self.release()
-            self.budget = FAIR_BUDGET
 
     # -- waiting (rule 8) ---------------------------------------------------------------------------
 

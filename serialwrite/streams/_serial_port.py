@@ -13,7 +13,7 @@ from typing import Any
 import serial
 
 from .._executors import EventLoopExecutor
-from ._descriptor import write_descriptor
+from ._descriptor import read_descriptor, write_descriptor
 from ._pollable import PollableStream
 
 # Major numbers of Unix98 pty slaves (Documentation/admin-guide/devices.txt): their TIOCOUTQ is always 0.
@@ -90,6 +90,9 @@ class SerialPort(PollableStream):
         if fd is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return write_descriptor(fd, buffers)
+
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        return read_descriptor(self.wait_fd(), buffers)
 
     def wait_fd(self) -> int:
         fd: int | None = self.serial.fd

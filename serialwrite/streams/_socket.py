@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._buffers import MAX_BUFFERS
+from .._errors import EndOfFile
 from .._executors import EventLoopExecutor
-from ._descriptor import write_descriptor
+from ._descriptor import read_descriptor, write_descriptor
 from ._pollable import PollableStream
 
 # A peer that is gone is an error to report, not a SIGPIPE; and a blocking socket is not to block us.
@@ -53,6 +54,15 @@ class SocketStream(PollableStream):
         if len(buffers) == 1:
             return sock.send(buffers[0], _FLAGS)
         return sock.sendmsg(buffers[:MAX_BUFFERS], (), _FLAGS) if buffers else 0
+
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        sock = self.socket
+        if sock.gettimeout():
+            return read_descriptor(self.wait_fd(), buffers)
+        n, _, _, _ = sock.recvmsg_into(buffers[:MAX_BUFFERS], 0, _FLAGS)
+        if n == 0 and any(map(len, buffers)):
+            raise EndOfFile
+        return n
 
     def wait_fd(self) -> int:
         fd = self.socket.fileno()

@@ -31,7 +31,7 @@ HANGS_UP_BOTH = "hangs-up-both"  # cutting one end cuts the other too
 LOOPBACK = "loopback"  # one device with its output wired to its own input: port and peer are the same
 
 
-class RigUnavailable(RuntimeError):  # noqa: N818  # names a state of the machine, as a skip reason does
+class RigUnavailable(RuntimeError):  # names a state of the machine, as a skip reason does
     """A rig can't be had on this machine; the message names what is missing and how to get it."""
 
 
