@@ -40,7 +40,7 @@ class ForeignSide:
         return stall
 
 
-NOWAIT = {"output": "write_some_nowait", "input": "read_some_nowait"}
+NOWAIT = {"write_side": "write_some_nowait", "read_side": "read_some_nowait"}
 
 
 def side_of(stream: Any, side: str) -> Any:

@@ -352,7 +352,7 @@ class Writing(Transfer):
     name = "async_write_some"
     verb = "accepted"
     doing = "write"
-    side = "output"
+    side = "write_side"
     some = "async_write_some"
 
 
@@ -362,7 +362,7 @@ class Reading(Transfer):
     name = "async_read_some"
     verb = "received"
     doing = "read"
-    side = "input"
+    side = "read_side"
     some = "async_read_some"
 
     def _viewed(self, buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:

@@ -36,17 +36,17 @@ class WriteOperation(Writing):
     def __await__(self) -> Generator[Any, Any, int]:
         stream, data = self._stream, self._buffers
         if type(data) is bytes and self._condition is TRANSFER_ALL and isinstance(stream, PollableStream):
-            output = stream.output
-            if output.idle_on is _get_running_loop() and output.budget > 0 and not self._launched:
+            side = stream.write_side
+            if side.idle_on is _get_running_loop() and side.budget > 0 and not self._launched:
                 try:
-                    n = stream.write_some_nowait((data,))
+                    n = side.nowait((data,))
                 except BlockingIOError:
                     self._full = True
                 except Exception as error:
                     self._open_loop()
                     self._step(transfer_error(error), 0)
                 else:
-                    output.budget -= 1 + (n >> 12)
+                    side.budget -= 1 if n < 4096 else 1 + (n >> 12)
                     if n == len(data):
                         self._launched = True
                         self._count = n
@@ -139,7 +139,10 @@ def async_write(
         checked_timeout(timeout)
         operation._timeout = timeout
     if token is default_token:
-        token = getattr(stream, "default_token", deferred)
+        try:
+            token = stream.default_token
+        except AttributeError:
+            return operation
     return operation if token is deferred else resolve(token).initiate(operation)
 
 

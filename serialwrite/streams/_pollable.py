@@ -56,8 +56,8 @@ class PollableStream:
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
         self._executor = executor or EventLoopExecutor()
-        self.output = Side(self, writing=True)
-        self.input = Side(self, writing=False)
+        self.write_side = Side(self, writing=True)
+        self.read_side = Side(self, writing=False)
 
     def get_executor(self) -> EventLoopExecutor:
         """The executor of this stream; made without one, it is bound to the loop of its first operation."""
@@ -71,7 +71,7 @@ class PollableStream:
     @property
     def stall(self) -> str | None:
         """What holds the port now; None where nothing does, or nobody knows."""
-        return self.output.held_by() if self.output.waiting else None
+        return self.write_side.held_by() if self.write_side.waiting else None
 
     def held_by(self) -> str | None:
         """What holds a port that takes nothing."""
@@ -141,7 +141,7 @@ class PollableStream:
             return None
         unsent = self.queued if self.is_open() else None
         self._closed = True
-        for side in (self.output, self.input):
+        for side in (self.write_side, self.read_side):
             side.abort(StreamClosed())
         self._close()
         return unsent
@@ -171,6 +171,7 @@ class Side:
     def __init__(self, stream: PollableStream, *, writing: bool) -> None:
         self._stream = stream
         self._writing = writing
+        self.nowait = stream.write_some_nowait if writing else stream.read_some_nowait
         self.user: Transfer | None = None
         self.idle_on: asyncio.AbstractEventLoop | None = None  # the stream's loop, while nobody uses this direction
         self.budget = FAIR_BUDGET
@@ -181,10 +182,6 @@ class Side:
         self._lies = 0
         self._pause: asyncio.TimerHandle | None = None
         self._watchdog: asyncio.TimerHandle | None = None
-
-    @property
-    def nowait(self) -> Callable[[Sequence[Any]], int]:
-        return self._stream.write_some_nowait if self._writing else self._stream.read_some_nowait
 
     # -- one at a time (rule 7) ---------------------------------------------------------------------
 
