@@ -12,7 +12,7 @@ def main() -> None:
     try:
         from ._app import app  # noqa: PLC0415 # so that a missing extra can be named
     except ModuleNotFoundError as missing:
-        if missing.name not in EXTRA:
+        if (missing.name or "").partition(".")[0] not in EXTRA:
             raise
         print(
             f"serialwrite: the command line needs {missing.name}, which is not installed; "

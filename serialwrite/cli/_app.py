@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ._demo import demo
-from ._write import write
+from ._write import EXIT_CODES, write
 
 app = typer.Typer(
     name="serialwrite",
@@ -20,7 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(demo)
-app.command()(write)
+app.command(epilog=EXIT_CODES)(write)
 
 
 def _print_version(wanted: bool) -> None:

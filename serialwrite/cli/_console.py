@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO
 
 from rich.console import Console
 
@@ -21,9 +20,9 @@ def is_watched(made: Console) -> bool:
     return made.is_terminal and not made.is_dumb_terminal
 
 
-def say(line: str, stream: TextIO | None = None) -> None:
+def say(line: str, *, stderr: bool = False) -> None:
     """Print a line at once. A reader that has gone (``| head``) must not stop a write that is under way."""
-    stream = stream or sys.stdout
+    stream = sys.stderr if stderr else sys.stdout
     try:
         print(line, file=stream, flush=True)
     except BrokenPipeError:
@@ -43,7 +42,7 @@ def size_in_words(n: float) -> str:
 def seconds_in_words(seconds: float) -> str:
     """A stretch of time as people read it: ``0.52 s``, ``4:05``, ``1:04:05``."""
     if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{seconds:.2f} s" if seconds % 1 and seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from serialwrite import TransferTimeout
@@ -15,6 +17,7 @@ from serialwrite import TransferTimeout
 from ._console import is_watched, say, seconds_in_words, size_in_words
 
 LINE_EVERY = 5.0  # seconds between two plain lines
+WIDE = 80  # columns, from which on the bar leaves room for the total
 STALLED = 1.0  # seconds without an accepted byte, after which the bar says so
 
 
@@ -26,7 +29,7 @@ class Bar:
         self._progress = Progress(
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f} %" if total is not None else ""),
-            _Amount(),
+            _Amount(wide=console.width >= WIDE),
             _Pace(self),
             console=console,
             transient=True,
@@ -55,18 +58,24 @@ class Bar:
 
 
 class _Amount(ProgressColumn):
-    """Bytes accepted, of all where that is known."""
+    """Bytes accepted, of all where that is known and there is room."""
+
+    def __init__(self, *, wide: bool) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._wide = wide
 
     def render(self, task: Task) -> Text:
         done = size_in_words(task.completed)
-        return Text(done if task.total is None else f"{done} of {size_in_words(task.total)}", style="cyan")
+        if self._wide and task.total is not None:
+            done += f" of {size_in_words(task.total)}"
+        return Text(done, style="cyan")
 
 
 class _Pace(ProgressColumn):
     """Rate and time left, or how long nothing has moved."""
 
     def __init__(self, bar: Bar) -> None:
-        super().__init__()
+        super().__init__(Column(no_wrap=True))
         self._bar = bar
 
     def render(self, task: Task) -> Text:
@@ -74,7 +83,7 @@ class _Pace(ProgressColumn):
             return Text(f"stalled {self._bar.idle:.0f} s", style="yellow")
         if not task.speed:
             return Text("")
-        left = "" if task.time_remaining is None else f", {seconds_in_words(task.time_remaining)} left"
+        left = "" if task.time_remaining is None else f", {seconds_in_words(math.ceil(task.time_remaining))} left"
         return Text(f"{size_in_words(task.speed)}/s{left}", style="green")
 
 
@@ -96,7 +105,7 @@ class Lines:
         rate = (offset - self._first) / (now - self._began)
         line = f"{offset:,} bytes accepted, {size_in_words(rate)}/s"
         if self._total:
-            left = f", {seconds_in_words((self._total - offset) / rate)} left" if rate else ""
+            left = f", {seconds_in_words(math.ceil((self._total - offset) / rate))} left" if rate else ""
             line = f"{offset:,} of {self._total:,} bytes accepted ({offset / self._total:.0%}), "
             line += f"{size_in_words(rate)}/s{left}"
         say(line)

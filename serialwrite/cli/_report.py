@@ -107,13 +107,15 @@ class Report:
     def complaint(self) -> list[str]:
         """Lines for any other ending: what happened, how many bytes, what to do."""
         if self.outcome is Outcome.NOT_STARTED:
-            return [f"serialwrite: {self.error}; nothing was written"]
+            return [f"serialwrite: nothing was written: {self.error}"]
         reason = f" ({self.error})" if self.error else ""
         lines = [f"serialwrite: {self.outcome.label}{reason}: {self._how_far()} in {seconds_in_words(self.seconds)}"]
         if self.unsent:
             lines.append(f"{self.unsent:,} of these were still in the driver's queue when the port was closed")
         if self.file == "-":
-            lines.append(f"to write the rest, give the same input again; its first {self.offset:,} bytes are skipped:")
+            lines.append(
+                f"to write the rest, give the same input again: its first {self.offset:,} bytes will be skipped"
+            )
         else:
             lines.append("to write the rest:")
         return [*lines, f"  {self.resume}"]

@@ -23,13 +23,14 @@ def resume_words(context: typer.Context, offset: int) -> list[str]:
             continue
         value = context.params[name]
         if parameter.param_type_name == "argument":
-            arguments.append(str(value))
+            arguments.append(_word(value))
         else:
             options += _option(parameter.opts, parameter.secondary_opts, value)
+    options += ["--resume-from", str(offset)]
+    command = [*_program(), context.info_name or ""]
     if any(word.startswith("-") and word != "-" for word in arguments):
-        arguments.insert(0, "--")
-    subcommand = context.info_name or ""
-    return [*_program(), subcommand, *options, "--resume-from", str(offset), *arguments]
+        return [*command, *options, "--", *arguments]
+    return [*command, *arguments, *options]
 
 
 def _option(names: list[str], negations: list[str], value: Any) -> Iterable[str]:
@@ -39,8 +40,12 @@ def _option(names: list[str], negations: list[str], value: Any) -> Iterable[str]
     if value is False:
         return negations[:1]
     if isinstance(value, (list, tuple)):
-        return [word for one in value for word in (longest, str(one))]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # what an option's items are, only typer knows
-    return [longest, str(value)]
+        return [word for one in value for word in (longest, _word(one))]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # what an option's items are, only typer knows
+    return [longest, _word(value)]
+
+
+def _word(value: Any) -> str:
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def _program() -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Protocol
 
 import serialwrite as sw
 
 from ._source import Source
+
+LOOK_EVERY = 0.02  # seconds between two looks at the driver's queue
 
 
 class Watcher(Protocol):
@@ -53,6 +56,7 @@ class Sending:
         try:
             while data := await self._source.read(self._chunk):
                 await self._send(memoryview(data), first, watcher)
+            await self._drain()
         finally:
             self._ended = time.monotonic()
 
@@ -75,3 +79,17 @@ class Sending:
                     self.accepted += n
                     rest = rest[n:]
                     watcher.advanced(first + self.accepted)
+
+    async def _drain(self) -> None:
+        """Wait until the driver's queue is empty, where it can tell: a port that is closed may lose what is in it."""
+        left, moved = self._port.queued, time.monotonic()
+        while left:
+            await asyncio.sleep(LOOK_EVERY)
+            before, left = left, self._port.queued
+            idle = time.monotonic() - moved
+            if left is None:
+                raise sw.Disconnected(bytes_transferred=self.accepted, queued=before)
+            if left < before:
+                moved = time.monotonic()
+            elif self._timeout is not None and idle > self._timeout:
+                raise sw.TransferTimeout(bytes_transferred=self.accepted, queued=left, stall=self._port.held_by())

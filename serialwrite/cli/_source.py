@@ -90,9 +90,9 @@ class Source:
     async def _readable(self) -> None:
         """Wait on the loop, so that a signal ends a wait for a pipe that gives nothing."""
         loop = asyncio.get_running_loop()
-        ready = loop.create_future()
+        ready: asyncio.Future[None] = loop.create_future()
         try:
-            loop.add_reader(self._fd, lambda: ready.done() or ready.set_result(None))
+            loop.add_reader(self._fd, _set, ready)
         except PermissionError:  # epoll takes no /dev/null or /dev/zero, which need no waiting
             return
         try:
@@ -109,6 +109,11 @@ class Source:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _set(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
 
 
 def _reason(error: Exception) -> str:

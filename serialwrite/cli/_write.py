@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import signal
-import sys
+from contextlib import ExitStack
 from typing import Annotated
 
 import serial
@@ -22,14 +22,11 @@ from ._source import Source, SourceError
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-EXIT_CODES = """
-[bold]Exit codes[/bold]
-
-0 all written · 2 bad usage, or the file or port can't be opened · 3 timed out part-way · 4 disconnected ·
-130 Ctrl-C.
-
-On 3, 4 and Ctrl-C it says how many bytes the system accepted, and prints the exact command that writes the rest.
-"""
+EXIT_CODES = (
+    "Exit codes: 0 all written; 2 bad usage, or the file or the port can't be opened; 3 timed out part-way; "
+    "4 disconnected; 130 Ctrl-C. "
+    "On 3, 4 and 130 it says how many bytes the system accepted, and prints the exact command that writes the rest."
+)
 
 
 def _checked_seconds(value: float | None) -> float | None:
@@ -40,8 +37,8 @@ def _checked_seconds(value: float | None) -> float | None:
 
 def write(
     context: typer.Context,
-    port: Annotated[str, typer.Argument(help="The serial port: a device path, such as /dev/ttyUSB0.")],
-    file: Annotated[str, typer.Argument(help="What to write; - is standard input.", show_default=True)] = "-",
+    port: Annotated[str, typer.Argument(metavar="PORT", help="The serial port: a device path, such as /dev/ttyUSB0.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What to write; - is standard input.")] = "-",
     baud: Annotated[int, typer.Option("--baud", "-b", min=1, metavar="N", help="Bits per second.")] = 9600,
     timeout: Annotated[
         float | None,
@@ -71,18 +68,19 @@ def write(
     if retries and timeout is None:
         raise typer.BadParameter("needs --timeout, or there is never anything to retry", param_hint="--retries")
     report = Report(port=port, file=file, resume_from=resume_from)
-    try:
-        # The file first: opening a port can reset the device behind it.
-        with Source(file) as source:
+    with ExitStack() as resources:
+        try:
+            # The file first: opening a port can reset the device behind it.
+            source = resources.enter_context(Source(file))
             source.check_offset(resume_from)
-            report.size = source.size
-            with sw.SerialPort(port, baud) as opened:
-                sending = Sending(opened, source, timeout, retries, chunk)
-                with progress(console(stderr=json), source.size, resume_from, quiet=json) as watcher:
-                    report.outcome = asyncio.run(_ended(sending, resume_from, watcher, report))
-                report.count(sending, source, opened.close())
-    except (SourceError, OSError, TypeError, ValueError) as error:  # serial.SerialException is an OSError
-        report.outcome, report.error = Outcome.NOT_STARTED, _words(error)
+            opened = resources.enter_context(sw.SerialPort(port, baud))
+        except (SourceError, OSError, TypeError, ValueError) as error:
+            report.error = _words(error)
+        else:
+            sending = Sending(opened, source, timeout, retries, chunk)
+            with progress(console(stderr=json), source.size, resume_from, quiet=json) as watcher:
+                report.outcome = asyncio.run(_ended(sending, resume_from, watcher, report))
+            report.count(sending, source, unsent=opened.close())
     if report.resumable:
         words = resume_words(context, report.offset)
         report.resume = shell_line(words, from_stdin=file == "-")
@@ -128,4 +126,4 @@ def _tell(report: Report, *, json: bool) -> None:
         say(report.summary())
     if report.outcome is not Outcome.COMPLETE:
         for line in report.complaint():
-            say(line, sys.stderr)
+            say(line, stderr=True)
