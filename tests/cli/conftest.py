@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -17,10 +16,6 @@ from serialwrite.testing import PtyPair, SocatPair, receive_available
 
 PATIENCE = 60  # seconds for anything that takes well under one on an idle machine
 SIZE = 300_000  # ten times what a line of ptys holds
-
-needs_socat = pytest.mark.skipif(
-    shutil.which("socat") is None and not os.environ.get("CI"), reason="socat is not installed"
-)
 
 
 class Program:
@@ -81,8 +76,10 @@ def device(line):
         yield device
 
 
-@pytest.fixture(params=[PtyPair, pytest.param(SocatPair, marks=needs_socat)])
-def any_line(request):
+@pytest.fixture(params=[PtyPair, SocatPair])
+def any_line(request, need_tool):
+    if request.param is SocatPair:
+        need_tool("socat")
     with request.param() as rig:
         yield rig
 

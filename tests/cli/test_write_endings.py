@@ -14,7 +14,7 @@ from .conftest import SIZE, everything, report, resume_command
 def test_all_written_is_0(program, line, device, firmware):
     process = program.start("write", line.port, firmware, "--timeout", 30)
     received = receive(device, SIZE)
-    code, _, err = program.end(process)
+    code, out, err = program.end(process)
     assert (code, err) == (0, "")
     assert out.splitlines()[-1].startswith("300,000 bytes accepted in ")
     assert out.endswith(": all written\n")
