@@ -4,8 +4,7 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, reject, settings
-from hypothesis import strategies as st
+from hypothesis import given, reject, settings, strategies as st
 
 from serialwrite.loopback._account import LOOK_AHEAD, Checker
 from serialwrite.loopback._faults import Account, FaultKind

@@ -3,8 +3,7 @@
 import threading
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from serialwrite.loopback._patterns import PATTERN_NAMES, Repeating, for_line, make_pattern
 

@@ -4,8 +4,7 @@ import random
 from itertools import islice
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from serialwrite.loopback._patterns import make_pattern
 from serialwrite.loopback._prbs import POLYNOMIALS, Locator, SelfSynchronisingCheck
