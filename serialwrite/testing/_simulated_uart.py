@@ -79,7 +79,7 @@ class SimulatedUart(PathRig):
         if flow_control == "none" and "throttle" in kinds:
             raise ValueError('a throttle needs flow control to act by: not flow_control="none"')
         lossy = flow_control != "rts-cts" or kinds - set(LOSSLESS_KINDS)
-        self.quirks = (
+        self.quirks: frozenset[str] = (
             PTY_QUIRKS - {NO_LINE_ERRORS, NO_PACING}
             | ({NO_PACING} if baud is None else set[str]())
             | ({LOSSY} if lossy else set[str]())
