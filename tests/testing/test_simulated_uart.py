@@ -1,5 +1,6 @@
 """SimulatedUart: paced, finite, faulty on demand; the log accounts for every byte that isn't as it was sent."""
 
+import fcntl
 import os
 import tempfile
 import termios
@@ -19,6 +20,7 @@ from serialwrite.testing import (
     send,
     what_arrives,
 )
+from serialwrite.testing._pty_end import PtyEnd
 from serialwrite.testing._uart_settings import UartSettings
 
 DIGITS = b"0123456789" * 10
@@ -98,6 +100,28 @@ def test_a_pause_is_not_saved_up_as_line_time():
                 send(port, bytes(200))
             receive(peer, 200)
             assert time.monotonic() - started > 0.17  # 200 characters less a FIFO-full
+
+
+def test_a_stall_before_the_first_byte_is_not_saved_up_either():
+    with (
+        SimulatedUart(baud=9600, faults="at byte 0: stall 0.3 s") as rig,
+        rig.open_port() as port,
+        rig.open_peer() as peer,
+    ):
+        started = time.monotonic()
+        send(port, bytes(200))
+        receive(peer, 200)
+        assert time.monotonic() - started > 0.3 + 0.2
+
+
+def test_a_fast_line_is_carried_in_portions():
+    """Carried byte by byte, a line of some megabaud would keep a core busy."""
+    with SimulatedUart(baud=3_000_000) as rig, rig.open_port() as port, rig.open_peer() as peer:
+        sending = threading.Thread(target=send, args=(port, bytes(150_000)))
+        sending.start()
+        receive(peer, 150_000)
+        sending.join(10)
+        assert rig._wire.pump.call(time.thread_time) < 0.2  # for half a second of line time
 
 
 # Queues and flow control
@@ -422,15 +446,59 @@ def test_plugging_in_by_script_does_not_either_and_is_logged(tmp_path):
 def test_what_is_sent_to_an_unplugged_end_waits_for_cts_or_is_lost():
     with SimulatedUart(baud=None) as rig, rig.open_peer() as peer:
         rig.unplug("port")
-        send(peer, b"patient")
+        accepted = fill(peer, b"patient")
         rig.plug("port")
         with rig.open_port() as port:
-            assert receive(port, 7) == b"patient"
+            assert receive(port, accepted) == (b"patient" * accepted)[:accepted]
     with SimulatedUart(baud=None, flow_control="none") as rig, rig.open_peer() as peer:
         rig.unplug("port")
         send(peer, b"into the void")
         wait_for(lambda: rig.sent.peer_to_port == 13)
         assert [(record.kind, record.before) for record in rig.log if record.before] == [("lost", b"into the void")]
+
+
+def test_what_an_unplugged_end_had_received_goes_with_it():
+    with SimulatedUart(baud=None) as rig, rig.open_port() as port:
+        accepted = fill(port, DIGITS)
+        sent = rig.sent.port_to_peer
+        rig.unplug("peer")
+        assert [(record.kind, len(record.before) > 0) for record in rig.log] == [
+            ("unplug", False),
+            ("lost by the receiver", True),
+        ]
+        rig.plug("peer")
+        with rig.open_peer() as peer:
+            assert receive_available(peer) == (DIGITS * accepted)[sent:accepted]
+
+
+def test_nothing_is_accepted_between_the_last_read_and_the_close(monkeypatch):
+    refused = []
+
+    def close(end):
+        if end.alive and not refused:
+            with pytest.raises(BlockingIOError):
+                os.write(port.fileno(), b"late")
+            refused.append(end)
+        really_close(end)
+
+    really_close = PtyEnd.close
+    monkeypatch.setattr(PtyEnd, "close", close)
+    with SimulatedUart() as rig, rig.open_port() as port:
+        rig.unplug("port")
+        assert refused
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="vhangup needs root")
+def test_a_vhangup_as_getty_makes_it_does_no_harm():
+    tiocvhangup = 0x5437
+    with SimulatedUart(baud=None, flow_control="settings") as rig:
+        with rig.open_port() as port:
+            fcntl.ioctl(port.fileno(), tiocvhangup)
+        with serial.Serial(rig.port, timeout=5) as port, rig.open_peer() as peer:
+            port.write(b"still there")
+            assert receive(peer, 11) == b"still there"
+            send(peer, b"yes")
+            assert port.read(3) == b"yes"
 
 
 # Behaviour as a rig
