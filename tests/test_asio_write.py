@@ -2,7 +2,10 @@
 
 import array
 import asyncio
+import errno
+import gc
 import mmap
+import weakref
 from collections import deque
 
 import pytest
@@ -141,6 +144,56 @@ async def test_a_dynamic_buffer_is_consumed_by_what_was_written(run):
         assert data == DATA[n:]
 
 
+class FailingStream(Stream):
+    """Takes 10 bytes at a time, 30 in all; then it is gone."""
+
+    def __init__(self):
+        super().__init__(10)
+        self.steps = 0
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        self.steps += 1
+        if self.steps <= 3:
+            return super().async_write_some(buffers, token)
+
+        def initiation(handler):
+            self.executor.post(handler, OSError(errno.EIO, "unplugged"), 0)
+
+        return sw.async_initiate(initiation, token, self.executor)
+
+
+@pytest.mark.parametrize(
+    ("condition", "n"),
+    [
+        (sw.transfer_all(), 30),
+        (sw.transfer_at_least(42), 30),
+        (sw.transfer_exactly(42), 30),
+        (sw.transfer_at_least(30), None),
+        (sw.transfer_exactly(25), None),
+    ],
+    ids=[
+        "transfer_all",
+        "transfer_at_least(42)",
+        "transfer_exactly(42)",
+        "transfer_at_least(30)",
+        "transfer_exactly(25)",
+    ],
+)
+@pytest.mark.parametrize("run", [*TOKENS.values(), *ADAPTERS.values()], ids=[*TOKENS, *ADAPTERS])
+async def test_an_error_ends_it_with_the_count(run, condition, n):
+    stream = FailingStream()
+    error, count = await run(lambda token: sw.async_write(stream, DATA, token, completion_condition=condition))
+    if n is None:
+        assert error is None
+        assert count == len(stream.written)
+    else:
+        assert type(error) is sw.Disconnected
+        assert (error.errno, error.bytes_transferred, count) == (errno.EIO, n, n)
+        assert b"".join(error.remaining) == DATA[n:]
+        assert stream.written == DATA[:n]
+        assert stream.steps == 4
+
+
 # -- cancel_after and cancel_at -----------------------------------------------------------------------
 
 SHORT, LONG, LONGER = 0.002, BOUND * 2, BOUND * 4
@@ -230,3 +283,17 @@ async def test_cancel(timer, start, supported, cancel_type, timers, fires, run):
         assert type(error) is sw.TransferTimeout
         assert (error.bytes_transferred, n) == (0, 0)
         assert stream.requests == [cancel_type]
+
+
+@pytest.mark.parametrize("run", TOKENS.values(), ids=TOKENS)
+@pytest.mark.parametrize("timer", [after, at], ids=["cancel_after", "cancel_at"])
+async def test_a_timer_that_did_not_fire_is_gone(timer, run):
+    stream = Stream(1 << 20)
+    gone = weakref.ref(stream)
+    await run(
+        lambda token, stream=stream: sw.async_write(stream, DATA, token), lambda token: timer(LONG, token, TYPES[0])
+    )
+    del stream
+    await asyncio.sleep(0)
+    gc.collect()
+    assert gone() is None  # a timer would hold on to the operation, and that to its stream
