@@ -572,7 +572,7 @@ async def test_rule_10_closing_is_bounded_and_says_what_was_unsent(rig):
         stream = sw.as_stream(pair.port)
         payload = random.Random(10).randbytes(1 << 20)
         promise = sw.async_write(stream, payload, sw.use_promise)
-        await until(lambda: stream.output.waiting)
+        await until(lambda: stream.write_side.waiting)
         started = time.monotonic()
         stream.close()
         with pytest.raises(sw.StreamClosed) as caught:
