@@ -1,0 +1,111 @@
+"""The ``device`` fixture: every test runs on each port of the rig's guest, or on the wired one that the options name."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hw_tests import quirks
+from hw_tests.device import Device
+from hw_tests.rig.guest.host import in_guest
+from hw_tests.wired import LoopbackPlug, WiredPair
+
+NO_DEVICE = "no serial port: run `python -m hw_tests.rig`, or give --serial-port (see hw_tests/README.md)"
+
+outcomes = pytest.StashKey[dict[str, dict[str, str]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Name the wired ports. serialwrite's own pytest plugin has the same options, and goes first where it is installed."""
+    options = {
+        "--serial-port": "device of the serial port under test",
+        "--serial-peer": "device at the other end of its cable; without it the port wears a loopback plug",
+        "--serial-quirks": "comma-separated quirks that the driver's name doesn't tell: " + ", ".join(quirks.ALL),
+    }
+    group = parser.getgroup("hw_tests")
+    for option, text in options.items():
+        try:
+            group.addoption(option, default=None, help=text)
+        except ValueError:  # already there
+            continue
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker that makes a row of the table device × promise."""
+    config.addinivalue_line("markers", "promise(text): what serialwrite promises, as the table device × promise words it")
+    config.stash[outcomes] = {}
+
+
+def _makers(config: pytest.Config) -> dict[str, Callable[[], Device] | None]:
+    path, peer = config.getoption("--serial-port"), config.getoption("--serial-peer")
+    if path:
+        own = frozenset(filter(None, (config.getoption("--serial-quirks") or "").split(",")))
+        if peer:
+            return {"wired-pair": lambda: WiredPair("wired-pair", path, peer, own)}
+        return {"plug": lambda: LoopbackPlug("plug", path, own)}
+    if in_guest():
+        from hw_tests.emulated import DEVICES
+
+        return dict(DEVICES)
+    return {"no-device": None}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test that takes ``device`` on each device."""
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", list(_makers(metafunc.config)), indirect=True, scope="function")
+
+
+@pytest.fixture(scope="session")
+def _devices(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Device]]:
+    """Make each device once, when it is first asked for."""
+    made: dict[str, Device] = {}
+    makers = _makers(request.config)
+
+    def get(name: str) -> Device:
+        if name not in made:
+            maker = makers[name]
+            if maker is None:
+                (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(NO_DEVICE)
+            made[name] = maker()
+        return made[name]
+
+    yield get
+    for device in made.values():
+        device.close()
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest, _devices: Callable[[str], Device]) -> Iterator[Device]:
+    """A port under test, idle and empty; after the test nothing may hold it open."""
+    device = _devices(request.param)
+    device.reset()
+    yield device
+    held = {path for fd in Path("/proc/self/fd").iterdir() if (path := os.path.realpath(fd)).startswith(os.path.realpath(device.path))}
+    if held and "own-far-end" not in device.quirks:
+        pytest.fail(f"the test left {device.path} open")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """Note for the table what became of each promise on each device."""
+    report = yield
+    marker, spec = item.get_closest_marker("promise"), getattr(item, "callspec", None)
+    if marker and spec and "device" in spec.params and (report.when == "call" or report.outcome != "passed"):
+        outcome = report.outcome
+        if report.skipped:
+            outcome = report.longrepr[2].removeprefix("Skipped: ").partition(":")[0]
+        row = item.config.stash[outcomes].setdefault(marker.args[0], {})
+        if row.get(spec.params["device"]) in (None, "passed"):  # one test of several that failed or skipped decides
+            row[spec.params["device"]] = outcome
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave the table's content where the rig picks results up."""
+    if (folder := os.environ.get("RIG_RESULTS")) and (table := session.config.stash[outcomes]):
+        Path(folder, "promises.json").write_text(json.dumps(table, indent=1) + "\n")
