@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 from hw_tests import quirks, raw
-from hw_tests.device import Device, FarEnd
+from hw_tests.device import Device
+from hw_tests.far_end import FarEnd
 from hw_tests.rig.guest.gadget import Gadget, wait_until
 from hw_tests.rig.guest.host import ask
 from hw_tests.wired import LoopbackPlug, WiredPair
@@ -26,7 +29,7 @@ class Pumped8250(Device):
     def __init__(self, name: str, lane: str, path: str, far_path: str) -> None:
         self.path, self._lane = path, lane
         self.far = FarEnd(lambda: raw.open_port(far_path, self.FAST))
-        super().__init__(name, quirks.OF_DRIVER["serial8250"] | {"no-modem-lines", "no-unplug"})
+        super().__init__(name, quirks.of_driver("serial8250") | {"no-modem-lines", "no-unplug", "no-transceiver"})
 
     def stall(self) -> None:
         ask("stall", port=self._lane, stalled=True)
@@ -48,9 +51,9 @@ class Pci8250(Pumped8250):
 
     def __init__(self, name: str, lane: str, path: str, far_path: str) -> None:
         super().__init__(name, lane, path, far_path)
-        self.quirks = self.quirks - {"no-unplug"}
-        self._card = os.path.realpath(f"/sys/class/tty/{Path(path).name}/device").split("/")
-        self._card = next(part for part in reversed(self._card) if part.startswith("0000:"))
+        self.quirks -= {"no-unplug"}
+        node = os.path.realpath(f"/sys/class/tty/{Path(path).name}")
+        self._card = re.findall(r"/(0000:[0-9a-f.:]+)(?=/)", node)[0]
 
     def unplug(self) -> None:
         (PCI_DRIVER / "unbind").write_text(self._card)
@@ -83,7 +86,7 @@ class Ftdi(UsbDevice):
     path = "/dev/ttyUSB0"
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, quirks.OF_DRIVER["ftdi_sio"])
+        super().__init__(name, quirks.of_driver("ftdi_sio") | {"no-transceiver"})
         self._control, chip_control = socket.socketpair()
         wire, chip_wire = socket.socketpair()
         fds = (chip_control.fileno(), chip_wire.fileno())
@@ -135,7 +138,7 @@ class CdcAcm(UsbDevice):
     path = "/dev/ttyACM0"
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, quirks.OF_DRIVER["cdc_acm"] | {"no-pace"})
+        super().__init__(name, quirks.of_driver("cdc_acm") | {"no-pace", "no-transceiver"})
         self._gadget = Gadget("acm", controller="dummy_udc.1", vendor=0x0525, product=0xA4A7, function="acm.rig")
         number = (self._gadget.function / "port_num").read_text().strip()
         self._gadget.plug()
@@ -162,21 +165,24 @@ class CdcAcm(UsbDevice):
 
 
 class NullModem(Device):
-    """Our own driver's pair: everything can be done to it."""
+    """A pair of our own driver's: everything can be done to it. Its knobs are told in rig/module/nullmodem.c."""
 
     FAST = 921600
 
     def __init__(self, name: str, line: int) -> None:
-        super().__init__(name, quirks.OF_DRIVER["nullmodem"])
+        super().__init__(name, quirks.of_driver("nullmodem"))
         self.path = f"/dev/ttyNM{line}"
-        self.knobs, self._far_knobs = NULLMODEM / f"ttyNM{line}", NULLMODEM / f"ttyNM{line ^ 1}"
+        self._knobs = NULLMODEM / f"ttyNM{line}"
         self.far = FarEnd(lambda: raw.open_port(f"/dev/ttyNM{line ^ 1}", self.FAST))
 
+    def _turn(self, knob: str, value: int) -> None:
+        (self._knobs / knob).write_text(str(value))
+
     def stall(self) -> None:
-        (self.knobs / "stalled").write_text("1")
+        self._turn("stalled", 1)
 
     def resume(self) -> None:
-        (self.knobs / "stalled").write_text("0")
+        self._turn("stalled", 0)
         raw.set_modem_line(self.far.fd, termios.TIOCM_RTS, high=True)
 
     def drop_cts(self) -> None:
@@ -186,13 +192,20 @@ class NullModem(Device):
         self.baudrate = round(bytes_per_second * 10)
 
     def unplug(self) -> None:
-        (self.knobs / "plugged").write_text("0")
+        self._turn("plugged", 0)
 
     def replug(self) -> None:
-        (self.knobs / "plugged").write_text("1")
+        self._turn("plugged", 1)
+
+    def use_transceiver(self) -> None:
+        self._turn("transceiver", 1)
+        self._turn("cut", 0)
+
+    def bytes_cut(self) -> int:
+        return int((self._knobs / "cut").read_text())
 
     def reset(self) -> None:
-        (self.knobs / "transceiver").write_text("0")
+        self._turn("transceiver", 0)
         super().reset()
 
 
@@ -201,8 +214,8 @@ def _plug() -> LoopbackPlug:
     return LoopbackPlug("plug", "/dev/ttyNM4", frozenset())
 
 
-# In the guest every test runs on each of these; the last two prove what a wired port is tested with.
-DEVICES = {
+# In the guest every test runs on each of these; the last two prove what wired ports are tested with.
+DEVICES: dict[str, Callable[[], Device]] = {
     "8250-isa": lambda: Pumped8250("8250-isa", "isa0", "/dev/ttyS0", "/dev/ttyS1"),
     "8250-pci": lambda: Pci8250("8250-pci", "pci0", "/dev/ttyS4", "/dev/ttyS5"),
     "ftdi_sio": lambda: Ftdi("ftdi_sio"),
@@ -211,3 +224,8 @@ DEVICES = {
     "wired-pair": lambda: WiredPair("wired-pair", "/dev/ttyNM2", "/dev/ttyNM3", frozenset()),
     "plug": _plug,
 }
+
+
+def twenty() -> list[Device]:
+    """Twenty ports, each with a far end of its own."""
+    return [NullModem(f"nullmodem-{line}", line) for line in range(6, 46, 2)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 # Proved on every device, in both directions, by test_quirks.py.
 DRIVER = {
     "tcflush-is-noop": "tcflush(TCOFLUSH) reports success and drops nothing",
@@ -23,21 +26,31 @@ RIG = {
     "stall-spares-fifo": "the port is held by CTS: what is in the FIFO still goes out",
     "no-pace": "the far end takes bytes as fast as they come",
     "no-unplug": "nobody here can pull the plug",
+    "no-transceiver": "no RS-485 transceiver whose driver-enable is RTS",
     "own-far-end": "a plug: the far end is the port itself, and can't be watched while the port is closed",
 }
 
 ALL = DRIVER | RIG
 
-# What is known of a wired port from its driver's name (in /sys/class/tty/NAME/device/driver).
+# By the driver's name, as in /sys/class/tty/NAME/device/driver.
 _SERIAL_CORE = frozenset({"tcflush-spares-fifo", "outq-excludes-fifo", "tcdrain-early", "tcdrain-blind-to-unplug"})
 _8250 = _SERIAL_CORE | {"baud-clamped", "no-rs485"}
-OF_DRIVER = {
+_OF_DRIVER = {
     "serial8250": _8250,
     "serial": _8250,
+    "nullmodem": _SERIAL_CORE,
     "ftdi_sio": frozenset({"tcflush-is-noop", "outq-excludes-fifo", "tcdrain-blind-to-unplug", "no-rs485"}),
     "cdc_acm": frozenset(
-        {"tcflush-is-noop", "outq-excludes-fifo", "outq-overcounts", "no-lsr", "tcdrain-early", "tcdrain-blind-to-unplug"}
+        {"outq-excludes-fifo", "outq-overcounts", "no-lsr", "tcdrain-early", "tcdrain-blind-to-unplug"}
         | {"no-modem-lines", "no-xoff", "no-rs485"}
     ),
-    "nullmodem": _SERIAL_CORE,
 }
+
+
+def of_driver(name: str, release: str | None = None) -> frozenset[str]:
+    """What is known of a driver, in a kernel release (default: the running one); nothing of one never tested."""
+    major, minor, *_ = map(int, re.findall(r"\d+", release or os.uname().release))
+    known = _OF_DRIVER.get(name, frozenset())
+    if name == "cdc_acm":  # watched: no flush_buffer in 6.1, there in 6.12
+        known |= {"tcflush-spares-fifo"} if (major, minor) >= (6, 12) else {"tcflush-is-noop"}
+    return known

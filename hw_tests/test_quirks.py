@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import select
+import signal
 import struct
 import termios
 import threading
@@ -60,14 +61,13 @@ def test_tcflush(device: Device):
         before = raw.queued(port)
         assert before > 0
         termios.tcflush(port, termios.TCOFLUSH)
-        after = raw.queued(port)
+        until(lambda: raw.queued(port) != before, 0.3)  # cdc_acm drops its buffers a moment later
         device.resume()
         assert until(lambda: raw.queued(port) == 0)
         os.write(port, b"<end>")
         arrived = len(device.peer_read_until(b"<end>")) - len(b"<end>")
-    assert (after == before and arrived == taken) == ("tcflush-is-noop" in device.quirks), (taken, before, after, arrived)
+    assert (arrived == taken) == ("tcflush-is-noop" in device.quirks), (taken, arrived)
     if "tcflush-is-noop" not in device.quirks:
-        assert after == 0
         device.without("stall-spares-fifo")  # then the FIFO is empty before it could be flushed
         assert (arrived > 0) == ("tcflush-spares-fifo" in device.quirks), arrived
 
@@ -111,7 +111,7 @@ def test_tcdrain_with_the_fifo_stuck(device: Device):
         device.stall()
         os.write(port, FEW)
         drain = Drain(port)
-        early = drain.outcome_within(2) == "success"
+        early = drain.outcome_within(1) == "success"
         assert device.far.received == b""
         device.resume()
         assert drain.outcome_within(30) == "success"
@@ -186,13 +186,15 @@ def test_rs485(device: Device):
 def test_close_waits_for_closing_wait(device: Device):
     """No quirk but every driver's way: close() with bytes queued sleeps closing_wait out, O_NONBLOCK or not."""
     device.without("own-far-end")
+    if os.geteuid():
+        pytest.skip("only root may set closing_wait, and 30 s would have to be waited")
     port = raw.open_port(device.path, **device.settings)
     device.stall()
     raw.fill(port, BLOCK)
-    raw.set_closing_wait(port, 50)
+    raw.set_closing_wait(port, 20)
     started = time.monotonic()
     os.close(port)
-    assert time.monotonic() - started >= 0.45
+    assert time.monotonic() - started >= 0.18
 
 
 def test_pace(device: Device):
@@ -201,9 +203,9 @@ def test_pace(device: Device):
     device.pace(960)
     with raw.opened(device.path, **device.settings) as port:
         started = time.monotonic()
-        os.write(port, BLOCK[:480])
-        assert device.peer_read(480) == BLOCK[:480]
-        assert time.monotonic() - started >= 0.4
+        os.write(port, BLOCK[:240])
+        assert device.peer_read(240) == BLOCK[:240]
+        assert time.monotonic() - started >= 0.2
 
 
 def test_replug(device: Device):
@@ -218,3 +220,80 @@ def test_replug(device: Device):
     with raw.opened(device.path, device.baudrate) as port:
         os.write(port, FEW)
         assert device.peer_read(len(FEW)) == FEW
+
+
+def test_closing_wait_is_roots_alone(device: Device):
+    """No quirk but every driver's way: an ordinary user can't shorten the 30 s that close() waits."""
+    if os.geteuid():
+        pytest.skip("run by an ordinary user already")
+    with raw.opened(device.path) as port:
+        os.seteuid(65534)
+        try:
+            with pytest.raises(PermissionError):
+                raw.set_closing_wait(port, 1)
+        finally:
+            os.seteuid(0)
+
+
+def test_a_signal_ends_close(device: Device):
+    """No quirk but every driver's way: close() stops waiting when its thread gets a signal; any user can do that."""
+    device.without("own-far-end")
+    handled = signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        port = raw.open_port(device.path, **device.settings)
+        device.stall()
+        raw.fill(port, BLOCK)
+        closing = threading.Thread(target=os.close, args=(port,))
+        closing.start()
+        closing.join(0.2)
+        assert closing.is_alive()
+        signal.pthread_kill(closing.ident, signal.SIGUSR1)
+        closing.join(10)
+        assert not closing.is_alive()
+    finally:
+        signal.signal(signal.SIGUSR1, handled)
+
+
+def test_transceiver(device: Device):
+    """What bytes_cut() counts: bytes that were sent with RTS low, none with RTS high."""
+    device.use_transceiver()
+    with raw.opened(device.path, device.baudrate) as port:
+        os.write(port, FEW)
+        assert device.peer_read(len(FEW)) == FEW
+        assert device.bytes_cut() == 0
+        raw.set_modem_line(port, termios.TIOCM_RTS, high=False)
+        os.write(port, FEW)
+        assert until(lambda: device.bytes_cut() == len(FEW))
+        assert device.far.received == b""
+
+
+def test_rs485_turns_the_bus_around(device: Device):
+    """The driver's own RS-485: RTS is high for each byte, and low once the last has left."""
+    device.without("no-rs485")
+    device.use_transceiver()
+    device.pace(11520)
+    enabled_and_rts_on_send = struct.pack("8I", 3, *[0] * 7)
+    with raw.opened(device.path, device.baudrate) as port:
+        fcntl.ioctl(port, raw.TIOCSRS485, enabled_and_rts_on_send)
+        try:
+            assert until(lambda: not raw.modem_line(device.far.fd, termios.TIOCM_CTS))
+            os.write(port, BLOCK)
+            assert until(lambda: raw.modem_line(device.far.fd, termios.TIOCM_CTS))
+            assert device.peer_read(len(BLOCK)) == BLOCK
+            assert until(lambda: not raw.modem_line(device.far.fd, termios.TIOCM_CTS))
+        finally:
+            fcntl.ioctl(port, raw.TIOCSRS485, bytes(32))
+    assert device.bytes_cut() == 0
+
+
+def test_twenty_ports_at_once(twenty_devices):
+    """The rig has twenty ports that all carry at once."""
+    ports = [raw.open_port(device.path, device.baudrate) for device in twenty_devices]
+    try:
+        for port in ports:
+            os.write(port, BLOCK)
+        for device in twenty_devices:
+            assert device.peer_read(len(BLOCK)) == BLOCK
+    finally:
+        for port in ports:
+            os.close(port)

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from hw_tests import quirks, raw
-from hw_tests.device import Device, FarEnd
+from hw_tests.device import Device
+from hw_tests.far_end import FarEnd
 
 NOTICED_SECONDS = 0.5
 
@@ -18,11 +19,11 @@ class _Wired(Device):
 
     def __init__(self, name: str, path: str, far_path: str, more_quirks: frozenset[str]) -> None:
         self.path, self._far_path = path, far_path
-        found = quirks.OF_DRIVER.get(driver_of(path), frozenset())
+        found = quirks.of_driver(driver_of(path))
         self.far = FarEnd(lambda: raw.open_port(far_path, self.FAST))
         if not self._lines_are_wired():
             found |= {"no-modem-lines", "no-stall"}
-        super().__init__(name, found | more_quirks | {"stall-spares-fifo", "no-unplug"})
+        super().__init__(name, found | more_quirks | {"stall-spares-fifo", "no-unplug", "no-transceiver"})
         self.rtscts = "no-stall" not in self.quirks
 
     def _lines_are_wired(self) -> bool:
@@ -73,11 +74,14 @@ class LoopbackPlug(_Wired):
 
 
 def driver_of(path: str) -> str:
-    """The name of the driver behind a port; empty where sysfs doesn't say."""
-    node = Path("/sys/class/tty") / Path(os.path.realpath(path)).name
-    for link in (node / "device/driver", node / "device/../driver"):
-        if link.exists():
-            name = link.resolve().name
-            # a port that the serial core made a bus of its own for (Linux 6.6 on): ask the device above it
-            return name if name not in ("port", "ctrl") else (node / "device/../../driver").resolve().name
+    """The name of the driver behind a port; empty where the kernel doesn't say."""
+    real = os.path.realpath(path)
+    driver = Path("/sys/class/tty", os.path.basename(real), "device/driver")
+    # Linux 6.6 on: the ports of serial_core are on a bus of their own, whose driver is always called "port"
+    if driver.exists() and (name := driver.resolve().name) != "port":
+        return name
+    for line in Path("/proc/tty/drivers").read_text().splitlines():
+        name, prefix, *_ = line.split()
+        if real.startswith(prefix) and real.removeprefix(prefix).isdigit():
+            return name
     return ""

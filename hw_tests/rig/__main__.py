@@ -9,8 +9,9 @@ import os
 import sys
 import time
 
-from hw_tests.rig.kernel import CACHE, UnavailableError, get_kernel, install_packages
+from hw_tests.rig.kernel import CACHE, DEFAULT_PACKAGE, UnavailableError, get_kernel, install_packages
 from hw_tests.rig.machine import Machine, MachineError
+from hw_tests.rig.nullmodem import BuildError
 
 TAIL_LINES = 40
 NO_STATUS = 125  # the guest left no exit status of its own
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> int:
         try:
             if options.install:
                 install_packages()
-            kernel = get_kernel()
+            kernel = get_kernel(options.kernel)
         except UnavailableError as reason:
             in_ci = os.environ.get("CI") == "true"
             print(f"{'FAILED' if in_ci else 'SKIPPED'}: the emulated machine can't be had: {reason}", file=sys.stderr)
@@ -38,6 +39,9 @@ def main(arguments: list[str]) -> int:
         ]  # fmt: skip
         try:
             status = asyncio.run(machine.run(command))
+        except BuildError as error:
+            print(f"FAILED: {error}", file=sys.stderr)
+            status = NO_STATUS
         except MachineError as error:
             tail = machine.console.read_text(errors="replace").splitlines()[-TAIL_LINES:]
             print(f"FAILED: {error}; the end of {machine.console}:", *tail, sep="\n  ", file=sys.stderr)
@@ -54,17 +58,11 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--install", action="store_true", help="apt-get install what this machine lacks (needs root)")
     parser.add_argument("--timeout", type=float, default=280, help="seconds that the guest may take once booted")
     parser.add_argument("--boot-timeout", type=float, default=90, help="seconds that it may take to boot")
+    parser.add_argument("--kernel", default=DEFAULT_PACKAGE, help="Debian package of the guest's kernel (%(default)s)")
     parser.add_argument("--append", default="", help="more arguments for the guest's kernel")
     parser.add_argument("--exec", action="store_true", help="what follows -- is a command of its own, not for pytest")
-    own, _, rest = _partition(arguments)
-    return parser.parse_args(own), rest
-
-
-def _partition(arguments: list[str]) -> tuple[list[str], str, list[str]]:
-    if "--" not in arguments:
-        return arguments, "", []
-    split = arguments.index("--")
-    return arguments[:split], "--", arguments[split + 1 :]
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    return parser.parse_args(arguments[:split]), arguments[split + 1 :]
 
 
 if __name__ == "__main__":

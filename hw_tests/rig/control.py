@@ -21,13 +21,16 @@ class Control:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer until the guest hands over its exit status, or the channel is closed."""
         while line := await reader.readline():
-            try:
-                answer = self._answer(json.loads(line))
-            except (KeyError, TypeError, ValueError) as error:
-                answer = {"error": f"{type(error).__name__}: {error}"}
-            if answer is not None:
+            if (answer := self.answer(line)) is not None:
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
+
+    def answer(self, line: bytes) -> dict[str, Any] | None:
+        """Do what one line asks for; None where nobody waits for an answer."""
+        try:
+            return self._answer(json.loads(line))
+        except (KeyError, TypeError, ValueError) as error:
+            return {"error": f"{type(error).__name__}: {error}"}
 
     def _answer(self, asked: dict[str, Any]) -> dict[str, Any] | None:
         match asked["op"]:

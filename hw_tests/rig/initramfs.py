@@ -17,8 +17,8 @@ DEVICE_MODULES = ("configfs", "libcomposite", "usb_f_fs", "usb_f_acm", "ftdi_sio
 MODULE_OPTIONS = {
     # One controller for each USB device, at full speed as an FT232R and most CDC-ACM boards are.
     "dummy_hcd": "num=2 is_high_speed=0",
-    # The pair that is tested with every control, a pair that is used as a wired one, and 20 ports at once.
-    "nullmodem": "pairs=12",
+    # One with every control, one used as a wired pair, one with a plug on it, and twenty at once.
+    "nullmodem": "pairs=23",
 }
 
 INIT = """\

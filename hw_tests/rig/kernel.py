@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+DEFAULT_PACKAGE = "linux-image-amd64"
 PROJECT = Path(__file__).resolve().parents[2]
 CACHE = PROJECT / ".cache" / "hw"
 DOWNLOAD_SECONDS = 240
@@ -81,32 +82,33 @@ def install_packages() -> None:
         _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
 
 
-def get_kernel(cache: Path = CACHE) -> Kernel:
-    """Debian's current kernel, from the cache or downloaded into it (about 85 MB).
+def get_kernel(package: str = DEFAULT_PACKAGE, cache: Path = CACHE) -> Kernel:
+    """The kernel of a Debian package, from the cache or downloaded into it (85 MB).
 
-    Raises UnavailableError where the machine isn't an x86-64 Debian or Ubuntu-like one, lacks packages, or can't download.
+    Raises UnavailableError where this isn't x86-64 Linux, packages are missing, or nothing can be downloaded.
     """
     if sys.platform != "linux" or platform.machine() != "x86_64":
-        msg = f"the guest runs this machine's own Python, which must be x86-64 Linux, not {platform.machine()} {sys.platform}"
-        raise UnavailableError(msg)
+        here = f"{platform.machine()} {sys.platform}"
+        raise UnavailableError(f"the guest runs this machine's own Python, which must be for x86-64 Linux, not {here}")
     if missing := _missing_packages():
         raise UnavailableError(f"not installed: {' '.join(missing)}; as root: apt-get install {' '.join(missing)}")
-    for folder in sorted(cache.glob("kernel-*"), key=lambda p: p.stat().st_mtime, reverse=True):
-        if (folder / "complete").exists():
-            return Kernel(folder.name.removeprefix("kernel-"), folder)
-    return _fetch(cache)
+    for mark in sorted(cache.glob("kernel-*/complete"), key=lambda p: p.stat().st_mtime, reverse=True):
+        if mark.read_text() == package:
+            return Kernel(mark.parent.name.removeprefix("kernel-"), mark.parent)
+    return _fetch(package, cache)
 
 
 def _missing_packages() -> list[str]:
     return sorted({package for command, package in HOST_PACKAGES.items() if not shutil.which(command)})
 
 
-def _fetch(cache: Path) -> Kernel:
+def _fetch(package: str, cache: Path) -> Kernel:
     if not shutil.which("apt-get"):
         raise UnavailableError("no apt-get: the guest's kernel is downloaded from Debian's archive")
-    image = next((p for p in _depends("linux-image-amd64") if p.startswith("linux-image-")), None)
-    if image is None:
-        raise UnavailableError("apt knows no linux-image-amd64 (is this Debian? as root: apt-get update)")
+    depends = _depends(package)
+    if not depends:
+        raise UnavailableError(f"apt knows no {package} (is this Debian? as root: apt-get update)")
+    image = next((p for p in depends if p.startswith("linux-image-")), package)
     release = image.removeprefix("linux-image-")
     kernel = Kernel(release, cache / f"kernel-{release}")
     headers = [f"linux-headers-{release}"]
@@ -125,7 +127,7 @@ def _fetch(cache: Path) -> Kernel:
     _run("dpkg-deb", "-x", str(next(debs.glob("busybox-*.deb"))), str(kernel.folder / "busybox"))
     makefile = kernel.headers / "Makefile"  # names the common headers by the path they would be installed under
     makefile.write_text(re.sub(r"include /usr/src/", f"include {kernel.headers.parent}/", makefile.read_text()))
-    (kernel.folder / "complete").touch()
+    (kernel.folder / "complete").write_text(package)
     return kernel
 
 

@@ -34,7 +34,7 @@ class Machine:
     timeout: float = 280
     boot_timeout: float = 90
     memory_mb: int = 768
-    processors: int = 2
+    processors: int = 1
     cache: Path = CACHE
     append: str = ""
 
@@ -57,7 +57,9 @@ class Machine:
         pump.add_cable("isa")
         pump.add_cable("pci")
         control = Control(pump)
+        tasks: list[asyncio.Task[None]] = []
         with contextlib.ExitStack() as cleanup:
+            cleanup.callback(pump.close)
             shared = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="rig-", dir=self.cache)))
             self._fill(shared, command)
             near_control, far_control = socket.socketpair()
@@ -72,7 +74,7 @@ class Machine:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
             try:
-                tasks = [
+                tasks += [
                     asyncio.create_task(pump.run()),
                     asyncio.create_task(control.serve(*await asyncio.open_connection(sock=near_control))),
                     asyncio.create_task(_pass_through(near_output)),
@@ -95,12 +97,12 @@ class Machine:
         first = asyncio.FIRST_COMPLETED
         await asyncio.wait([ended, up], timeout=self.boot_timeout, return_when=first)
         if not up.done() and not ended.done():
-            raise MachineError(f"the guest did not boot within {self.boot_timeout:.0f} s")
+            raise MachineError(f"the guest did not boot within {self.boot_timeout:g} s")
         await asyncio.wait([ended, control.exit_status], timeout=self.timeout, return_when=first)
         if control.exit_status.done():
             return control.exit_status.result()
         if not ended.done():
-            raise MachineError(f"the guest did not end within {self.timeout:.0f} s of its boot")
+            raise MachineError(f"the guest did not end within {self.timeout:g} s of its boot")
         when = "before its command ended" if up.done() else "while it booted"
         raise MachineError(f"the guest died {when} (QEMU's exit status {ended.result()})")
 
@@ -126,7 +128,7 @@ class Machine:
         append = (
             # The kernel's messages on a serial port from its first moment, so that a guest that doesn't boot can say why.
             "earlycon=uart8250,io,0x3e8 console=ttyS2,115200 quiet panic=-1 oops=panic "
-            f"8250.nr_uarts=8 tsc=reliable {self.append}"
+            f"8250.nr_uarts=8 tsc=reliable mitigations=off {self.append}"
         )
         # KVM is not asked for even where it could be had: everywhere the same machine, with the same timing.
         command = [

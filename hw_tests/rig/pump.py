@@ -47,8 +47,10 @@ class Lane:
                 data = self._sender.recv(self._chunk())
             except BlockingIOError:
                 loop.add_reader(self._sender, self._wake.set)
-                await self._woken()
-                loop.remove_reader(self._sender)
+                try:
+                    await self._woken()
+                finally:
+                    loop.remove_reader(self._sender)
                 continue
             if not data:
                 return
@@ -77,6 +79,7 @@ class Pump:
     def __init__(self) -> None:
         self.lanes: dict[str, Lane] = {}
         self.machine_ends: dict[str, socket.socket] = {}
+        self._ends: list[socket.socket] = []
 
     def add_cable(self, name: str) -> None:
         """Make a cable; the ends to give to the machine are ``machine_ends["<name>0"]`` and ``["<name>1"]``."""
@@ -88,6 +91,7 @@ class Pump:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALLEST_BUFFER)
             self.machine_ends[port] = far
             ours.append(near)
+        self._ends += ours
         self.lanes[f"{name}0"] = Lane(ours[0], ours[1])
         self.lanes[f"{name}1"] = Lane(ours[1], ours[0])
 
@@ -96,3 +100,8 @@ class Pump:
         async with asyncio.TaskGroup() as lanes:
             for lane in self.lanes.values():
                 lanes.create_task(lane.run())
+
+    def close(self) -> None:
+        """Cut the cables: after run() has been cancelled."""
+        for end in self._ends:
+            end.close()
