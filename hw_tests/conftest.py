@@ -6,11 +6,13 @@ import json
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hw_tests import quirks
 from hw_tests.device import Device
+from hw_tests.emulated import DEVICES, twenty
 from hw_tests.rig.guest.host import in_guest
 from hw_tests.wired import LoopbackPlug, WiredPair
 
@@ -19,7 +21,7 @@ NO_DEVICE = "no serial port: run `python -m hw_tests.rig`, or give --serial-port
 if in_guest():
     collect_ignore = ["test_rig.py"]  # it boots guests of its own
 
-outcomes = pytest.StashKey[dict[str, dict[str, str]]]()
+results = pytest.StashKey[dict[str, dict[str, Any]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,21 +40,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker that makes a row of the table device × promise."""
-    config.addinivalue_line("markers", "promise(text): what serialwrite promises, as the table device × promise words it")
-    config.stash[outcomes] = {}
+    """Name the marker that makes a row of the table of promises by device."""
+    config.addinivalue_line(
+        "markers", "promise(text): what serialwrite promises, as the table of promises by device words it"
+    )
+    empty: dict[str, dict[str, Any]] = {"promises": {}, "quirks": {}}
+    config.stash[results] = empty
+
+    port, peer = config.getoption("--serial-port"), config.getoption("--serial-peer")
+    if peer and not port:
+        raise pytest.UsageError("--serial-peer is the other end of --serial-port's cable: give both")
+    for path in filter(None, (port, peer)):
+        if not Path(path).is_char_device():
+            raise pytest.UsageError(f"{path}: no such serial port")
+    if unknown := _own_quirks(config) - quirks.ALL.keys():
+        raise pytest.UsageError(f"no such quirk: {', '.join(sorted(unknown))}; known: {', '.join(quirks.ALL)}")
+
+
+def _own_quirks(config: pytest.Config) -> frozenset[str]:
+    return frozenset(filter(None, (config.getoption("--serial-quirks") or "").split(",")))
 
 
 def _makers(config: pytest.Config) -> dict[str, Callable[[], Device] | None]:
     path, peer = config.getoption("--serial-port"), config.getoption("--serial-peer")
     if path:
-        own = frozenset(filter(None, (config.getoption("--serial-quirks") or "").split(",")))
+        own = _own_quirks(config)
         if peer:
             return {"wired-pair": lambda: WiredPair("wired-pair", path, peer, own)}
         return {"plug": lambda: LoopbackPlug("plug", path, own)}
     if in_guest():
-        from hw_tests.emulated import DEVICES
-
         return dict(DEVICES)
     return {"no-device": None}
 
@@ -75,6 +91,7 @@ def _devices(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Device]
             if maker is None:
                 (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(NO_DEVICE)
             made[name] = maker()
+            request.config.stash[results]["quirks"][name] = sorted(made[name].quirks)
         return made[name]
 
     yield get
@@ -101,8 +118,6 @@ def twenty_devices() -> Iterator[list[Device]]:
     """Twenty ports at once, each with a far end of its own; in the rig only."""
     if not in_guest():
         pytest.skip("twenty ports: only in the rig's guest")
-    from hw_tests.emulated import twenty
-
     devices = twenty()
     for device in devices:
         device.reset()
@@ -119,16 +134,19 @@ def pytest_runtest_makereport(
     report = yield
     marker, spec = item.get_closest_marker("promise"), getattr(item, "callspec", None)
     if marker and spec and "device" in spec.params and (report.when == "call" or not report.passed):
-        outcome = report.outcome
+        outcome: str = report.outcome
         if report.skipped and isinstance(report.longrepr, tuple):
             outcome = report.longrepr[2].removeprefix("Skipped: ").partition(":")[0]
-        row = item.config.stash[outcomes].setdefault(marker.args[0], {})
-        if row.get(spec.params["device"], "passed") == "passed":  # of several tests, one that didn't pass decides
+        # of several tests, one that didn't pass decides
+        row = item.config.stash[results]["promises"].setdefault(marker.args[0], {})
+        if row.get(spec.params["device"], "passed") == "passed":
             row[spec.params["device"]] = outcome
     return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Leave the table's content where the rig picks results up."""
-    if (folder := os.environ.get("RIG_RESULTS")) and (table := session.config.stash[outcomes]):
-        Path(folder, "promises.json").write_text(json.dumps(table, indent=1) + "\n")
+    """Leave what hw_tests/table.py makes its tables of."""
+    if folder := os.environ.get("RIG_RESULTS"):
+        for name in ("promises", "quirks"):
+            content = json.dumps(session.config.stash[results][name], indent=1)
+            Path(folder, f"{name}.json").write_text(content + "\n")

@@ -69,14 +69,17 @@ class UsbDevice(Device):
     def _plug(self, plugged: bool) -> None:
         raise NotImplementedError
 
+    def _there(self) -> bool:
+        return Path(self.path).exists()
+
     def unplug(self) -> None:
         self._plug(False)
-        wait_until(lambda: not os.path.exists(self.path), f"{self.path} goes away")
+        wait_until(lambda: not self._there(), f"{self.path} goes away")
 
     def replug(self) -> None:
-        if not os.path.exists(self.path):
+        if not self._there():
             self._plug(True)
-            wait_until(lambda: os.path.exists(self.path), f"{self.path} appears")
+            wait_until(self._there, f"{self.path} appears")
 
 
 class Ftdi(UsbDevice):
@@ -142,7 +145,7 @@ class CdcAcm(UsbDevice):
         self._gadget = Gadget("acm", controller="dummy_udc.1", vendor=0x0525, product=0xA4A7, function="acm.rig")
         number = (self._gadget.function / "port_num").read_text().strip()
         self._gadget.plug()
-        wait_until(lambda: os.path.exists(self.path), f"{self.path} appears")
+        wait_until(self._there, f"{self.path} appears")
         self.far = FarEnd(lambda: raw.open_port(f"/dev/ttyGS{number}"))
 
     def _plug(self, plugged: bool) -> None:
@@ -152,7 +155,7 @@ class CdcAcm(UsbDevice):
             self._gadget.unplug()
 
     def replug(self) -> None:
-        was_gone = not os.path.exists(self.path)
+        was_gone = not self._there()
         super().replug()
         if was_gone:
             self.far.reopen()

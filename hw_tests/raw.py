@@ -10,7 +10,7 @@ import os
 import select
 import struct
 import termios
-from collections.abc import Iterator
+from collections.abc import Generator
 
 # Linux: asm-generic/ioctls.h, linux/serial.h, linux/tty_flags.h
 TIOCGSERIAL, TIOCSSERIAL = 0x541E, 0x541F
@@ -39,7 +39,7 @@ def set_up(fd: int, baudrate: int = 115200, *, rtscts: bool = False, xonxoff: bo
 
 
 @contextlib.contextmanager
-def opened(path: str, baudrate: int = 115200, *, rtscts: bool = False, xonxoff: bool = False) -> Iterator[int]:
+def opened(path: str, baudrate: int = 115200, *, rtscts: bool = False, xonxoff: bool = False) -> Generator[int]:
     """A port whose close() doesn't wait for what is queued. The kernel keeps that setting: Device.reset() undoes it."""
     fd = open_port(path, baudrate, rtscts=rtscts, xonxoff=xonxoff)
     try:
@@ -86,7 +86,8 @@ def set_modem_line(fd: int, line: int, high: bool) -> None:
 
 def get_closing_wait(fd: int) -> int:
     """How long close() waits for queued bytes, in 1/100 s; 65535: not at all; 0: for ever."""
-    return struct.unpack_from("H", _serial_struct(fd), CLOSING_WAIT)[0]
+    (hundredths,) = struct.unpack_from("H", _serial_struct(fd), CLOSING_WAIT)
+    return int(hundredths)
 
 
 def set_closing_wait(fd: int, hundredths: int) -> None:
@@ -105,7 +106,14 @@ def _serial_struct(fd: int) -> bytearray:
 def baudrate(fd: int) -> int:
     """The speed that the driver says it has set, as its B-constant's name."""
     speed: int = termios.tcgetattr(fd)[5]
-    return next((int(name[1:]) for name in dir(termios) if name[:1] == "B" and name[1:].isdigit() and getattr(termios, name) == speed), 0)
+    return next(
+        (
+            int(name[1:])
+            for name in dir(termios)
+            if name[:1] == "B" and name[1:].isdigit() and getattr(termios, name) == speed
+        ),
+        0,
+    )
 
 
 def fill(fd: int, chunk: bytes, limit: int = 1 << 20, quiet: float = 0.15) -> int:

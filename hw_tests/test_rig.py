@@ -110,7 +110,9 @@ async def test_pump_leaves_a_slow_pace_at_once(pump):
     assert await read(pump.machine_ends["a1"], 1) == b"b"
 
 
-@pytest.mark.parametrize("asked", [b'{"op": "dance"}', b'{"op": "stall", "port": "x", "stalled": 1}', b"[]", b"not json"])
+@pytest.mark.parametrize(
+    "asked", [b'{"op": "dance"}', b'{"op": "stall", "port": "x", "stalled": 1}', b"[]", b"not json"]
+)
 async def test_control_refuses_what_it_does_not_know(pump, asked):
     answer = Control(pump).answer(asked)
     assert answer is not None
@@ -125,29 +127,39 @@ def test_without_qemu_it_skips_by_name_and_fails_in_ci(in_ci, word, status):
     assert "qemu-system-x86" in ended.stderr
 
 
-def test_exit_status_and_output_come_through(kernel):
-    ended = rig("--exec", "--", "sh", "-c", "echo to stdout; echo to stderr >&2; echo kept >$RIG_RESULTS/note; exit 7")
+def test_exit_status_output_and_results_come_through(kernel, tmp_path):
+    ended = rig(
+        "--results",
+        tmp_path / "results",
+        "--exec",
+        "--",
+        "sh",
+        "-c",
+        "echo to stdout; echo to stderr >&2; echo kept >$RIG_RESULTS/note; exit 7",
+    )
     assert ended.returncode == 7, ended.stderr
     assert ended.stdout == "to stdout\nto stderr\n"
-    assert (PROJECT / ".cache/hw/results/note").read_text() == "kept\n"
+    assert (tmp_path / "results/note").read_text() == "kept\n"
 
 
-def test_a_guest_that_does_not_boot_shows_its_console(kernel):
-    ended = rig("--append", "rdinit=/none init=/none root=/dev/none")
+def test_a_guest_that_does_not_boot_shows_its_console(kernel, tmp_path):
+    ended = rig("--results", tmp_path, "--append", "rdinit=/none init=/none root=/dev/none")
     assert ended.returncode == 125
     assert "FAILED: the guest died while it booted" in ended.stderr
     assert "console.log" in ended.stderr
     assert "Kernel panic" in ended.stderr
 
 
-def test_a_guest_that_is_too_slow_to_boot_is_ended(kernel):
-    ended = rig("--boot-timeout", "0.5")
+def test_a_guest_that_is_too_slow_to_boot_is_ended(kernel, tmp_path):
+    ended = rig("--results", tmp_path, "--boot-timeout", "0.5")
     assert ended.returncode == 125
     assert "the guest did not boot within 0.5 s" in ended.stderr
 
 
-def test_a_guest_that_hangs_is_ended_and_shows_its_console(kernel):
-    ended = rig("--timeout", "2", "--exec", "--", "sh", "-c", "echo last words >/dev/console; sleep 1000")
+def test_a_guest_that_hangs_is_ended_and_shows_its_console(kernel, tmp_path):
+    ended = rig(
+        "--results", tmp_path, "--timeout", "2", "--exec", "--", "sh", "-c", "echo last words >/dev/console; sleep 1000"
+    )
     assert ended.returncode == 125
     assert "the guest did not end within 2 s" in ended.stderr
     assert "last words" in ended.stderr

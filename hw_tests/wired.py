@@ -76,7 +76,7 @@ class LoopbackPlug(_Wired):
 def driver_of(path: str) -> str:
     """The name of the driver behind a port; empty where the kernel doesn't say."""
     real = os.path.realpath(path)
-    driver = Path("/sys/class/tty", os.path.basename(real), "device/driver")
+    driver = Path("/sys/class/tty", Path(real).name, "device/driver")
     # Linux 6.6 on: the ports of serial_core are on a bus of their own, whose driver is always called "port"
     if driver.exists() and (name := driver.resolve().name) != "port":
         return name

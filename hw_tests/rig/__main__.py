@@ -8,6 +8,7 @@ import fcntl
 import os
 import sys
 import time
+from pathlib import Path
 
 from hw_tests.rig.kernel import CACHE, DEFAULT_PACKAGE, UnavailableError, get_kernel, install_packages
 from hw_tests.rig.machine import Machine, MachineError
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> int:
             in_ci = os.environ.get("CI") == "true"
             print(f"{'FAILED' if in_ci else 'SKIPPED'}: the emulated machine can't be had: {reason}", file=sys.stderr)
             return 1 if in_ci else 0
-        machine = Machine(kernel, timeout=options.timeout, boot_timeout=options.boot_timeout, append=options.append)
+        machine = Machine(kernel, options.timeout, options.boot_timeout, results=options.results, append=options.append)
         command = pytest_arguments if options.exec else [
             sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-o", "faulthandler_timeout=60",
             *(pytest_arguments or ["hw_tests"]),
@@ -59,6 +60,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--timeout", type=float, default=280, help="seconds that the guest may take once booted")
     parser.add_argument("--boot-timeout", type=float, default=90, help="seconds that it may take to boot")
     parser.add_argument("--kernel", default=DEFAULT_PACKAGE, help="Debian package of the guest's kernel (%(default)s)")
+    parser.add_argument(
+        "--results", type=Path, default=CACHE / "results", help="folder for what the guest leaves behind"
+    )
     parser.add_argument("--append", default="", help="more arguments for the guest's kernel")
     parser.add_argument("--exec", action="store_true", help="what follows -- is a command of its own, not for pytest")
     split = arguments.index("--") if "--" in arguments else len(arguments)

@@ -138,7 +138,9 @@ def _depends(package: str) -> list[str]:
 
 def _unpack_image(deb: Path, kernel: Kernel) -> None:
     """Unpack the image and the modules, and take the bare ELF kernel out of the image."""
-    wanted = re.compile(r"\./(boot/vmlinuz-|(usr/)?lib/modules/[^/]+/kernel/(drivers/(char|tty|usb|virtio)|fs|net/9p)/)")
+    wanted = re.compile(
+        r"\./(boot/vmlinuz-|(usr/)?lib/modules/[^/]+/kernel/(drivers/(char|tty|usb|virtio)|fs|net/9p)/)"
+    )
     root = kernel.folder / "root"
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as unpacker:
         with tarfile.open(fileobj=unpacker.stdout, mode="r|") as tar:
@@ -167,4 +169,6 @@ def _run(*command: str, cwd: Path | None = None) -> None:
     except subprocess.TimeoutExpired as error:
         raise UnavailableError(f"{' '.join(command)}: no end after {error.timeout:.0f} s") from None
     except subprocess.CalledProcessError as error:
-        raise UnavailableError(f"{' '.join(command)}: exit status {error.returncode}: {error.stdout[-800:].strip()}") from None
+        raise UnavailableError(
+            f"{' '.join(command)}: exit status {error.returncode}: {error.stdout[-800:].strip()}"
+        ) from None

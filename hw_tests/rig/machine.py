@@ -36,17 +36,13 @@ class Machine:
     memory_mb: int = 768
     processors: int = 1
     cache: Path = CACHE
+    results: Path = CACHE / "results"  # what the guest leaves behind: there, it is /run/rig/results
     append: str = ""
 
     @property
     def console(self) -> Path:
         """What the guest's kernel said, and QEMU itself."""
         return self.cache / "console.log"
-
-    @property
-    def results(self) -> Path:
-        """What the guest leaves behind: it sees this folder as /run/rig/results."""
-        return self.cache / "results"
 
     async def run(self, command: list[str]) -> int:
         """Boot, run ``command`` in the project's folder, pass its output through; return its exit status.
@@ -87,7 +83,8 @@ class Machine:
                 if process.returncode is None:
                     process.kill()
                 await process.wait()
-                shutil.copytree(shared / "results", self.results, dirs_exist_ok=True)
+                shutil.rmtree(self.results, ignore_errors=True)
+                shutil.copytree(shared / "results", self.results)
             return status
 
     async def _watch(self, process: asyncio.subprocess.Process, control: Control) -> int:

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hw_tests.rig.guest.gadget import Gadget
@@ -51,16 +52,14 @@ class Ft232r:
         self._flow = 0
         self._bytes_per_second = 960.0
         self._latency = 0.016
-        self._gadget = Gadget(
-            NAME, controller="dummy_udc.0", vendor=0x0403, product=0x6001, function=f"ffs.{NAME}"
-        )
-        mount = f"/run/{NAME}"
-        os.makedirs(mount, exist_ok=True)
-        subprocess.run(["mount", "-t", "functionfs", NAME, mount], check=True)
-        self._ep0 = os.open(f"{mount}/ep0", os.O_RDWR)
+        self._gadget = Gadget(NAME, controller="dummy_udc.0", vendor=0x0403, product=0x6001, function=f"ffs.{NAME}")
+        mount = Path("/run", NAME)
+        mount.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "functionfs", NAME, str(mount)], check=True)
+        self._ep0 = os.open(mount / "ep0", os.O_RDWR)
         os.write(self._ep0, _descriptors())
         os.write(self._ep0, _strings())
-        self._in, self._out = (os.open(f"{mount}/{ep}", os.O_RDWR) for ep in ("ep1", "ep2"))
+        self._in, self._out = (os.open(mount / ep, os.O_RDWR) for ep in ("ep1", "ep2"))
 
     def start(self) -> None:
         """Run the chip's parts, each on a thread."""

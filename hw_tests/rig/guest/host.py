@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import functools
 import json
-import os
+from pathlib import Path
 from typing import Any, BinaryIO
 
-CHANNEL = "/dev/virtio-ports/rig.control"
+CHANNEL = Path("/dev/virtio-ports/rig.control")
 
 
 def in_guest() -> bool:
     """Whether this process runs in the rig's guest."""
-    return os.path.exists(CHANNEL)
+    return CHANNEL.exists()
 
 
 @functools.cache
 def _channel() -> BinaryIO:
-    return open(CHANNEL, "r+b", buffering=0)
+    return CHANNEL.open("r+b", buffering=0)
 
 
 def ask(op: str, **arguments: Any) -> dict[str, Any]:
