@@ -79,9 +79,7 @@ class PtyEnd:
     def _flags(self, index: int) -> int:
         try:
             flags = termios.tcgetattr(self._slave)[index]
-        except (
-            termios.error
-        ):  # vhangup(2), as getty calls it: bytes still pass, our slave knows no more of it
+        except termios.error:  # vhangup(2), as getty calls it: bytes still pass, our slave knows no more of it
             return 0
         assert isinstance(flags, int)
         return flags
