@@ -4,6 +4,7 @@ from serialwrite.testing._ends import fill as fill
 from serialwrite.testing._ends import receive as receive
 from serialwrite.testing._ends import receive_available as receive_available
 from serialwrite.testing._ends import send as send
+from serialwrite.testing._fault_script import FAULT_SCRIPT_HELP as FAULT_SCRIPT_HELP
 from serialwrite.testing._fault_script import FaultScriptError as FaultScriptError
 from serialwrite.testing._fault_script import parse_faults as parse_faults
 from serialwrite.testing._faults import Fault as Fault
