@@ -6,7 +6,11 @@ from serialwrite.testing._ends import (
     receive_available as receive_available,
     send as send,
 )
-from serialwrite.testing._fault_script import FaultScriptError as FaultScriptError, parse_faults as parse_faults
+from serialwrite.testing._fault_script import (
+    FAULT_SCRIPT_HELP as FAULT_SCRIPT_HELP,
+    FaultScriptError as FaultScriptError,
+    parse_faults as parse_faults,
+)
 from serialwrite.testing._faults import (
     Fault as Fault,
     FaultRecord as FaultRecord,

@@ -1,5 +1,7 @@
 """The helpers at an end say how far they got, on devices and on sockets."""
 
+import threading
+
 import pytest
 
 from serialwrite.testing import PtyPair, UnixPair, fill, receive, receive_available, send
@@ -30,6 +32,24 @@ def test_fill_repeats_its_chunk(ends):
     port, peer = ends
     accepted = fill(port, b"0123456789")
     assert receive_available(peer) == b"0123456789" * (accepted // 10) + b"0123456789"[: accepted % 10]
+
+
+def test_fill_gives_up_where_somebody_reads():
+    with UnixPair() as rig:
+        stop = threading.Event()
+
+        def read():
+            while not stop.is_set():
+                receive_available(rig.peer, quiet=0.01)
+
+        reading = threading.Thread(target=read)
+        reading.start()
+        try:
+            with pytest.raises(TimeoutError, match=r"not full: [\d,]+ bytes accepted in 0\.3 s"):
+                fill(rig.port, timeout=0.3)
+        finally:
+            stop.set()
+            reading.join(10)
 
 
 def test_receive_says_that_the_line_ended():
