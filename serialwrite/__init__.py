@@ -58,6 +58,13 @@ from ._operation import (
     Operation as Operation,
     async_initiate as async_initiate,
 )
+from ._read import (
+    async_read as async_read,
+    async_read_until as async_read_until,
+    read as read,
+    read_until as read_until,
+)
+from ._stackful import spawn as spawn, yield_context as yield_context
 from ._tokens import (
     OperationFuture as OperationFuture,
     OperationPromise as OperationPromise,
@@ -68,7 +75,12 @@ from ._tokens import (
     use_promise as use_promise,
 )
 from ._write import async_write as async_write, write as write
-from .streams._adapt import AsyncWriteStream as AsyncWriteStream, as_stream as as_stream
+from .streams._adapt import (
+    AsyncReadStream as AsyncReadStream,
+    AsyncWriteStream as AsyncWriteStream,
+    as_stream as as_stream,
+)
+from .streams._buffered import BufferedTransportStream as BufferedTransportStream
 from .streams._descriptor import DescriptorStream as DescriptorStream
 from .streams._serial_port import SerialPort as SerialPort
 from .streams._socket import SocketStream as SocketStream

@@ -39,6 +39,10 @@ class Adapted(CompletionToken[R_co, P_co], Generic[R_co, P_co]):
         return f"{self._name}({self._token!r})"
 
 
+def unchanged(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return args
+
+
 # -- what the handler is called with ------------------------------------------------------------------
 
 
@@ -52,10 +56,7 @@ def as_tuple(token: object = default_token, /) -> CompletionToken[Any, Any]:
     """Give ``(error, bytes_transferred)`` as the one result, so that nothing is raised. Follows Asio's ``as_tuple``."""
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        return operation.rewritten(
-            lambda outer: outer.replaced(lambda *args: outer(args)),
-            error_first=False,
-        )
+        return operation.changed(lambda args: (args,), error_first=False)
 
     return Adapted("as_tuple", token, rewrite)
 
@@ -88,14 +89,11 @@ def redirect_error(token: object, ref: ErrorRef, /) -> CompletionToken[Any, Any]
         if not operation.error_first:
             return operation
 
-        def wrap(outer: Handler) -> Handler:
-            def complete(error: TransferError | None, *results: Any) -> None:
-                ref.value = error
-                outer(*results)
+        def change(args: tuple[Any, ...]) -> tuple[Any, ...]:
+            ref.value = args[0]
+            return args[1:]
 
-            return outer.replaced(complete)
-
-        return operation.rewritten(wrap, error_first=False)
+        return operation.changed(change, error_first=False)
 
     return Adapted("redirect_error", token, rewrite)
 
@@ -107,7 +105,7 @@ def append(token: object, /, *values: Any) -> CompletionToken[Any, Any]:
     """
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        return operation.rewritten(lambda outer: outer.replaced(lambda *args: outer(*args, *values)))
+        return operation.changed(lambda args: (*args, *values))
 
     return Adapted("append", token, rewrite)
 
@@ -119,10 +117,7 @@ def prepend(token: object, /, *values: Any) -> CompletionToken[Any, Any]:
     """
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        return operation.rewritten(
-            lambda outer: outer.replaced(lambda *args: outer(*values, *args)),
-            error_first=operation.error_first and not values,
-        )
+        return operation.changed(lambda args: (*values, *args), error_first=operation.error_first and not values)
 
     return Adapted("prepend", token, rewrite)
 
@@ -145,7 +140,7 @@ def consign(token: object, /, *values: Any) -> CompletionToken[Any, Any]:
 
             return outer.replaced(complete)
 
-        return operation.rewritten(wrap)
+        return operation.rewritten(wrap, at_once=unchanged)
 
     return Adapted("consign", token, rewrite)
 
@@ -210,7 +205,7 @@ def bind_cancellation_slot(slot: CancellationSlot, token: object, /) -> Completi
 
             return _released_first(outer, release, signal)
 
-        return operation.rewritten(wrap)
+        return operation.rewritten(wrap, at_once=unchanged)
 
     return Adapted("bind_cancellation_slot", token, rewrite)
 
@@ -295,7 +290,7 @@ def _timed(
 
         root = operation.root
         root._timed = True
-        return operation.rewritten(wrap)
+        return operation.rewritten(wrap, at_once=unchanged)
 
     return Adapted(name, token, rewrite)
 
@@ -312,5 +307,11 @@ def _released_first(outer: Handler, release: Callable[[], None], signal: Cancell
 
 def checked_timeout(seconds: float | None, name: str = "timeout") -> None:
     """ValueError for a number of seconds that no timer can have."""
-    if seconds is not None and not seconds >= 0:  # NaN is refused too
+    if seconds is None:
+        return
+    try:
+        usable = seconds >= 0  # NaN is not
+    except TypeError:
+        raise TypeError(f"{name}={seconds!r}: pass a number of seconds, or None for no timeout") from None
+    if not usable:
         raise ValueError(f"{name}={seconds!r}: pass seconds, 0 or more, or None for no timeout")

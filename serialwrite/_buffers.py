@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pickle import PickleBuffer
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -119,8 +120,8 @@ class ConsumingBuffers:
         self._index: int = 0  # of the first view that is not consumed
         self._offset: int = 0  # bytes consumed of that view
         self._given: list[memoryview] = []  # the slices made for the last prepare()
-        self.total_size = sum(map(len, views))
-        self.total_consumed = 0
+        self.total_size: int = sum(map(len, views))
+        self.total_consumed: int = 0
 
     @property
     def empty(self) -> bool:
@@ -183,7 +184,7 @@ class DynamicBuffer:
                 f"dynamic_buffer: got {type(data).__name__}; it needs a bytearray, which can grow and shrink"
             )
         self._data = data
-        self.max_size = max_size
+        self.max_size: int | None = max_size
 
     def __len__(self) -> int:
         return len(self._data)
@@ -206,6 +207,34 @@ class DynamicBuffer:
     def append(self, data: bytes | bytearray | memoryview) -> None:
         """Add ``data`` at the end."""
         self._data += data
+
+
+class GrowingBuffer(ConsumingBuffers):
+    """The cursor of a read into a dynamic buffer: what comes is appended, so that only real data is ever in it."""
+
+    __slots__ = ("_chunk", "_dynamic")
+
+    CHUNK = 65536  # bytes asked of one read at the most
+
+    def __init__(self, dynamic: DynamicBuffer) -> None:
+        super().__init__(())
+        self._dynamic = dynamic
+        self._chunk = bytearray()
+        room = sys.maxsize if dynamic.max_size is None else dynamic.max_size - len(dynamic)
+        self.total_size: int = max(0, room)
+
+    def prepare(self, max_size: int) -> list[memoryview]:
+        size = min(max_size, self.CHUNK, self.total_size - self.total_consumed)
+        if len(self._chunk) < size:
+            self._chunk = bytearray(size)
+        return [memoryview(self._chunk)[:size]] if size else []
+
+    def consume(self, n: int) -> None:
+        self._dynamic.append(memoryview(self._chunk)[:n])
+        self.total_consumed += n
+
+    def release(self) -> None:
+        self._chunk = bytearray()
 
 
 def dynamic_buffer(data: bytearray, max_size: int | None = None, /) -> DynamicBuffer:

@@ -8,6 +8,7 @@ and gives the caller whatever stands for the result.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Generator
@@ -49,8 +50,8 @@ class Handler:
         immediate_executor: Executor | None = None,
     ) -> None:
         self._function = function
-        self.executor = executor
-        self.cancellation_slot = cancellation_slot
+        self.executor: Executor = executor
+        self.cancellation_slot: CancellationSlot = cancellation_slot
         self._immediate_executor = immediate_executor
         self.discard: Callable[[], object] | None = None  # lets go of what it holds, where it will not be called
 
@@ -98,32 +99,24 @@ class Operation(Coroutine[Any, Any, T_co]):
     and lets ``CancelledError`` go on.
     """
 
-    name = "operation"
-    expiring = False  # true while a timer of cancel_after emits: what stops because of it timed out
+    name: str = "operation"
+    expiring: bool = False  # true while a timer of cancel_after emits: what stops because of it timed out
     _timed = False  # whether there is such a timer
     _launched = False
     _adopted = False
     _launcher: int | None = None
     _generator: Generator[Any, Any, T_co] | None = None
-    _source: Operation[Any] | None = None  # the operation that an adapter rewrote to make this one
-    error_first = True  # whether the first result is an error, for awaiting forms to raise
+    error_first: bool = True  # whether the first result is an error, for awaiting forms to raise
 
     def __init__(
         self,
         initiation: Initiation,
         executor: Executor,
-        *,
-        source: Operation[Any] | None = None,
-        error_first: bool = True,
-        default_token: CompletionToken[Any, Any] | None = None,
+        name: str = "operation",
     ) -> None:
         self._initiation = initiation
         self._executor = executor
-        self._default_token = default_token or deferred
-        self.error_first = error_first
-        self._source = source
-        if source is not None:
-            source._adopted = True
+        self.name = name
 
     @property
     def executor(self) -> Executor:
@@ -133,24 +126,24 @@ class Operation(Coroutine[Any, Any, T_co]):
     @property
     def default_token(self) -> CompletionToken[Any, Any]:
         """The token that an initiating function uses when it is given none."""
-        return self._default_token
+        return deferred
 
     @property
     def root(self) -> Operation[Any]:
-        """The operation that adapters rewrote to make this one."""
-        return self if self._source is None else self._source.root
+        """The operation that adapters rewrote to make this one; itself, where none did."""
+        return self
 
     # -- progress ----------------------------------------------------------------------------------
 
     @property
     def bytes_transferred(self) -> int:
         """Bytes transferred so far."""
-        return 0 if self._source is None else self._source.bytes_transferred
+        return 0
 
     @property
     def remaining(self) -> tuple[memoryview, ...]:
         """What is left of the caller's buffers."""
-        return () if self._source is None else self._source.remaining
+        return ()
 
     # -- launching ---------------------------------------------------------------------------------
 
@@ -177,7 +170,7 @@ class Operation(Coroutine[Any, Any, T_co]):
         try:
             self._begin(handler)
         except Exception as error:
-            if inline or self._source is not None:
+            if inline or self.root is not self:
                 raise
             handler(error, 0)
 
@@ -203,34 +196,41 @@ class Operation(Coroutine[Any, Any, T_co]):
         outer.cancellation_slot.assign(relay)
         return outer.replaced(complete, cancellation_slot=signal.slot)
 
+    def attempt(self) -> tuple[Any, ...] | None:
+        """Complete inside this call, if that can be done without waiting.
+
+        Returns:
+            What the handler would be called with, the operation being over; None when it has to be launched.
+        """
+        return None
+
     def rewritten(
         self,
         wrap: Callable[[Handler], Handler],
         *,
-        error_first: bool | None = None,
+        at_once: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None,
     ) -> Operation[Any]:
-        """This operation as an adapter sees it: started with ``wrap(handler)`` in place of ``handler``."""
+        """This operation as an adapter sees it: started with ``wrap(handler)`` in place of ``handler``.
 
-        def initiation(handler: Handler) -> None:
-            self._claim_launch()
-            self._launcher = outer._launcher
-            wrapped = wrap(handler)
-            try:
-                self._start(wrapped)
-            except BaseException:
-                if wrapped.discard is not None:
-                    wrapped.discard()
-                raise
+        Args:
+            wrap: makes the handler that this operation is started with.
+            at_once: what becomes of the handler's arguments where the operation completes without having been
+                started; None where that can't be (the adapter says where handlers run, for example).
+        """
+        return Rewritten(self, wrap, at_once)
 
-        outer: Operation[Any] = Operation(
-            initiation,
-            self.executor,
-            source=self,
-            error_first=self.error_first if error_first is None else error_first,
-            default_token=self.default_token,
-        )
-        outer.name = self.name
-        return outer
+    def changed(
+        self, change: Callable[[tuple[Any, ...]], tuple[Any, ...]], *, error_first: bool | None = None
+    ) -> Operation[Any]:
+        """This operation with the arguments of its handler passed through ``change``."""
+
+        def wrap(outer: Handler) -> Handler:
+            return outer.replaced(lambda *args: outer(*change(args)))
+
+        operation = self.rewritten(wrap, at_once=change)
+        if error_first is not None:
+            operation.error_first = error_first
+        return operation
 
     @overload
     def __call__(self: Operation[int], token: CompletionToken[R, object], /) -> R: ...
@@ -252,6 +252,12 @@ class Operation(Coroutine[Any, Any, T_co]):
         return args[0] if len(args) == 1 else (args or None)
 
     def __await__(self) -> Generator[Any, Any, T_co]:
+        args = self.attempt()
+        if args is None:
+            args = yield from self._launched_and_awaited()
+        return cast("T_co", self.result(args))
+
+    def _launched_and_awaited(self) -> Generator[Any, Any, tuple[Any, ...]]:
         loop = asyncio.get_running_loop()
         here = EventLoopExecutor(loop)
         signal = CancellationSignal()
@@ -279,11 +285,12 @@ class Operation(Coroutine[Any, Any, T_co]):
                 cancelled = error
                 self.executor.dispatch(signal.emit)
             except BaseException:  # the coroutine is being closed: nobody will wait
-                self.executor.dispatch(signal.emit)
+                with contextlib.suppress(RuntimeError):  # its loop may be closed, too
+                    self.executor.dispatch(signal.emit)
                 raise
         if cancelled is not None:
             raise cancelled
-        return cast("T_co", self.result(completed[0]))
+        return completed[0]
 
     def _running(self) -> Generator[Any, Any, T_co]:
         if self._generator is None:
@@ -319,6 +326,67 @@ class Operation(Coroutine[Any, Any, T_co]):
             )
 
 
+class Rewritten(Operation[Any]):
+    """An operation as an adapter made it out of another: its ``source``."""
+
+    def __init__(
+        self,
+        source: Operation[Any],
+        wrap: Callable[[Handler], Handler],
+        at_once: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None,
+    ) -> None:
+        self._source = source
+        self._wrap = wrap
+        self._at_once = at_once
+        self.error_first = source.error_first
+        source._adopted = True
+
+    @property
+    def name(self) -> str:  # type: ignore[override] # the source's
+        return self._source.name
+
+    @property
+    def executor(self) -> Executor:
+        return self._source.executor
+
+    @property
+    def default_token(self) -> CompletionToken[Any, Any]:
+        return self._source.default_token
+
+    @property
+    def root(self) -> Operation[Any]:
+        return self._source.root
+
+    @property
+    def bytes_transferred(self) -> int:
+        return self._source.bytes_transferred
+
+    @property
+    def remaining(self) -> tuple[memoryview, ...]:
+        return self._source.remaining
+
+    def attempt(self) -> tuple[Any, ...] | None:
+        if self._at_once is None or self._launched:
+            return None
+        args = self._source.attempt()
+        if args is None:
+            return None
+        self._launched = True
+        return self._at_once(args)
+
+    def _begin(self, handler: Handler) -> None:
+        source = self._source
+        source._claim_launch()
+        source._launcher = self._launcher
+        wrapped = self._wrap(handler)
+        try:
+            source._start(wrapped)
+        except BaseException:
+            if wrapped.discard is not None:
+                wrapped.discard()
+            raise
+
+
 class CompletionToken(Generic[R_co, P_co]):
     """Decides what the caller of an initiating function gets back. Subclass it to make a token of your own.
 
@@ -352,8 +420,8 @@ class DefaultToken(Deferred):
         return operation.default_token.initiate(operation)
 
 
-deferred = Deferred()
-default_token = DefaultToken()
+deferred: Deferred = Deferred()
+default_token: DefaultToken = DefaultToken()
 
 
 class Callback(CompletionToken[None, None]):
@@ -380,14 +448,22 @@ class Callback(CompletionToken[None, None]):
 def resolve(token: object) -> CompletionToken[Any, Any]:
     """``token`` as a completion token; a plain function stands for the token that calls it."""
     if isinstance(token, CompletionToken):
-        mine: CompletionToken[Any, Any] = token
-        return mine
+        return cast("Any", token)  # type: ignore[no-any-return] # what it makes of a result is between it and its user
     if callable(token):
         return Callback(token)
     raise TypeError(
         f"token: {token!r} is no completion token; "
         "pass deferred, use_awaitable, use_future, detached or a function handler(error, bytes_transferred)"
     )
+
+
+def initiate(operation: Operation[Any], token: object) -> Any:
+    """Give ``operation`` to ``token``; refused, it does not count as forgotten."""
+    try:
+        return resolve(token).initiate(operation)
+    except BaseException:
+        operation._adopted = True
+        raise
 
 
 @overload
@@ -415,6 +491,5 @@ def async_initiate(initiation: Initiation, token: object, executor: Executor, /,
 
     Follows Asio's ``async_initiate``.
     """
-    operation: Operation[int] = Operation(initiation, executor)
-    operation.name = name
-    return resolve(token).initiate(operation)
+    operation: Operation[int] = Operation(initiation, executor, name)
+    return initiate(operation, token)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
-from ._buffers import ConsumingBuffers
-from ._errors import OperationAborted, TransferError, transfer_error
+from ._errors import OperationAborted
 from ._executors import EventLoopExecutor
+from ._sides import side_of
 from ._tokens import OperationFuture, use_future
-from ._transfer import Transfer, TransferLoop, side_of
+from ._transfer import Transfer
 
 
 def run_blocking(operation: Transfer) -> int:
@@ -45,40 +46,32 @@ def _wait_for_future(operation: Transfer) -> int:
 
 
 def _poll(operation: Transfer) -> int:
-    """Drive the loop with poll(2): the stream has a file descriptor, and no event loop is wanted."""
+    """Drive the operation with poll(2): the stream has a file descriptor, and no event loop is wanted."""
     operation._claim_launch()
     side = operation._side = side_of(operation._stream, operation.side)
     side.claim(operation, operation.doing)
     try:
-        operation._loop = loop = TransferLoop(ConsumingBuffers(operation._launch_views()), operation._condition)
         operation._started = time.monotonic()
-        ask = loop.begin()
-        while True:
-            error: TransferError | None = None
-            n = 0
-            try:
-                n = side.nowait(loop.buffers.prepare(ask))
-            except BlockingIOError:
-                if _wait(operation, side):
-                    continue
+        operation._open_loop()
+        while not operation._over:
+            before = operation.bytes_transferred
+            if operation._take_steps_now(side.nowait):
+                break
+            if operation.bytes_transferred != before:
+                side.progressed()
+            if operation._full and not _wait(operation, side):
                 operation._expired = True
-                loop.error = OperationAborted()
-                break
-            except Exception as refused:
-                error = transfer_error(refused)
-            side.progressed()
-            ask = loop.step(error, n, cancelled=False)
-            if not ask:
-                break
-        failure = None if loop.error is None else operation._described(loop.error)
+                operation._finish(OperationAborted())
+            operation._full = False
+        error, result = operation._error, operation._result()
     finally:
         operation._give_back()
-    if failure is not None:
-        raise failure
-    return operation.bytes_transferred
+    if error is not None:
+        raise error
+    return result
 
 
-def _wait(operation: Transfer, side: object) -> bool:
+def _wait(operation: Transfer, side: Any) -> bool:
     """Wait until the stream may be ready; False when the time is over."""
     assert operation._started is not None
     left = None
@@ -86,5 +79,5 @@ def _wait(operation: Transfer, side: object) -> bool:
         left = operation._started + operation._timeout - time.monotonic()
         if left <= 0:
             return False
-    side.block(left)  # type: ignore[attr-defined] # a Side of streams/_pollable
+    side.block(left)
     return True

@@ -1,6 +1,6 @@
-"""The composed operation behind async_write and async_read: Asio's loop, and what drives it.
+"""The composed operation behind async_write and async_read: what drives Asio's loop (``_transfer_loop``).
 
-:class:`TransferLoop` is the loop itself, sans-I/O. :class:`Transfer` feeds it, in one of two ways:
+There are two ways to take a step:
 
 * a stream with ``*_some_nowait`` is tried first, and waited for only when it is full;
 * any other stream has its ``async_*_some`` called, once a step.
@@ -9,59 +9,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from asyncio import _get_running_loop
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, ClassVar
 
-from ._buffers import Buffers, BytesLike, ConsumingBuffers, DynamicBuffer, gather, remaining, views
+from ._buffers import Buffers, BytesLike, ConsumingBuffers, DynamicBuffer, GrowingBuffer, gather, remaining, views
 from ._cancellation import CancellationSignal, CancellationType
-from ._conditions import CompletionCondition, most
-from ._errors import OperationAborted, StreamBusy, TransferError, TransferTimeout, transfer_error
+from ._conditions import TRANSFER_ALL, CompletionCondition
+from ._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
 from ._executors import Executor, Timer, call_later
 from ._operation import CompletionToken, Handler, Operation, deferred
+from ._sides import side_of
+from ._transfer_loop import TransferLoop
 
 # Bytes that one operation moves before the event loop gets a turn (rule 9).
 TURN = 1 << 20
-
-
-class TransferLoop:
-    """Asio's loop, exactly, with no I/O in it: fed with what each step gave, it says how much to ask of the next.
-
-    Attributes:
-        buffers: what is to be transferred, and the cursor in it.
-        error: how it ended; None for success.
-    """
-
-    __slots__ = ("buffers", "condition", "error")
-
-    def __init__(self, buffers: ConsumingBuffers, condition: CompletionCondition) -> None:
-        self.buffers = buffers
-        self.condition = condition
-        self.error: TransferError | None = None
-
-    def begin(self) -> int:
-        """The most bytes to ask of the first step, which is taken even where this is 0 or the buffers are empty."""
-        return most(self.condition, None, 0)
-
-    def step(self, error: TransferError | None, n: int, *, cancelled: bool) -> int:
-        """Take in one step: its error, the bytes that it transferred, whether cancellation was requested meanwhile.
-
-        Returns:
-            The most bytes to ask of the next step; 0 when the operation is over.
-        """
-        buffers = self.buffers
-        if not 0 <= n <= buffers.total_size - buffers.total_consumed:
-            raise ValueError(
-                f"the stream reported {n} bytes, of {buffers.total_size - buffers.total_consumed} that were left"
-            )
-        buffers.consume(n)
-        self.error = error
-        if buffers.empty or (error is None and n == 0):
-            return 0
-        size = most(self.condition, error, buffers.total_consumed)
-        if size and cancelled:
-            self.error = OperationAborted()
-            return 0
-        return size
 
 
 class Transfer(Operation[int]):
@@ -74,43 +36,54 @@ class Transfer(Operation[int]):
     doing: ClassVar[str]  # "write" or "read"
     side: ClassVar[str]  # the attribute of our own streams that stands for this direction
     some: ClassVar[str]  # the stream's method for one step
-    cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
+    cancellable: ClassVar[CancellationType] = CancellationType.TERMINAL | CancellationType.PARTIAL
 
     # Set when they are needed. An operation that completes at once needs almost none of them.
+    _condition: CompletionCondition = TRANSFER_ALL
+    _timeout: float | None = None
     _views: tuple[memoryview, ...] = ()
     _loop: TransferLoop | None = None
-    _first: tuple[TransferError | None, int] | None = None  # the first step, where it was taken before the launch
+    _ask = 0  # the most bytes that the next step may take
     _full = False  # the stream is known to take nothing now
-    _initiating = False
+    _over = False  # nothing more is transferred
     _error: BaseException | None = None
-    _ask = 0
+    _given_back = False  # the caller's memory, and the stream
+    _count = 0
     _handler: Handler | None = None
-    _given_back = False
     _side: Any = None
     _timer: Timer | None = None
     _started: float | None = None
-    _count = 0
-    _step_signal: CancellationSignal | None = None
+    _step_signal: CancellationSignal | None = None  # while an async_*_some runs
+    _initiating = False  # while it is being initiated
     _cancelled = False
+    expiring: bool = False
     _expired = False
-    _over = False
 
-    def __init__(  # no super().__init__: what it would set is asked of the stream instead
+    def __init__(
         self,
         stream: Any,
         buffers: Buffers,
-        condition: CompletionCondition,
+        condition: CompletionCondition = TRANSFER_ALL,
         timeout: float | None = None,
     ) -> None:
+        # No super().__init__: what it would set is asked of the stream, where it is needed.
+        # async_write does the same without this call, which would be a seventh of a small write's time.
         self._stream = stream
+        self._buffers: Any = buffers
         self._condition = condition
         self._timeout = timeout
-        self._buffers: Any = buffers
-        if type(buffers) is not bytes and not isinstance(buffers, DynamicBuffer):  # that one's are taken at the launch
-            given = gather(buffers)
-            if len(given) != 1 or given[0] is not buffers:
-                self._buffers = given  # not the iterable: it may be used up by now
-            self._views = self._viewed(self._buffers)
+        self._export(buffers)
+
+    def _export(self, buffers: Buffers) -> None:
+        """Take views of the caller's memory; a dynamic buffer's are taken at the launch."""
+        if isinstance(buffers, DynamicBuffer):
+            return
+        self._adopted = True  # until it is known that the operation will be: refused, it is not forgotten
+        given = gather(buffers)
+        if len(given) != 1 or given[0] is not buffers:
+            self._buffers = given  # not the iterable: it may be used up by now
+        self._views = self._viewed(self._buffers)
+        self._adopted = False
 
     def _viewed(self, buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
         return views(buffers)
@@ -129,9 +102,7 @@ class Transfer(Operation[int]):
     @property
     def bytes_transferred(self) -> int:
         """Bytes transferred so far."""
-        if self._loop is not None:
-            return self._loop.buffers.total_consumed
-        return self._count if self._first is None else self._first[1]
+        return self._count if self._loop is None else self._loop.buffers.total_consumed
 
     @property
     def remaining(self) -> tuple[memoryview, ...]:
@@ -146,24 +117,58 @@ class Transfer(Operation[int]):
 
     # -- start -------------------------------------------------------------------------------------
 
-    def _begin(self, handler: Handler) -> None:
-        stream = self._stream
-        self._side = side_of(stream, self.side)
-        self._side.claim(self, self.doing)
-        try:
-            self._handler = handler
-            self._loop = TransferLoop(ConsumingBuffers(self._launch_views()), self._condition)
+    def _open_loop(self) -> TransferLoop:
+        if self._loop is None:
+            self._loop = TransferLoop(self._cursor(), self._condition)
             self._ask = self._loop.begin()
+        return self._loop
+
+    def _cursor(self) -> ConsumingBuffers:
+        if not self._views:
+            dynamic = isinstance(self._buffers, DynamicBuffer)
+            self._views = self._viewed(self._buffers.data if dynamic else self._buffers)
+        return ConsumingBuffers(self._views)
+
+    def attempt(self) -> tuple[Any, ...] | None:
+        side = getattr(self._stream, self.side, None)
+        if side is None or self._launched or side.idle_on is not _get_running_loop() or side.budget <= 0:
+            return None
+        if not self._over:
+            self._open_loop()
+            if self._full or not self._take_steps_now(side.nowait):
+                return None
+            side.budget -= 1 + (self.bytes_transferred >> 12)
+        self._launched = True
+        error = self._error
+        self._give_memory_back()
+        return error, self._result()
+
+    def __await__(self) -> Generator[Any, Any, int]:
+        side = getattr(self._stream, self.side, None)
+        if side is not None and side.budget <= 0 and side.idle_on is _get_running_loop() and not self._launched:
+            try:
+                yield from side.yield_turn(self)
+            except BaseException:  # cancelled before it began
+                self._launched = True
+                self._give_memory_back()
+                raise
+        return (yield from super().__await__())
+
+    def _begin(self, handler: Handler) -> None:
+        side = side_of(self._stream, self.side)
+        try:
+            side.claim(self, self.doing)
         except BaseException:
-            self._side.release()
+            self._give_memory_back()
             raise
+        self._side = side
+        self._handler = handler
         if self._timeout is not None:
             self._started = time.monotonic()
-        if self._first is not None:
-            self._step(*self._first)
         try:
-            over = self._over or self._advance()
-        except BaseException:  # the stream refused the step
+            self._open_loop()
+            over = self._advance()
+        except BaseException:  # the condition or the stream refused
             self._give_back()
             raise
         if over:
@@ -175,19 +180,16 @@ class Transfer(Operation[int]):
         if self._timeout is not None:
             self._timer = call_later(self.executor, self._timeout, self._expire)
 
-    def _launch_views(self) -> tuple[memoryview, ...]:
-        if not self._views:
-            dynamic = isinstance(self._buffers, DynamicBuffer)
-            self._views = self._viewed(self._buffers.data if dynamic else self._buffers)
-        return self._views
-
     def _complete_at_once(self, handler: Handler) -> None:
         if handler.immediate_bound:
             error = self._error
             self._give_back()
-            handler.immediate_executor.dispatch(handler, error, self.bytes_transferred)
+            handler.immediate_executor.dispatch(handler, error, self._result())
         else:
             self.executor.post(self._deliver)
+
+    def _result(self) -> int:
+        return self.bytes_transferred
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -224,6 +226,7 @@ class Transfer(Operation[int]):
             try:
                 n = nowait(prepared)
             except BlockingIOError:
+                self._full = True
                 return False
             except Exception as error:
                 if self._step(transfer_error(error), 0):
@@ -234,7 +237,8 @@ class Transfer(Operation[int]):
             if self._step(None, n):
                 return True
             if n < wanted:
-                return False  # full: another try would only meet EAGAIN
+                self._full = True  # another try would only meet EAGAIN
+                return False
             turn -= n
         return False
 
@@ -297,7 +301,8 @@ class Transfer(Operation[int]):
     def _finish(self, error: BaseException | None) -> None:
         """The transfer is over: nothing more goes out from here on."""
         self._over = True
-        self._side.stop()
+        if self._side is not None:
+            self._side.stop()
         if self._handler is not None:
             self._handler.cancellation_slot.clear()
         if self._timer is not None:
@@ -315,7 +320,7 @@ class Transfer(Operation[int]):
         if self._started is not None:
             error.elapsed = time.monotonic() - self._started
         error.queued = getattr(self._stream, "queued", None)
-        if isinstance(error, OperationAborted):
+        if isinstance(error, OperationAborted) and self._side is not None:
             error.stall = self._side.held_by()
         return error
 
@@ -324,14 +329,18 @@ class Transfer(Operation[int]):
         handler, error = self._handler, self._error
         assert handler is not None
         self._give_back()
-        handler(error, self.bytes_transferred)
+        handler(error, self._result())
 
     def _give_back(self) -> None:
-        assert self._loop is not None
         self._side.release()
-        self._loop.buffers.release()
+        self._handler = None
+        self._give_memory_back()
+
+    def _give_memory_back(self) -> None:
+        if self._loop is not None:
+            self._loop.buffers.release()
         self._views = ()
-        self._handler = self._error = None
+        self._error = None
         self._given_back = True
         if isinstance(self._buffers, DynamicBuffer):
             self._dynamic_done(self._buffers)
@@ -341,46 +350,37 @@ class Transfer(Operation[int]):
 
 
 class Writing(Transfer):
-    """A transfer from the caller's memory to the stream."""
+    """A transfer from the caller's memory to a stream."""
 
-    name = "async_write_some"
+    name: str = "async_write_some"
     verb = "accepted"
     doing = "write"
-    side = "output"
+    side = "write_side"
     some = "async_write_some"
 
 
-class ForeignSide:
-    """One direction of a stream that is not ours: who is using it, kept here because the stream has no place for it."""
+class Reading(Transfer):
+    """A transfer from a stream to the caller's memory."""
 
-    waitable = False
-    in_use: ClassVar[dict[tuple[int, str], object]] = {}
+    name = "async_read_some"
+    verb = "received"
+    doing = "read"
+    side = "read_side"
+    some = "async_read_some"
 
-    def __init__(self, stream: Any, side: str) -> None:
-        self._stream = stream
-        self._key = (id(stream), side)  # the operation keeps the stream alive, so nothing else gets this id
-        self.nowait = getattr(stream, NOWAIT[side], None)
-        self.cancellable = getattr(stream, "cancellable", CancellationType.ALL)
+    def _viewed(self, buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
+        made = views(buffers)
+        if any(view.readonly for view in made):
+            raise TypeError("buffers: this memory is read-only; pass a bytearray or a writable memoryview to read into")
+        return made
 
-    def claim(self, user: object, doing: str) -> None:
-        if self._key in self.in_use:
-            raise StreamBusy(self._stream, doing)
-        self.in_use[self._key] = user
+    def _cursor(self) -> ConsumingBuffers:
+        if isinstance(self._buffers, DynamicBuffer):
+            return GrowingBuffer(self._buffers)
+        return super()._cursor()
 
-    def release(self) -> None:
-        del self.in_use[self._key]
+    def _dynamic_remaining(self, dynamic: DynamicBuffer) -> tuple[memoryview, ...]:
+        return ()  # a dynamic buffer has no end to be read up to
 
-    def stop(self) -> None:
-        """Nothing is waited for."""
-
-    def held_by(self) -> str | None:
-        stall: str | None = getattr(self._stream, "stall", None)
-        return stall
-
-
-NOWAIT = {"output": "write_some_nowait", "input": "read_some_nowait"}
-
-
-def side_of(stream: Any, side: str) -> Any:
-    """The direction ``side`` of ``stream``: its own object for it, or one that stands in for that."""
-    return getattr(stream, side, None) or ForeignSide(stream, side)
+    def _dynamic_done(self, dynamic: DynamicBuffer) -> None:
+        """It has grown as the bytes came."""

@@ -11,10 +11,10 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar, overload
 
 from ._adapters import checked_timeout
-from ._buffers import MAX_BUFFERS, Buffers
-from ._conditions import CompletionCondition, transfer_all
+from ._buffers import Buffers
+from ._conditions import TRANSFER_ALL, CompletionCondition
 from ._errors import transfer_error
-from ._operation import CompletionToken, Operation, default_token, resolve
+from ._operation import CompletionToken, Operation, default_token, deferred, initiate
 from ._sync import run_blocking
 from ._transfer import Writing
 from .streams._adapt import WriteTarget, as_stream
@@ -22,46 +22,37 @@ from .streams._pollable import PollableStream
 
 R = TypeVar("R")
 
-_ALL = transfer_all()
+_new = object.__new__
 
 
 class WriteOperation(Writing):
-    """A composed write that is ready to start; see :func:`async_write`."""
+    """A composed write that is ready to start; see :func:`async_write`.
+
+    Two speeds, one meaning: it tries once, and only what the stream did not take becomes the general operation.
+    """
 
     name = "async_write"
 
     def __await__(self) -> Generator[Any, Any, int]:
-        """Two speeds, one meaning: try once, and only what the stream did not take becomes the general operation."""
-        stream = self._stream
-        if (
-            self._condition is _ALL
-            and isinstance(stream, PollableStream)
-            and not self._launched
-            and stream._executor._loop is _get_running_loop()
-            and stream.output.user is None
-        ):
-            output = stream.output
-            if output.budget <= 0:
-                yield from output.yield_turn(self)
-            data = self._buffers
-            first: Any = (data,) if type(data) is bytes else self._views
-            if 0 < len(first) <= MAX_BUFFERS:
-                size = len(data) if type(data) is bytes else sum(map(len, first))
+        stream, data = self._stream, self._buffers
+        if type(data) is bytes and self._condition is TRANSFER_ALL and isinstance(stream, PollableStream):
+            side = stream.write_side
+            if side.idle_on is _get_running_loop() and side.budget > 0 and not self._launched:
                 try:
-                    n = stream.write_some_nowait(first)
+                    n = side.nowait((data,))
                 except BlockingIOError:
                     self._full = True
                 except Exception as error:
-                    self._first = (transfer_error(error), 0)
+                    self._open_loop()
+                    self._step(transfer_error(error), 0)
                 else:
-                    output.budget -= 1 + (n >> 12)
-                    if n == size:
+                    side.budget -= 1 if n < 4096 else 1 + (n >> 12)
+                    if n == len(data):
                         self._launched = True
                         self._count = n
-                        for view in self._views:
-                            view.release()
                         return n
-                    self._first = (None, n)
+                    self._open_loop()
+                    self._step(None, n)
                     self._full = True
         return (yield from super().__await__())
 
@@ -101,7 +92,7 @@ def async_write(
     token: object = default_token,
     /,
     *,
-    completion_condition: CompletionCondition = _ALL,
+    completion_condition: CompletionCondition = TRANSFER_ALL,
     timeout: float | None = None,
 ) -> Any:
     """Write all of ``buffers``, in as many write_some calls as it takes, and say exactly how far it got.
@@ -139,12 +130,21 @@ def async_write(
         stream = as_stream(stream)
     if timeout is not None:
         checked_timeout(timeout)
-    operation = WriteOperation(stream, buffers, completion_condition, timeout)
+    operation: WriteOperation = _new(WriteOperation)
+    operation._stream = stream
+    operation._buffers = buffers
+    if type(buffers) is not bytes:
+        operation._export(buffers)
+    if completion_condition is not TRANSFER_ALL:
+        operation._condition = completion_condition
+    if timeout is not None:
+        operation._timeout = timeout
     if token is default_token:
-        token = stream.default_token if hasattr(stream, "default_token") else None
-        if token is None:
+        try:
+            token = stream.default_token
+        except AttributeError:
             return operation
-    return resolve(token).initiate(operation)
+    return operation if token is deferred else initiate(operation, token)
 
 
 def write(
@@ -152,7 +152,7 @@ def write(
     buffers: Buffers,
     /,
     *,
-    completion_condition: CompletionCondition = _ALL,
+    completion_condition: CompletionCondition = TRANSFER_ALL,
     timeout: float | None = None,
 ) -> int:
     """Write all of ``buffers`` and block until that is done; for programs, or threads, without an event loop.
@@ -167,7 +167,5 @@ def write(
 
     Follows Asio's ``write``.
     """
-    if not isinstance(stream, PollableStream):
-        stream = as_stream(stream)
-    checked_timeout(timeout)
-    return run_blocking(WriteOperation(stream, buffers, completion_condition, timeout))
+    operation: Any = async_write(stream, buffers, deferred, completion_condition=completion_condition, timeout=timeout)
+    return run_blocking(operation)

@@ -338,7 +338,7 @@ async def test_rule_5_only_terminal_where_the_stream_has_only_that(kind):
     signal = sw.CancellationSignal()
     token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
     with stream_of(kind, 2, WAIT) as stream:
-        getattr(stream, "output", stream).cancellable = TERMINAL
+        getattr(stream, "write_side", stream).cancellable = TERMINAL
         promise = sw.async_write(stream, b"abcdef", token)
         await turns(3)
         for requested in (TOTAL, PARTIAL):
@@ -577,7 +577,7 @@ async def test_rule_10_closing_is_bounded_and_says_what_was_unsent(rig):
         stream = sw.as_stream(pair.port)
         payload = random.Random(10).randbytes(1 << 20)
         promise = sw.async_write(stream, payload, sw.use_promise)
-        await until(lambda: stream.output.waiting)
+        await until(lambda: stream.write_side.waiting)
         started = time.monotonic()
         stream.close()
         with pytest.raises(sw.StreamClosed) as caught:

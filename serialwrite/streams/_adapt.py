@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -11,11 +13,12 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import serial
 
 from .._executors import Executor
+from ._buffered import BufferedTransportStream
 from ._descriptor import DescriptorStream
 from ._pollable import PollableStream
 from ._serial_port import SerialPort
 from ._socket import SocketStream
-from ._transport import TransportStream
+from ._transport import TransportStream, has_descriptor
 
 
 @runtime_checkable
@@ -37,17 +40,39 @@ class AsyncWriteStream(Protocol):
     def async_write_some(self, buffers: Any, token: Any = ..., /) -> Any: ...
 
 
+@runtime_checkable
+class AsyncReadStream(Protocol):
+    """What async_read needs of a stream; see :class:`AsyncWriteStream`, its mirror.
+
+    ======================================  =============================================================
+    ``get_executor()``                      where its handlers run
+    ``async_read_some(buffers, token)``     start reading into ``buffers`` (writable memoryviews): at least
+                                            one byte, or an error; complete ``handler(error, n)`` once, later
+    ``read_some_nowait(buffers) -> int``    optional: try at once; BlockingIOError when nothing is there
+    ======================================  =============================================================
+
+    Follows Asio's AsyncReadStream requirements.
+    """
+
+    def get_executor(self) -> Executor: ...
+    def async_read_some(self, buffers: Any, token: Any = ..., /) -> Any: ...
+
+
+ReadTarget: TypeAlias = "AsyncReadStream | serial.SerialBase | socket.socket | int"
+"""What async_read takes as its stream: one, or anything that as_stream adapts and that can be read."""
+
 WriteTarget: TypeAlias = (
     "AsyncWriteStream | serial.SerialBase | socket.socket | asyncio.StreamWriter | asyncio.WriteTransport | int"
 )
 """What async_write takes as its stream: one, or anything that as_stream adapts."""
 
 # The same object adapted twice gives the same stream: one writer at a time, however it was named.
-_by_object: WeakKeyDictionary[Any, PollableStream] = WeakKeyDictionary()
+_by_object: WeakKeyDictionary[Any, PollableStream | BufferedTransportStream] = WeakKeyDictionary()
+_by_identity: list[BufferedTransportStream] = []
 _by_number: WeakValueDictionary[int, DescriptorStream] = WeakValueDictionary()
 
 
-def as_stream(target: WriteTarget, /) -> Any:
+def as_stream(target: WriteTarget | ReadTarget, /) -> Any:
     """``target`` as a stream; the same object adapted twice gives the same stream.
 
     Args:
@@ -58,7 +83,7 @@ def as_stream(target: WriteTarget, /) -> Any:
         TypeError: ``target`` is none of these; the message says what to do.
         OSError: a file descriptor that is not open.
     """
-    if hasattr(target, "async_write_some"):
+    if hasattr(target, "async_write_some") or hasattr(target, "async_read_some"):
         return target
     if isinstance(target, int):
         stream = _by_number.get(target)
@@ -66,27 +91,44 @@ def as_stream(target: WriteTarget, /) -> Any:
             stream = _by_number[target] = DescriptorStream(target)
         return stream
     key: Any = target.transport if isinstance(target, asyncio.StreamWriter) else target
-    if key.__hash__ is None or isinstance(key, (str, tuple)):
-        return _new_stream(key)  # tells what to do instead
-    known = _by_object.get(key)
+    make = _maker(key)
+    try:
+        known = _by_object.get(key)
+    except TypeError:  # no weak reference to it can be had
+        return _known_by_identity(key)
     if known is None:
-        known = _by_object[key] = _new_stream(key)
+        known = _by_object[key] = make(key)
     return known
 
 
-def _new_stream(target: Any) -> PollableStream:
+def _known_by_identity(transport: Any) -> BufferedTransportStream:
+    """uvloop's TLS transports can't be weakly referenced: theirs are kept until they are closed."""
+    _by_identity[:] = [stream for stream in _by_identity if not stream.transport.is_closing()]
+    for stream in _by_identity:
+        if stream.transport is transport:
+            return stream
+    _by_identity.append(BufferedTransportStream(transport))
+    return _by_identity[-1]
+
+
+def _maker(target: Any) -> Callable[[Any], PollableStream | BufferedTransportStream]:
+    """What makes a stream of ``target``."""
     if isinstance(target, serial.SerialBase):
-        return SerialPort(target)
+        return SerialPort
     if isinstance(target, socket.socket):
-        return SocketStream(target)
-    if isinstance(target, asyncio.BaseTransport):
-        return TransportStream(target)
+        return SocketStream
+    if isinstance(target, asyncio.BaseTransport) or hasattr(target, "get_write_buffer_size"):
+        return TransportStream if has_descriptor(target) else BufferedTransportStream
+    if isinstance(target, io.RawIOBase):
+        return DescriptorStream
     if isinstance(target, (str, Path)):
         raise TypeError(f"stream: got the name {target!r}; open it first, for example SerialPort({str(target)!r})")
     if isinstance(target, asyncio.StreamReader):
         raise TypeError("stream: got a StreamReader; pass the writer that came with it")
     if isinstance(target, tuple):
         raise TypeError("stream: got a tuple; of a (reader, writer) pair pass the writer")
+    if isinstance(target, io.IOBase):
+        raise TypeError("stream: this file has a buffer of its own; open it with buffering=0, or pass its fileno()")
     raise TypeError(
         f"stream: can't write to {type(target).__name__}; pass a SerialPort, serial.Serial, socket, StreamWriter, "
         "transport or file descriptor, or an object with async_write_some(buffers, token) and get_executor()"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from collections.abc import Sequence
 from typing import Any
 
 from .._buffers import MAX_BUFFERS
+from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
 from ._pollable import PollableStream
 
@@ -30,6 +32,32 @@ def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
     return n
 
 
+def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:
+    """One scattered read on a non-blocking descriptor: the bytes that were there.
+
+    Raises:
+        BlockingIOError: there are none.
+        EndOfFile: none will come.
+        OSError: as the operating system raised it; EIO for a terminal that was hung up.
+    """
+    wanted = buffers[:MAX_BUFFERS]
+    n = os.readv(fd, wanted)
+    if n or not any(map(len, wanted)):
+        return n
+    if not os.isatty(fd):
+        raise EndOfFile
+    # With VMIN 0, as pyserial sets it, a terminal answers 0 for "nothing yet" and for "hung up" alike: ask poll.
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    events = poller.poll(0)
+    if not events:
+        raise BlockingIOError(errno.EAGAIN, "nothing to read")
+    n = 0 if events[0][1] & (select.POLLHUP | select.POLLERR) else os.readv(fd, wanted)
+    if n:
+        return n
+    raise OSError(errno.EIO, "hung up")
+
+
 class DescriptorStream(PollableStream):
     """Writes to a pollable file descriptor.
 
@@ -39,7 +67,7 @@ class DescriptorStream(PollableStream):
         executor: where the operations run; None for the event loop of the first operation.
 
     Raises:
-        OSError: ``fd`` is not open.
+        StreamClosed: ``fd`` is not open.
 
     Follows Asio's ``posix::stream_descriptor``.
     """
@@ -48,6 +76,8 @@ class DescriptorStream(PollableStream):
         super().__init__(executor)
         self._file = None if isinstance(fd, int) else fd  # keeps the file open as long as the stream lives
         self._fd: int = fd if isinstance(fd, int) else fd.fileno()
+        if not self.is_open():
+            raise StreamClosed(reason=f"fd: {self._fd} is not an open file descriptor")
         os.set_blocking(self._fd, False)
 
     def __repr__(self) -> str:
@@ -58,11 +88,16 @@ class DescriptorStream(PollableStream):
         return self._fd
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        if len(buffers) == 1 and (n := os.write(self._fd, buffers[0])):
+            return n  # what write_descriptor does, without the call
         return write_descriptor(self._fd, buffers)
+
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        return read_descriptor(self._fd, buffers)
 
     def wait_fd(self) -> int:
         if self._fd < 0:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise StreamClosed
         return self._fd
 
     def is_open(self) -> bool:

@@ -1,19 +1,20 @@
 """What every stream over a file descriptor shares: try first, wait for readiness only when it is full.
 
-======================================  ==============================================================
+======================================  ====================================================================
 a subclass gives                        which is
-======================================  ==============================================================
+======================================  ====================================================================
 ``write_some_nowait(buffers) -> int``   one try; BlockingIOError when the port is full
+``read_some_nowait(buffers) -> int``    one try; BlockingIOError when there is nothing, EndOfFile at the end
 ``wait_fd() -> int``                    the descriptor whose readiness is waited for; OSError when closed
-``release_fd(fd)``                      called when that wait is over
 ``is_open() -> bool``                   whether what it stands on is still open on this side
-======================================  ==============================================================
+======================================  ====================================================================
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import os
 import select
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -24,8 +25,8 @@ from .._cancellation import CancellationType
 from .._conditions import transfer_at_least
 from .._errors import StreamBusy, StreamClosed, TransferError, transfer_error
 from .._executors import EventLoopExecutor
-from .._operation import CompletionToken, deferred, resolve
-from .._transfer import Transfer, Writing
+from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
+from .._transfer import Reading, Transfer, Writing
 
 # Operations that complete at once, counted in units of one operation or 4 KiB, between two turns of the loop (rule 9).
 FAIR_BUDGET = 64
@@ -41,6 +42,12 @@ class WriteSome(Writing):
     cancellable = CancellationType.ALL
 
 
+class ReadSome(Reading):
+    """One read_some of a stream of ours; it can be cancelled totally, too."""
+
+    cancellable = CancellationType.ALL
+
+
 class PollableStream:
     """A stream over something that an event loop can wait for. Subclasses say what."""
 
@@ -49,8 +56,8 @@ class PollableStream:
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
         self._executor = executor or EventLoopExecutor()
-        self.output = Side(self, writing=True)
-        self.input = Side(self, writing=False)
+        self.write_side: Side = Side(self, writing=True)
+        self.read_side: Side = Side(self, writing=False)
 
     def get_executor(self) -> EventLoopExecutor:
         """The executor of this stream; made without one, it is bound to the loop of its first operation."""
@@ -64,13 +71,13 @@ class PollableStream:
     @property
     def stall(self) -> str | None:
         """What holds the port now; None where nothing does, or nobody knows."""
-        return self.output.held_by() if self.output.waiting else None
+        return self.write_side.held_by() if self.write_side.waiting else None
 
     def held_by(self) -> str | None:
         """What holds a port that takes nothing."""
         return "peer not reading"
 
-    def async_write_some(self, buffers: Buffers, token: Any = default_token, /) -> Any:
+    def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``, as many as the port takes at once.
 
         Args:
@@ -83,6 +90,19 @@ class PollableStream:
         """
         return resolve(token).initiate(WriteSome(self, buffers, transfer_at_least(1)))
 
+    def async_read_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
+        """Read at least one byte into ``buffers``, as many as are there.
+
+        Args:
+            buffers: one writable bytes-like, an iterable of them, or a ``dynamic_buffer``, which grows.
+            token: any completion token; ``handler(error, bytes_transferred)``. The end of the stream is ``EndOfFile``.
+
+        Cancellation: terminal, partial and total: cancelled, it has read nothing.
+
+        Follows Asio's AsyncReadStream requirements.
+        """
+        return resolve(token).initiate(ReadSome(self, buffers, transfer_at_least(1)))
+
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         """Write what the port takes at once, and return how many bytes that was.
 
@@ -92,11 +112,18 @@ class PollableStream:
         """
         raise NotImplementedError
 
-    def wait_fd(self) -> int:
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        """Read what is there into ``buffers``, and return how many bytes that was.
+
+        Raises:
+            BlockingIOError: nothing is there.
+            EndOfFile: nothing will come any more.
+            OSError: as the operating system raised it.
+        """
         raise NotImplementedError
 
-    def release_fd(self, fd: int) -> None:
-        pass
+    def wait_fd(self) -> int:
+        raise NotImplementedError
 
     def is_open(self) -> bool:
         raise NotImplementedError
@@ -111,7 +138,7 @@ class PollableStream:
             return None
         unsent = self.queued if self.is_open() else None
         self._closed = True
-        for side in (self.output, self.input):
+        for side in (self.write_side, self.read_side):
             side.abort(StreamClosed())
         self._close()
         return unsent
@@ -141,29 +168,41 @@ class Side:
     def __init__(self, stream: PollableStream, *, writing: bool) -> None:
         self._stream = stream
         self._writing = writing
+        self.nowait: Callable[[Sequence[Any]], int] = stream.write_some_nowait if writing else stream.read_some_nowait
         self.user: Transfer | None = None
-        self.budget = FAIR_BUDGET
+        self.idle_on: asyncio.AbstractEventLoop | None = None  # the stream's loop, while nobody uses this direction
+        self.budget: int = FAIR_BUDGET
+        self._claimed_on: asyncio.AbstractEventLoop | None = None
         self._attempt: Callable[[], bool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._fd: int | None = None  # watched by the loop
+        self._fd: int | None = None  # a duplicate of the stream's, watched by the loop
         self._lies = 0
         self._pause: asyncio.TimerHandle | None = None
         self._watchdog: asyncio.TimerHandle | None = None
-
-    @property
-    def nowait(self) -> Callable[[Sequence[Any]], int]:
-        return self._stream.write_some_nowait
 
     # -- one at a time (rule 7) ---------------------------------------------------------------------
 
     def claim(self, user: Transfer, doing: str) -> None:
         """Take this direction for ``user``, until :meth:`release`."""
         if self.user is not None:
-            raise StreamBusy(self._stream, doing)
+            if self._claimed_on is None or not self._claimed_on.is_closed():
+                raise StreamBusy(self._stream, doing)
+            self._forget()
         self.user = user
+        self.idle_on = None
+        self._claimed_on = self._stream._executor._loop
 
     def release(self) -> None:
         self.user = None
+        self.idle_on = self._stream._executor._loop
+        self.budget = FAIR_BUDGET  # only what completes at once never comes here
+
+    def _forget(self) -> None:
+        """Drop a user whose event loop was closed beneath it: it can neither go on nor be told."""
+        fd, self._fd = self._fd, None
+        self._attempt = self._pause = self._watchdog = None
+        if fd is not None:
+            os.close(fd)
 
     def yield_turn(self, user: Transfer) -> Generator[None, None, None]:
         """Let the event loop turn, with this direction kept for ``user``."""
@@ -172,7 +211,6 @@ class Side:
             yield
         finally:
             self.release()
-            self.budget = FAIR_BUDGET
 
     # -- waiting (rule 8) ---------------------------------------------------------------------------
 
@@ -210,14 +248,17 @@ class Side:
         assert self._loop is not None
         self._pause = None
         try:
-            fd = self._stream.wait_fd()
+            # A duplicate is watched, not the descriptor itself: both asyncio and uvloop refuse the number of a
+            # transport's own, a second watcher on a number replaces the first in silence, and when somebody closes
+            # the number beneath a watcher, uvloop aborts the process.
+            fd = os.dup(self._stream.wait_fd())
         except OSError as error:
             self._loop.call_soon(self.abort, transfer_error(error))
             return
         try:
             (self._loop.add_writer if self._writing else self._loop.add_reader)(fd, self._ready)
         except BaseException:
-            self._stream.release_fd(fd)
+            os.close(fd)
             raise
         self._fd = fd
 
@@ -226,7 +267,7 @@ class Side:
         if fd is not None:
             assert self._loop is not None
             (self._loop.remove_writer if self._writing else self._loop.remove_reader)(fd)
-            self._stream.release_fd(fd)
+            os.close(fd)
 
     def _ready(self) -> None:
         attempt = self._attempt
@@ -258,14 +299,10 @@ class Side:
     def block(self, seconds: float | None) -> None:
         """Block this thread until the port may be ready, for ``seconds`` at most and never for long."""
         seconds = WATCHDOG if seconds is None else min(seconds, WATCHDOG)
-        fd = self._stream.wait_fd()
-        try:
-            poller = select.poll()
-            poller.register(fd, select.POLLOUT if self._writing else select.POLLIN)
-            if not poller.poll(math.ceil(seconds * 1000)):
-                return
-        finally:
-            self._stream.release_fd(fd)
+        poller = select.poll()
+        poller.register(self._stream.wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
+        if not poller.poll(math.ceil(seconds * 1000)):
+            return
         self._lies += 1
         if self._lies > LIES:
             time.sleep(min(self._pause_length(), seconds))  # this thread has nothing else to do

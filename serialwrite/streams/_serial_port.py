@@ -12,8 +12,9 @@ from typing import Any
 
 import serial
 
+from .._errors import StreamClosed
 from .._executors import EventLoopExecutor
-from ._descriptor import write_descriptor
+from ._descriptor import read_descriptor, write_descriptor
 from ._pollable import PollableStream
 
 # Major numbers of Unix98 pty slaves (Documentation/admin-guide/devices.txt): their TIOCOUTQ is always 0.
@@ -86,15 +87,15 @@ class SerialPort(PollableStream):
         return "peer not reading"
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
-        fd = self.serial.fd
-        if fd is None:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return write_descriptor(fd, buffers)
+        return write_descriptor(self.serial.fd or self.wait_fd(), buffers)
+
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        return read_descriptor(self.wait_fd(), buffers)
 
     def wait_fd(self) -> int:
         fd: int | None = self.serial.fd
         if fd is None:
-            raise OSError(errno.EBADF, f"{self.serial.port} is closed; open() it first")
+            raise StreamClosed(reason=f"port {self.serial.port} is closed; open() it first")
         return fd
 
     def is_open(self) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 from collections.abc import Sequence
 from typing import Any
 
 from .._buffers import MAX_BUFFERS
+from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
-from ._descriptor import write_descriptor
+from ._descriptor import read_descriptor, write_descriptor
 from ._pollable import PollableStream
 
 # A peer that is gone is an error to report, not a SIGPIPE; and a blocking socket is not to block us.
@@ -41,6 +40,7 @@ class SocketStream(PollableStream):
                 "sock: TLS can't be written past; pass the StreamWriter of asyncio.open_connection(ssl=...)"
             )
         self.socket = sock
+        self.wait_fd()
 
     def __repr__(self) -> str:
         return f"<SocketStream {self.socket!r}>"
@@ -54,10 +54,19 @@ class SocketStream(PollableStream):
             return sock.send(buffers[0], _FLAGS)
         return sock.sendmsg(buffers[:MAX_BUFFERS], (), _FLAGS) if buffers else 0
 
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        sock = self.socket
+        if sock.gettimeout():
+            return read_descriptor(self.wait_fd(), buffers)
+        n, _, _, _ = sock.recvmsg_into(buffers[:MAX_BUFFERS], 0, _FLAGS)
+        if n == 0 and any(map(len, buffers)):
+            raise EndOfFile
+        return n
+
     def wait_fd(self) -> int:
         fd = self.socket.fileno()
         if fd < 0:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise StreamClosed(reason="this socket is closed; connect a new one")
         return fd
 
     def is_open(self) -> bool:

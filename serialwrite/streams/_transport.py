@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._executors import EventLoopExecutor
@@ -29,7 +29,7 @@ class TransportStream(PollableStream):
     def __init__(self, transport: Any, executor: EventLoopExecutor | None = None) -> None:
         super().__init__(executor)
         self.transport: asyncio.WriteTransport = getattr(transport, "transport", transport)
-        self._fileno = _fileno_of(self.transport)
+        self._descriptor = _fileno_of(self.transport)
 
     def __repr__(self) -> str:
         return f"<TransportStream {self.transport!r}>"
@@ -42,15 +42,19 @@ class TransportStream(PollableStream):
             raise BlockingIOError(errno.EAGAIN, "the transport still holds what was written before")
         return write_descriptor(self._fileno(), buffers)
 
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        raise TypeError("what this transport receives goes to its own protocol: read from its StreamReader")
+
+    def _fileno(self) -> int:
+        fd = self._descriptor()
+        if fd is None or fd < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return fd
+
     def wait_fd(self) -> int:
-        # Both asyncio and uvloop refuse a watcher on the number of a transport's own descriptor. Held only while
-        # waiting: a duplicate keeps the port open when the transport is closed.
         if self.transport.is_closing():
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return os.dup(self._fileno())
-
-    def release_fd(self, fd: int) -> None:
-        os.close(fd)
+        return self._fileno()
 
     def is_open(self) -> bool:
         return not self.transport.is_closing()
@@ -59,21 +63,22 @@ class TransportStream(PollableStream):
         """The transport is its owner's."""
 
 
-def _fileno_of(transport: asyncio.WriteTransport) -> Any:
+def has_descriptor(transport: Any) -> bool:
+    """Whether ``transport`` has a descriptor of its own that bytes may be written to, with no TLS before it."""
+    return transport.get_extra_info("ssl_object") is None and any(
+        transport.get_extra_info(name) is not None for name in ("serial", "socket", "pipe")
+    )
+
+
+def _fileno_of(transport: asyncio.WriteTransport) -> Callable[[], int | None]:
+    if not has_descriptor(transport):
+        raise TypeError(f"transport: {transport!r} has no descriptor to write to; use as_stream() for it")
     port = transport.get_extra_info("serial")
     if port is not None:
-        if getattr(port, "fd", None) is None:
-            raise TypeError(f"transport: its serial port {port!r} has no file descriptor, or is closed")
-        return lambda: _checked(port.fd)
+        if not hasattr(port, "fd"):
+            raise TypeError(f"transport: its serial port {port!r} has no file descriptor")
+        return lambda: port.fd
     file = transport.get_extra_info("socket") or transport.get_extra_info("pipe")
-    if file is None or transport.get_extra_info("ssl_object") is not None:
-        raise TypeError(f"transport: {transport!r} has no descriptor of its own that could be written to")
-    if isinstance(file, socket.socket) and file.type != socket.SOCK_STREAM:
+    if getattr(file, "type", socket.SOCK_STREAM) != socket.SOCK_STREAM:
         raise TypeError("transport: a datagram transport is no stream")
-    return lambda: _checked(file.fileno())
-
-
-def _checked(fd: int | None) -> int:
-    if fd is None or fd < 0:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    return fd
+    return file.fileno  # type: ignore[no-any-return] # a socket's or a pipe's

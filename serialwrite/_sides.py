@@ -1,0 +1,48 @@
+"""One direction of a stream, as a transfer sees it: who is using it, how it is tried, how it is waited for.
+
+Our own streams have an object for each direction (``streams/_pollable.Side``). :class:`ForeignSide` stands in for it
+on a user's stream, which has just ``async_*_some`` and perhaps ``*_some_nowait``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ._cancellation import CancellationType
+from ._errors import StreamBusy
+
+
+class ForeignSide:
+    """One direction of a stream that is not ours: who is using it, kept here because the stream has no place for it."""
+
+    waitable = False
+    in_use: ClassVar[dict[tuple[int, str], object]] = {}
+
+    def __init__(self, stream: Any, side: str) -> None:
+        self._stream = stream
+        self._key = (id(stream), side)  # the operation keeps the stream alive, so nothing else gets this id
+        self.nowait = getattr(stream, NOWAIT[side], None)
+        self.cancellable = getattr(stream, "cancellable", CancellationType.ALL)
+
+    def claim(self, user: object, doing: str) -> None:
+        if self._key in self.in_use:
+            raise StreamBusy(self._stream, doing)
+        self.in_use[self._key] = user
+
+    def release(self) -> None:
+        del self.in_use[self._key]
+
+    def stop(self) -> None:
+        """Nothing is waited for."""
+
+    def held_by(self) -> str | None:
+        stall: str | None = getattr(self._stream, "stall", None)
+        return stall
+
+
+NOWAIT = {"write_side": "write_some_nowait", "read_side": "read_some_nowait"}
+
+
+def side_of(stream: Any, side: str) -> Any:
+    """The direction ``side`` of ``stream``: its own object for it, or one that stands in for that."""
+    return getattr(stream, side, None) or ForeignSide(stream, side)
