@@ -3,6 +3,7 @@
 from serialwrite.testing._ends import fill as fill
 from serialwrite.testing._ends import receive as receive
 from serialwrite.testing._ends import receive_available as receive_available
+from serialwrite.testing._ends import receive_only as receive_only
 from serialwrite.testing._ends import send as send
 from serialwrite.testing._fault_script import FAULT_SCRIPT_HELP as FAULT_SCRIPT_HELP
 from serialwrite.testing._fault_script import FaultScriptError as FaultScriptError
