@@ -65,6 +65,18 @@ def receive(end: HasFileno, size: int, timeout: float = 10.0) -> bytes:
     return bytes(data)
 
 
+def receive_only(end: HasFileno, size: int, timeout: float = 10.0, quiet: float = 0.1) -> bytes:
+    """Read exactly `size` bytes, and see that no more come for `quiet` seconds.
+
+    Raises what `receive` does, and `AssertionError` where more come.
+    """
+    data = receive(end, size, timeout)
+    more = receive_available(end, quiet)
+    if more:
+        raise AssertionError(f"{len(more):,} bytes more than the expected {size:,}: {more[:40]!r}")
+    return data
+
+
 def receive_available(end: HasFileno, quiet: float = 0.2) -> bytes:
     """Read until nothing has come for `quiet` seconds, or the line has ended; return what came."""
     data = bytearray()

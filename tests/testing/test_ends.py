@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from serialwrite.testing import PtyPair, UnixPair, fill, receive, receive_available, send
+from serialwrite.testing import PtyPair, UnixPair, fill, receive, receive_available, receive_only, send
 
 
 @pytest.fixture(params=[PtyPair, UnixPair])
@@ -25,13 +25,13 @@ def test_send_says_how_far_it_got(ends):
     with pytest.raises(TimeoutError, match=r"[\d,]+ of 1,000,000 bytes sent in 0\.2 s") as caught:
         send(port, bytes(1_000_000), timeout=0.2)
     sent = int(str(caught.value).split()[0].replace(",", ""))
-    assert len(receive_available(peer)) == sent
+    receive_only(peer, sent)
 
 
 def test_fill_repeats_its_chunk(ends):
     port, peer = ends
     accepted = fill(port, b"0123456789")
-    assert receive_available(peer) == b"0123456789" * (accepted // 10) + b"0123456789"[: accepted % 10]
+    assert receive_only(peer, accepted) == b"0123456789" * (accepted // 10) + b"0123456789"[: accepted % 10]
 
 
 def test_fill_gives_up_where_somebody_reads():
@@ -50,6 +50,13 @@ def test_fill_gives_up_where_somebody_reads():
         finally:
             stop.set()
             reading.join(10)
+
+
+def test_receive_only_objects_to_more(ends):
+    port, peer = ends
+    send(port, b"abcd")
+    with pytest.raises(AssertionError, match="1 bytes more than the expected 3: b'd'"):
+        receive_only(peer, 3)
 
 
 def test_receive_says_that_the_line_ended():
