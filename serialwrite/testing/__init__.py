@@ -1,5 +1,10 @@
-"""Rigs for tests of serial code: two ends of a line, made of ptys, socat, sockets or real hardware."""
+"""For tests of serial code: rigs made of ptys, socat, sockets or hardware, and what every stream must keep to."""
 
+from serialwrite.testing._conformance import (
+    check_read_stream as check_read_stream,
+    check_write_stream as check_write_stream,
+    clog_by_writing as clog_by_writing,
+)
 from serialwrite.testing._ends import (
     fill as fill,
     receive as receive,
