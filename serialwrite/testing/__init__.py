@@ -9,9 +9,14 @@ from serialwrite.testing._ends import (
     fill as fill,
     receive as receive,
     receive_available as receive_available,
+    receive_only as receive_only,
     send as send,
 )
-from serialwrite.testing._fault_script import FaultScriptError as FaultScriptError, parse_faults as parse_faults
+from serialwrite.testing._fault_script import (
+    FAULT_SCRIPT_HELP as FAULT_SCRIPT_HELP,
+    FaultScriptError as FaultScriptError,
+    parse_faults as parse_faults,
+)
 from serialwrite.testing._faults import (
     Fault as Fault,
     FaultRecord as FaultRecord,
