@@ -96,7 +96,7 @@ def test_standard_input_that_comes_in_bits(program, line, device):
         assert receive(device, len(word)) == word.encode()
     code, out, _ = program.end(process)
     assert code == 0
-    assert report(out)["accepted"] == 13
+    assert (report(out)["accepted"], report(out)["size"], report(out)["remaining"]) == (13, 13, 0)
 
 
 def test_a_signal_ends_a_wait_for_input(program, line, device):
