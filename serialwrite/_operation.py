@@ -457,6 +457,15 @@ def resolve(token: object) -> CompletionToken[Any, Any]:
     )
 
 
+def initiate(operation: Operation[Any], token: object) -> Any:
+    """Give ``operation`` to ``token``; refused, it does not count as forgotten."""
+    try:
+        return resolve(token).initiate(operation)
+    except BaseException:
+        operation._adopted = True
+        raise
+
+
 @overload
 def async_initiate(
     initiation: Initiation, token: CompletionToken[R, Any], executor: Executor, /, *, name: str = ...
@@ -483,4 +492,4 @@ def async_initiate(initiation: Initiation, token: object, executor: Executor, /,
     Follows Asio's ``async_initiate``.
     """
     operation: Operation[int] = Operation(initiation, executor, name)
-    return resolve(token).initiate(operation)
+    return initiate(operation, token)

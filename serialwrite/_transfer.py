@@ -78,10 +78,12 @@ class Transfer(Operation[int]):
         """Take views of the caller's memory; a dynamic buffer's are taken at the launch."""
         if isinstance(buffers, DynamicBuffer):
             return
+        self._adopted = True  # until it is known that the operation will be: refused, it is not forgotten
         given = gather(buffers)
         if len(given) != 1 or given[0] is not buffers:
             self._buffers = given  # not the iterable: it may be used up by now
         self._views = self._viewed(self._buffers)
+        self._adopted = False
 
     def _viewed(self, buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
         return views(buffers)

@@ -33,9 +33,7 @@ class Checker:
     LOOK_AHEAD + `reach` received bytes are held back; `finish` judges them too.
     """
 
-    def __init__(
-        self, pattern: Pattern, *, data_bits: int = 8, reach: int = 1 << 16, keep: int = 1000
-    ) -> None:
+    def __init__(self, pattern: Pattern, *, data_bits: int = 8, reach: int = 1 << 16, keep: int = 1000) -> None:
         """Expect `pattern` from its offset 0; keep the first `keep` faults whole, count all."""
         self._pattern, self._data_bits, self._reach = pattern, data_bits, reach
         self._search = AnchorSearch(self._read, pattern.locate, reach, pattern.period)
@@ -63,12 +61,7 @@ class Checker:
     @property
     def clean(self) -> bool:
         """Whether nothing fed so far is wrong or in doubt."""
-        return (
-            not self._ledger.faults
-            and self._back is None
-            and not self._gap
-            and self._at == len(self._pending)
-        )
+        return not self._ledger.faults and self._back is None and not self._gap and self._at == len(self._pending)
 
     @property
     def faults(self) -> int:
@@ -124,9 +117,7 @@ class Checker:
 
     def _feed(self, data: bytes) -> None:
         self._seen += len(data)
-        if (
-            not self._pending and not self._gap and self._back is None
-        ):  # the fast path, most of all runs' life
+        if not self._pending and not self._gap and self._back is None:  # the fast path, most of all runs' life
             if data == self._read(self._expected, len(data)):
                 self._expected += len(data)
                 self._ledger.correct += len(data)
@@ -197,9 +188,7 @@ class Checker:
             return True
         self._back = self._expected + found.expected
         right = xor(got, self._read(self._expected, len(got))).count(0)
-        if len(got) <= 8 or 2 * right >= len(
-            got
-        ):  # wrong bytes in their place, before a repeated or late run
+        if len(got) <= 8 or 2 * right >= len(got):  # wrong bytes in their place, before a repeated or late run
             self._ledger.in_place(self._expected, at, got)
             self._expected += len(got)
         else:

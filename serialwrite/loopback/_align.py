@@ -159,9 +159,7 @@ class AnchorSearch:
             return None
         stream = self.read(expected + skipped, width + 64)
         slips = [(0, s) for s in range(1, 65)] + [(s, 0) for s in range(1, 65)]
-        wrong, i, j = min(
-            (bits_set(xor(ahead[i : i + width], stream[j : j + width])), i, j) for i, j in slips
-        )
+        wrong, i, j = min((bits_set(xor(ahead[i : i + width], stream[j : j + width])), i, j) for i, j in slips)
         return Anchor(i, j + skipped) if wrong <= width else None
 
 

@@ -57,9 +57,7 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
 
 def _quantile(p: float, a: float, b: float) -> float:
     """Return the x at which the regularised incomplete beta function is `p`, by bisection."""
-    if (
-        a > b
-    ):  # look from the other end, where x is small: halving reaches tiny numbers, but not 1 - tiny ones
+    if a > b:  # look from the other end, where x is small: halving reaches tiny numbers, but not 1 - tiny ones
         return 1 - _bisect(lambda x: 1 - incomplete_beta(b, a, x), p, b / (a + b))
     return _bisect(lambda x: incomplete_beta(a, b, x), p, a / (a + b))
 

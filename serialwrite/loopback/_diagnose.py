@@ -65,9 +65,7 @@ class _Values:
 
 def _by_value(ledger: Ledger, values: _Values) -> Iterator[Diagnosis]:
     for (want, got), n in ledger.changed.most_common(4):
-        name, text = _CHANGED.get(
-            (want, got), ("byte replaced", f"every 0x{want:02x} arrives as 0x{got:02x}")
-        )
+        name, text = _CHANGED.get((want, got), ("byte replaced", f"every 0x{want:02x} arrives as 0x{got:02x}"))
         yield Diagnosis(name, text, n, values[want])
     for want, n in ledger.missing.most_common(4):
         name, text = _MISSING.get(want, ("byte eaten", f"every 0x{want:02x} is missing"))

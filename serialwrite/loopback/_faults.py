@@ -62,9 +62,7 @@ class Fault:
         if by := abs(self.displacement):
             words += f", {by:,} byte{'s' * (by != 1)} too {'late' if self.displacement > 0 else 'early'}"
         if self.expected or self.received:
-            words += (
-                f": sent {self.expected.hex(' ') or 'nothing'}, got {self.received.hex(' ') or 'nothing'}"
-            )
+            words += f": sent {self.expected.hex(' ') or 'nothing'}, got {self.received.hex(' ') or 'nothing'}"
         if self.modulo is not None:
             words += f" (known modulo {self.modulo:,})"
         return words

@@ -41,9 +41,7 @@ class Ledger:
         if not got or (len(got) > 1 and self._moved(offset, at, want, got)):
             return
         differing = xor(want, got)
-        if len(got) > CLOSE and bits_set(differing) > 2 * len(
-            got
-        ):  # a quarter of the bits: chance gives half
+        if len(got) > CLOSE and bits_set(differing) > 2 * len(got):  # a quarter of the bits: chance gives half
             self.noise(offset, at, got)
             return
         wrong = len(got) - differing.count(0)
@@ -78,9 +76,7 @@ class Ledger:
         want = self._read(offset, len(got))
         flipped = bits_set(xor(want, got))
         self.flipped_bits += flipped
-        self.log.enter(
-            Fault(FaultKind.UNALIGNED, offset, len(got), at, flipped, 0, want[:SHOWN], got[:SHOWN])
-        )
+        self.log.enter(Fault(FaultKind.UNALIGNED, offset, len(got), at, flipped, 0, want[:SHOWN], got[:SHOWN]))
 
     def surplus(self, expected: int, at: int, got: bytes) -> None:
         """Enter received bytes with nothing expected for them: late, repeated, or nobody's."""

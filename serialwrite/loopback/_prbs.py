@@ -97,9 +97,7 @@ class Jump:
     @cached_property
     def tables(self) -> tuple[tuple[int, ...], ...]:
         """One table for each byte of the window, for those who apply the same jump thousands of times."""
-        return tuple(
-            tuple(self.apply(value << shift) for value in range(256)) for shift in range(0, len(self.rows), 8)
-        )
+        return tuple(tuple(self.apply(value << shift) for value in range(256)) for shift in range(0, len(self.rows), 8))
 
 
 POLYNOMIALS: Final = {

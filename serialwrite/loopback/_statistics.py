@@ -132,9 +132,7 @@ def throughput(arrivals: Sequence[tuple[float, int]], end: float, stretches: int
     return tuple(Rate(i * width, width, count) for i, count in enumerate(counts))
 
 
-def baud_estimate(
-    arrivals: Sequence[tuple[float, int]], bits_per_frame: float, threshold: float
-) -> float | None:
+def baud_estimate(arrivals: Sequence[tuple[float, int]], bits_per_frame: float, threshold: float) -> float | None:
     """Return the bits per second on the line while it was busy; None if too little arrived to tell.
 
     What arrives after a time was sent in that time, so bytes and times are added up pairwise, and the pauses

@@ -90,11 +90,7 @@ def sentence(result: Result) -> str:
 
 def run_sentence(run: Run) -> str:
     """Return what went wrong in a run, in the words of its accounts."""
-    told = [
-        f"{direction.name}: {damage(direction)}"
-        for direction in run.directions
-        if not direction.account.clean
-    ]
+    told = [f"{direction.name}: {damage(direction)}" for direction in run.directions if not direction.account.clean]
     return "; ".join(told) or f"The run {'passed' if run.verdict is Verdict.PASS else 'failed'}."
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import serial
 
+from .._errors import StreamClosed
 from .._executors import EventLoopExecutor
 from ._descriptor import read_descriptor, write_descriptor
 from ._pollable import PollableStream
@@ -86,10 +87,7 @@ class SerialPort(PollableStream):
         return "peer not reading"
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
-        fd = self.serial.fd
-        if fd is None:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return write_descriptor(fd, buffers)
+        return write_descriptor(self.serial.fd or self.wait_fd(), buffers)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         return read_descriptor(self.wait_fd(), buffers)
@@ -97,7 +95,7 @@ class SerialPort(PollableStream):
     def wait_fd(self) -> int:
         fd: int | None = self.serial.fd
         if fd is None:
-            raise OSError(errno.EBADF, f"{self.serial.port} is closed; open() it first")
+            raise StreamClosed(reason=f"port {self.serial.port} is closed; open() it first")
         return fd
 
     def is_open(self) -> bool:

@@ -1,12 +1,17 @@
 """Rigs for tests of serial code: two ends of a line, made of ptys, socat, sockets or real hardware."""
 
+<<<<<<< HEAD
 from serialwrite.testing._ends import (
     fill as fill,
     receive as receive,
     receive_available as receive_available,
     send as send,
 )
-from serialwrite.testing._fault_script import FaultScriptError as FaultScriptError, parse_faults as parse_faults
+from serialwrite.testing._fault_script import (
+    FAULT_SCRIPT_HELP as FAULT_SCRIPT_HELP,
+    FaultScriptError as FaultScriptError,
+    parse_faults as parse_faults,
+)
 from serialwrite.testing._faults import (
     Fault as Fault,
     FaultRecord as FaultRecord,
@@ -14,6 +19,21 @@ from serialwrite.testing._faults import (
     random_script as random_script,
     what_arrives as what_arrives,
 )
+=======
+from serialwrite.testing._ends import fill as fill
+from serialwrite.testing._ends import receive as receive
+from serialwrite.testing._ends import receive_available as receive_available
+from serialwrite.testing._ends import receive_only as receive_only
+from serialwrite.testing._ends import send as send
+from serialwrite.testing._fault_script import FAULT_SCRIPT_HELP as FAULT_SCRIPT_HELP
+from serialwrite.testing._fault_script import FaultScriptError as FaultScriptError
+from serialwrite.testing._fault_script import parse_faults as parse_faults
+from serialwrite.testing._faults import Fault as Fault
+from serialwrite.testing._faults import FaultRecord as FaultRecord
+from serialwrite.testing._faults import Rule as Rule
+from serialwrite.testing._faults import random_script as random_script
+from serialwrite.testing._faults import what_arrives as what_arrives
+>>>>>>> rigs
 from serialwrite.testing._hardware import HardwarePair as HardwarePair
 from serialwrite.testing._net import TcpPair as TcpPair, UnixPair as UnixPair
 from serialwrite.testing._pty import Counters as Counters, PtyPair as PtyPair

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import termios
 import tty
@@ -28,7 +27,8 @@ class PtyEnd:
             self.device = os.ttyname(self._slave)
             os.fchmod(self._slave, 0o600)
             os.set_blocking(self.master, False)
-            self._prepare_slave()
+            os.set_blocking(self._slave, False)
+            tty.setraw(self._slave, termios.TCSANOW)
         except BaseException:
             self.close()
             raise
@@ -61,18 +61,12 @@ class PtyEnd:
             return os.read(self.master, most)
         except BlockingIOError:
             return b""
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-        self._revive()
-        return b""
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Write what the slave's tty has room for, and return how much that was."""
         try:
             return os.write(self.master, data)
         except BlockingIOError:
-            self._flags(0)  # a master that was hung up polls ready for ever, full or not
             return 0
 
     def close(self) -> None:
@@ -85,22 +79,7 @@ class PtyEnd:
     def _flags(self, index: int) -> int:
         try:
             flags = termios.tcgetattr(self._slave)[index]
-        except termios.error:
-            self._revive()
-            flags = termios.tcgetattr(self._slave)[index]
+        except termios.error:  # vhangup(2), as getty calls it: bytes still pass, our slave knows no more of it
+            return 0
         assert isinstance(flags, int)
         return flags
-
-    def _revive(self) -> None:
-        """Have a slave again after the kernel has hung it up for everybody.
-
-        It does so when a session leader ends that had the device as its controlling terminal;
-        the line settings are then back to cooked.
-        """
-        os.close(self._slave)
-        self._slave = os.open(self.device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        self._prepare_slave()
-
-    def _prepare_slave(self) -> None:
-        os.set_blocking(self._slave, False)
-        tty.setraw(self._slave, termios.TCSANOW)

@@ -195,9 +195,7 @@ def test_a_fault_right_before_the_end(fault, distance):
     """Too few bytes follow for an anchor; the sender's total is one."""
     plant = Plant(stream(3000))
     plant.good(1000)
-    getattr(plant, fault)(
-        *{"flip": (4,), "drop": (1,), "repeat": (1,), "insert": (b"\xa5",), "swap": (1, 1)}[fault]
-    )
+    getattr(plant, fault)(*{"flip": (4,), "drop": (1,), "repeat": (1,), "insert": (b"\xa5",), "swap": (1, 1)}[fault])
     plant.sent = plant.sent[: plant.at + distance]
     plant.good(distance)
     plant.verify(check(bytes(plant.received), len(plant.sent)))
@@ -274,9 +272,7 @@ def test_a_loss_beyond_the_reach_is_measured(lost):
 
 def test_blocks_that_arrive_late_repeated_and_never():
     s = stream(200_000)
-    received = (
-        s[:10_000] + s[30_000:50_000] + s[10_000:25_000] + s[50_000:90_000] + s[60_000:80_000] + s[90_000:]
-    )
+    received = s[:10_000] + s[30_000:50_000] + s[10_000:25_000] + s[50_000:90_000] + s[60_000:80_000] + s[90_000:]
     account = check(received, len(s), pieces=1)
     assert said(account) == [(L, 25_000, 5_000), (R, 10_000, 15_000), (D, 60_000, 20_000)]
     assert [f.displacement for f in account.faults] == [0, 20_000, 10_000]
@@ -315,9 +311,7 @@ def test_blocks_that_arrive_late_repeated_and_never():
 def test_translations_are_named(name, change, diagnosis, pattern):
     sent = stream(100_000, pattern)
     account = check(change(sent), len(sent), pattern, pieces=2)
-    assert any((d.name, diagnosis[1] in d.text) == (diagnosis[0], True) for d in account.diagnoses), (
-        account.diagnoses
-    )
+    assert any((d.name, diagnosis[1] in d.text) == (diagnosis[0], True) for d in account.diagnoses), account.diagnoses
     assert not account.clean
     assert account.reordered == 0
     lost, more = max(len(sent) - len(change(sent)), 0), max(len(change(sent)) - len(sent), 0)
@@ -348,9 +342,7 @@ def test_few_faults_make_no_diagnosis():
 @pytest.mark.parametrize(("pattern", "period"), [("walking", 16), ("all256", 256), ("prbs7", 127)])
 def test_a_periodic_pattern_says_what_it_cannot_know(pattern, period):
     sent = stream(50_000, pattern)
-    lone = check(
-        sent[:5_000] + sent[5_000 + period - 3 :], len(sent), pattern
-    )  # looks like three repeated bytes
+    lone = check(sent[:5_000] + sent[5_000 + period - 3 :], len(sent), pattern)  # looks like three repeated bytes
     assert lone.modulo == period
     assert (lone.lost, lone.duplicated) == (period - 3, 0)  # the totals say that it was a loss
     (fault,) = lone.faults

@@ -95,8 +95,7 @@ def test_for_line(name):
     assert max(mapped) < 0x80
     assert not {0x11, 0x13} & set(mapped)
     assert all(
-        b == a & 0x7F or (a & 0x7F, b) in {(0x11, 0x31), (0x13, 0x33)}
-        for a, b in zip(plain, mapped, strict=True)
+        b == a & 0x7F or (a & 0x7F, b) in {(0x11, 0x31), (0x13, 0x33)} for a, b in zip(plain, mapped, strict=True)
     )
     assert narrow.name.startswith(pattern.name)
 

@@ -22,9 +22,7 @@ def test_percentiles_are_measured_values():
 )
 def test_percentiles_that_too_few_values_cannot_tell_are_none(count, known):
     figures = latency([float(i) for i in range(count)])
-    assert tuple(figure is not None for figure in (figures.p90, figures.p99, figures.p999)) == tuple(
-        map(bool, known)
-    )
+    assert tuple(figure is not None for figure in (figures.p90, figures.p99, figures.p999)) == tuple(map(bool, known))
 
 
 def test_no_latency():
