@@ -2,6 +2,20 @@
 
 Our own streams have an object for each direction (``streams/_pollable.Side``). :class:`ForeignSide` stands in for it
 on a user's stream, which has just ``async_*_some`` and perhaps ``*_some_nowait``.
+
+==============================  ====================================================================================
+a side has                      which is
+==============================  ====================================================================================
+``claim(user, doing)``          take this direction for an operation; StreamBusy where another one has it
+``release()``                   give it back
+``nowait``                      one try, ``(buffers) -> int``; None where there is no such thing
+``waitable``                    whether ``wait(attempt)``, ``stop()`` are had: ``attempt()`` is then called when ready
+``step(buffers, handler)``      optional: one ``async_*_some`` for the operation that has claimed this direction
+``cancellable``                 the types of cancellation that a step has
+``held_by()``                   what holds a direction that goes nowhere
+``verb``                        optional: what "transferred" means here, in messages
+``idle_on``, ``budget``         of a side that is tried before it is claimed; see ``streams/_pollable.Side``
+==============================  ====================================================================================
 """
 
 from __future__ import annotations

@@ -254,7 +254,8 @@ class Transfer(Operation[int]):
         handler = Handler(self._on_step, self.executor, self._step_signal.slot)
         self._initiating = True
         try:
-            getattr(self._stream, self.some)(self._loop.buffers.prepare(self._ask), handler)
+            step = getattr(self._side, "step", None) or getattr(self._stream, self.some)
+            step(self._loop.buffers.prepare(self._ask), handler)
         finally:
             self._initiating = False
 
@@ -312,7 +313,7 @@ class Transfer(Operation[int]):
             error = TransferTimeout()
         error.bytes_transferred = self._loop.buffers.total_consumed
         error.total = self._loop.buffers.total_size
-        error.verb = self.verb
+        error.verb = getattr(self._side, "verb", None) or self.verb
         error._remaining = lambda: self.remaining
         if self._started is not None:
             error.elapsed = time.monotonic() - self._started
