@@ -1,0 +1,168 @@
+"""What every test gets: both event loops, a check that it leaks nothing, and external tools by name."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+try:
+    import uvloop
+except ImportError:  # not made for this platform; everything still runs on asyncio's own loop
+    uvloop = None
+
+# Seconds that what a test has let go of may take to be gone: a thread that ends, a child that is reaped.
+SETTLE = 5.0
+FD = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
+
+
+# -- event loops ------------------------------------------------------------------------------------
+
+
+def pytest_asyncio_loop_factories(config, item):
+    """Every async test runs once on each of these."""
+    factories = {"asyncio": asyncio.new_event_loop}
+    if uvloop is not None:
+        factories["uvloop"] = uvloop.new_event_loop
+    return factories
+
+
+def pytest_sessionstart(session):
+    if uvloop is not None:
+        uvloop.new_event_loop().close()  # the first one of a process makes a pipe that stays
+
+
+# -- external tools ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def need_tool():
+    """``need_tool("socat")``: skip by that name where it is missing; where CI=true, fail."""
+    return _need_tool
+
+
+def _need_tool(name):
+    path = shutil.which(name)
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{name} is not installed, and CI runs every test", pytrace=False)
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+# -- leaks ------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """No test leaves a task behind: seen here, before the runner's end cancels what is left."""
+    result = yield
+    runner = item.funcargs.get("_function_scoped_runner")
+    if runner is not None:
+        loop = runner.get_loop()
+        kept = item.stash.get(TASKS_OF_FIXTURES, frozenset())
+        tasks = asyncio.all_tasks(loop) - kept
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks, timeout=SETTLE))
+        left = [task for task in tasks if not task.done()]
+        assert not left, f"the test leaked {left}"
+    return result
+
+
+TASKS_OF_FIXTURES = pytest.StashKey()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item):
+    """Tasks that fixtures have started are theirs to end, when they are torn down."""
+    runner = getattr(item, "funcargs", {}).get("_function_scoped_runner")
+    if runner is not None:
+        item.stash[TASKS_OF_FIXTURES] = frozenset(asyncio.all_tasks(runner.get_loop()))
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(loop_errors):
+    """No test leaks a descriptor, a thread or a child process, or an error that only a log has seen.
+
+    It is set up before the event loop, and so looks after that has been closed.
+    """
+    before = Held()
+    yield
+    deadline = time.monotonic() + SETTLE
+    while leaked := Held().since(before):
+        if time.monotonic() > deadline:
+            pytest.fail(f"the test leaked {', '.join(leaked)}", pytrace=False)
+        time.sleep(0.005)
+    assert not loop_errors, "the event loop was left with an error that nobody saw: " + "\n".join(loop_errors)
+
+
+@pytest.fixture
+def loop_errors():
+    """What event loops have logged as errors, such as exceptions in callbacks. A test that wants one takes it out."""
+    handler = Messages()
+    logger = logging.getLogger("asyncio")
+    logger.addHandler(handler)
+    yield handler.messages
+    gc.collect(0)  # an exception that was never retrieved is logged when its task or future goes
+    logger.removeHandler(handler)
+
+
+class Messages(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.messages = []
+
+    def emit(self, record):
+        self.messages.append(logging.Formatter().format(record))
+
+
+class Held:
+    """What this process holds now that it would have to give back."""
+
+    def __init__(self):
+        self.descriptors = dict(_descriptors())
+        self.threads = set(threading.enumerate())
+        self.children = _children()
+
+    def since(self, before):
+        """Names of what is held now and was not before."""
+        return [
+            *(
+                f"descriptor {fd} -> {target}"
+                for fd, target in self.descriptors.items()
+                if before.descriptors.get(fd) != target
+            ),
+            *(f"thread {thread.name}" for thread in self.threads - before.threads),
+            *(f"child process {pid} {name}" for pid, name in (self.children - before.children)),
+        ]
+
+
+def _descriptors():
+    for entry in FD.iterdir():
+        with contextlib.suppress(OSError):  # the descriptor that lists the others is gone by now
+            yield int(entry.name), entry.readlink() if sys.platform == "linux" else entry.stat().st_ino
+
+
+def _children():
+    """Child processes, zombies too, as (pid, name)."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # nearly always: this process has none
+        return set()
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            pid, _, rest = stat.read_text().partition(" (")
+            name, _, rest = rest.rpartition(") ")
+            if int(rest.split()[1]) == os.getpid():
+                found.add((int(pid), name))
+    return found
