@@ -35,7 +35,6 @@ class Transfer(Operation[int]):
     verb: ClassVar[str]  # what "transferred" means, in messages
     doing: ClassVar[str]  # "write" or "read"
     side: ClassVar[str]  # the attribute of our own streams that stands for this direction
-    some: ClassVar[str]  # the stream's method for one step
     cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
 
     # Set when they are needed. An operation that completes at once needs almost none of them.
@@ -254,8 +253,7 @@ class Transfer(Operation[int]):
         handler = Handler(self._on_step, self.executor, self._step_signal.slot)
         self._initiating = True
         try:
-            step = getattr(self._side, "step", None) or getattr(self._stream, self.some)
-            step(self._loop.buffers.prepare(self._ask), handler)
+            self._side.step(self._loop.buffers.prepare(self._ask), handler)
         finally:
             self._initiating = False
 
@@ -354,7 +352,6 @@ class Writing(Transfer):
     verb = "accepted"
     doing = "write"
     side = "write_side"
-    some = "async_write_some"
 
 
 class Reading(Transfer):
@@ -364,7 +361,6 @@ class Reading(Transfer):
     verb = "received"
     doing = "read"
     side = "read_side"
-    some = "async_read_some"
 
     def _viewed(self, buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
         made = views(buffers)

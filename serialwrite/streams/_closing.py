@@ -1,8 +1,9 @@
-"""Closing a serial port within bounds: left to itself, the kernel's close waits 30 s for a queue that nobody empties."""
+"""Closing a serial port within bounds. Left to itself, the kernel waits 30 s for a queue that nobody empties."""
 
 from __future__ import annotations
 
 import threading
+import warnings
 from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
@@ -10,12 +11,19 @@ from ._drain import Drain, discard, seconds_per_byte
 from ._tty import CLOSING_WAIT_NONE, Tty
 
 ClosePolicy: TypeAlias = Literal["drain", "discard", "abort"]
-POLICIES = ("drain", "discard", "abort")
+_POLICIES = ("drain", "discard", "abort")
 
 # Seconds that draining may take at the most, where the caller does not say; and what a stalled port is given.
 LONGEST_DRAIN, GRACE = 5.0, 0.5
 # Seconds that the kernel's close is waited for where it could not be told not to wait.
 PATIENCE = 0.5
+
+
+def checked_policy(policy: ClosePolicy) -> ClosePolicy:
+    """ValueError for what is no policy."""
+    if policy not in _POLICIES:
+        raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, _POLICIES))}")
+    return policy
 
 
 def drain_bound(tty: Tty, port: Any) -> float:
@@ -82,3 +90,13 @@ def _close_with_a_queue(tty: Tty, port: Any) -> None:
 def _close_quietly(port: Any) -> None:
     with suppress(OSError):  # closed under us, by the owner of the serial.Serial
         port.close()
+
+
+def close_forgotten(tty: Tty, port: Any, name: str) -> None:
+    """Close a port whose stream is gone, or whose program ends; at the end of a program no warning is seen."""
+    if not port.is_open:
+        return
+    drain_before_closing(tty, port, None)
+    unsent = close_now(tty, port, flush=True)
+    rest = f", and closed with {unsent:,} accepted bytes unsent" if unsent else ""
+    warnings.warn(f"{name} was never closed{rest}: use it in a `with` block", ResourceWarning, stacklevel=2)

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import time
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from .._errors import Disconnected
@@ -28,6 +29,18 @@ def seconds_per_byte(port: Any) -> float:
     return float(bits / max(port.baudrate, 1))
 
 
+def check_level(tty: Tty, level: DrainLevel | None) -> None:
+    """Raise what is wrong with ``level``: it is none, or the driver can't tell it."""
+    if level not in {None, "queue", "shift-register"}:
+        raise ValueError(f"level={level!r}: pass 'queue', 'shift-register', or None for the strongest there is")
+    if level is not None and (
+        tty.output_queue() is None
+        or not tty.drives_line
+        or (level == "shift-register" and tty.transmitter_empty() is None)
+    ):
+        raise io.UnsupportedOperation(f"level={level!r}: the driver of this port can't tell when that is so")
+
+
 class Drain:
     """Looks at the driver until everything that was accepted has left.
 
@@ -40,11 +53,8 @@ class Drain:
         self._tty = tty
         self._byte_time = byte_time
         self.total = self.queued = tty.output_queue()
-        self._last: bool = tty.transmitter_empty() is not None  # whether the shift register is waited for, too
-        if level is not None:
-            if self.total is None or (level == "shift-register" and not self._last):
-                raise io.UnsupportedOperation(f"level={level!r}: the driver of this port can't tell when that is so")
-            self._last = level == "shift-register"
+        # Whether the shift register is waited for, too.
+        self._last: bool = level != "queue" and tty.transmitter_empty() is not None
 
     @property
     def drained(self) -> int:
@@ -69,12 +79,20 @@ class Drain:
             return min(max(FIFO / 4 * self._byte_time, SHORTEST_LOOK), LONGEST_LOOK)
         return None
 
-    async def run(self, operation: Spawned) -> Result:
-        """Look until everything has left; the work of an operation."""
+    async def wait(self, note: Callable[[], object] = lambda: None) -> None:
+        """Look until everything has left, and call ``note`` after each look."""
         while (pause := self.look()) is not None:
-            operation.count = self.drained
+            note()
             await asyncio.sleep(pause)
-        operation.count = self.drained
+        note()
+
+    async def run(self, operation: Spawned) -> Result:
+        """Wait until everything has left; the work of an operation."""
+
+        def note() -> None:
+            operation.count = self.drained
+
+        await self.wait(note)
         return None, self.drained
 
     def block(self, timeout: float) -> bool:

@@ -27,6 +27,7 @@ from .._errors import StreamBusy, StreamClosed, TransferError, transfer_error
 from .._executors import EventLoopExecutor
 from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
 from .._transfer import Reading, Transfer, Writing
+from ._proof import UNKNOWN, ProofLevel, ProofLevels
 
 # Operations that complete at once, counted in units of one operation or 4 KiB, between two turns of the loop (rule 9).
 FAIR_BUDGET = 64
@@ -67,6 +68,11 @@ class PollableStream:
     def queued(self) -> int | None:
         """Bytes accepted that are still in the driver's output queue; None where that is unknown."""
         return None
+
+    @property
+    def proof_levels(self) -> ProofLevels:
+        """What proves each level that a byte can reach on this stream; see :class:`ProofLevel`."""
+        return {ProofLevel.ACCEPTED: "write(2)", ProofLevel.CONFIRMED: UNKNOWN}
 
     @property
     def stall(self) -> str | None:

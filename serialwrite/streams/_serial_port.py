@@ -8,32 +8,25 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import Any, Self, overload
 
 import serial
 
-from .._cancellation import CancellationType
-from .._errors import StreamClosed, TransferError, transfer_error
+from .._errors import StreamClosed
 from .._executors import EventLoopExecutor
-from .._operation import Operation, default_token as unspecified, resolve
-from .._tokens import use_future
-from ._closing import POLICIES, ClosePolicy, close_now, drain_before_closing, drain_bound
+from .._operation import Handler, Operation, default_token as unspecified
+from ._closing import ClosePolicy, checked_policy, close_forgotten, close_now, drain_before_closing, drain_bound
 from ._descriptor import read_descriptor, write_descriptor
-from ._drain import Drain, DrainLevel, discard, seconds_per_byte
 from ._opening import has_descriptor, is_url, made_ours, opened, unopened
-from ._pollable import PollableStream
-from ._proof import UNKNOWN, ProofLevel, ProofLevels
+from ._pollable import WATCHDOG
 from ._spawned import Result, Spawned, completion
-from ._stall import StallWatch
-from ._tty import LineCounters, ModemLines, Tty
-
-if TYPE_CHECKING:
-    from ._on_wire import OnWire
+from ._tty import Tty
+from ._tty_stream import TtyStream, fileno_of
 
 
-class SerialPort(PollableStream):
+class SerialPort(TtyStream):
     """A serial port.
 
     Args:
@@ -43,7 +36,7 @@ class SerialPort(PollableStream):
         baudrate: bits per second; any other setting of pyserial's by its own name (``bytesize``, ``parity``,
             ``stopbits``, ``rtscts``, ``xonxoff``, ...). Not with an open ``serial.Serial``, which has its settings.
             And these: ``rts``, ``dtr``: the lines' states from the start; ``rs485_mode``: a
-            ``serial.rs485.RS485Settings`` for the driver; ``low_latency``: true to have it not wait for more.
+            ``serial.rs485.RS485Settings`` for the driver; ``low_latency=True``: the driver is not to wait for more.
         executor: where the operations run; None for the event loop of the first operation.
 
     A port that is opened here is kept from being opened again, by any program (``exclusive=False`` turns that off).
@@ -72,40 +65,35 @@ class SerialPort(PollableStream):
         executor: EventLoopExecutor | None = None,
         **settings: Any,
     ) -> None:
-        super().__init__(executor)
-        self._tty = Tty(self.wait_fd)
-        self._spawned: set[Spawned] = set()  # operations other than reads and writes
-        self._finishing = threading.Lock()
-        self._finished = False
+        mine = isinstance(port, (str, os.PathLike))
         if isinstance(port, (str, os.PathLike)):
             settings.setdefault("exclusive", True)
             baudrate = 9600 if baudrate is None else baudrate
-            self.serial: Any = opened(os.fspath(port), baudrate, **settings)
-            self._take(baudrate)
-        else:
-            if baudrate is not None or settings:
-                given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
-                raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
-            self.serial = port
-            self._check_open()
-        self._stall = StallWatch(self._tty, self.serial)
-
-    def _take(self, baudrate: int) -> None:
-        """The port was opened here: make it ours alone."""
+            port = opened(os.fspath(port), baudrate, **settings)
+        elif baudrate is not None or settings:
+            given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
+            raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
+        super().__init__(port, executor)
+        self._finishing = threading.Lock()
+        self._finished = False
         try:
-            made_ours(self._tty, self.serial, baudrate)
+            self._check(baudrate if mine else None)
         except BaseException:
-            self.serial.close()
+            if mine:
+                self.serial.close()
             raise
-        # Forgotten, or still open when the program ends, it would be closed by the kernel, which takes 30 s for that.
-        self._finalizer = weakref.finalize(self, _close_forgotten, self._tty_of(self.serial), self.serial, repr(self))
+        # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
+        self._finalizer = weakref.finalize(self, close_forgotten, *self._to_finalize(), repr(self)) if mine else None
 
-    @staticmethod
-    def _tty_of(port: Any) -> Tty:
-        return Tty(lambda: _fileno(port))
-
-    def _check_open(self) -> None:
+    def _check(self, baudrate: int | None) -> None:
+        """See that the port is open; if it was opened here, at ``baudrate``, make it ours alone."""
         self.wait_fd()
+        if baudrate is not None:
+            made_ours(self._tty, self.serial, baudrate)
+
+    def _to_finalize(self) -> tuple[Tty, Any]:
+        port = self.serial
+        return Tty(lambda: fileno_of(port)), port  # which doesn't keep the stream alive
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.serial.port!r} at {self.serial.baudrate}>"
@@ -128,7 +116,7 @@ class SerialPort(PollableStream):
         return read_descriptor(self.wait_fd(), buffers)
 
     def wait_fd(self) -> int:
-        return _fileno(self.serial)
+        return fileno_of(self.serial)
 
     def is_open(self) -> bool:
         return bool(self.serial.is_open) and not self._closed
@@ -150,17 +138,16 @@ class SerialPort(PollableStream):
         Returns:
             Bytes accepted that are not sent; None where the driver can't tell.
         """
-        _check_policy(policy)
+        checked_policy(policy)
         if self._executor.running_elsewhere():
-            future = use_future.initiate(self._closing_operation(policy, timeout))
-            return future.result()
+            return self._close_on_its_loop(policy, timeout)
         self._stop_operations()
         if policy == "drain" and not self._finished:
             self._drain_before_closing(timeout)
         return self._finish(policy)
 
     @overload
-    def async_close(self, *, policy: ClosePolicy = ..., timeout: float | None = ...) -> Operation[int | None]: ...
+    def async_close(self, /, *, policy: ClosePolicy = ..., timeout: float | None = ...) -> Operation[int | None]: ...
     @overload
     def async_close(self, token: Any, /, *, policy: ClosePolicy = ..., timeout: float | None = ...) -> Any: ...
     def async_close(
@@ -170,36 +157,44 @@ class SerialPort(PollableStream):
 
         Cancellation: ends the draining. The port is closed nevertheless.
         """
-        _check_policy(policy)
-        return self._initiate(self._closing_operation(policy, timeout), token)
+        return self._initiate(self._closing(checked_policy(policy), timeout), token)
 
-    def _closing_operation(self, policy: ClosePolicy, timeout: float | None) -> Spawned:
+    def _closing(self, policy: ClosePolicy, timeout: float | None) -> Spawned:
         async def work(operation: Spawned) -> Result:
-            self._stop_operations()
             if policy == "drain" and not self._finished:
                 with suppress(TimeoutError, asyncio.CancelledError, OSError):
-                    await self._async_drain_before_closing(operation, timeout)
-            # On a thread: a driver may take its time.
+                    async with asyncio.timeout(self._drain_bound() if timeout is None else timeout):
+                        await self._drain(None).wait()
+            # On a thread, as a driver may take its time; and to its end, cancelled or not.
             return await completion(self._finish_on_a_thread(policy), self._executor)
 
-        return Spawned(self._executor, work, "async_close")
+        return Spawned(self._executor, work, "async_close", before=self._stop_operations, sure=True)
 
-    def _drain_before_closing(self, timeout: float | None) -> None:
-        drain_before_closing(self._tty, self.serial, timeout)
-
-    async def _async_drain_before_closing(self, operation: Spawned, timeout: float | None) -> None:
-        async with asyncio.timeout(drain_bound(self._tty, self.serial) if timeout is None else timeout):
-            await Drain(self._tty, seconds_per_byte(self.serial)).run(operation)
+    def _close_on_its_loop(self, policy: ClosePolicy, timeout: float | None) -> int | None:
+        closed = threading.Event()
+        operation = self._closing(policy, timeout)
+        operation.launch(Handler(lambda *_: closed.set(), self._executor))
+        while not closed.wait(WATCHDOG):
+            if not self._executor.running_elsewhere():  # it has stopped, and will not get round to it
+                return self._finish(policy)
+        return self.unsent
 
     def _stop_operations(self) -> None:
+        """From here on nothing is accepted any more; what waits ends."""
         self._closed = True
         for side in (self.write_side, self.read_side):
             side.abort(StreamClosed())
         for operation in tuple(self._spawned):
             operation.fail(StreamClosed())
 
-    def _finish_on_a_thread(self, policy: ClosePolicy) -> Any:
-        def start(handler: Any) -> None:
+    def _drain_bound(self) -> float:
+        return drain_bound(self._tty, self.serial)
+
+    def _drain_before_closing(self, timeout: float | None) -> None:
+        drain_before_closing(self._tty, self.serial, timeout)
+
+    def _finish_on_a_thread(self, policy: ClosePolicy) -> Callable[[Handler], object]:
+        def start(handler: Handler) -> None:
             def finish() -> None:
                 unsent = self._finish(policy)
                 with suppress(RuntimeError):  # the loop was closed meanwhile
@@ -213,26 +208,24 @@ class SerialPort(PollableStream):
         with self._finishing:
             if not self._finished:
                 self._finished = True
-                self.unsent = self._close_for_good(policy)
+                if self._finalizer is not None:
+                    self._finalizer.detach()
+                self.unsent = self._close_now(policy)
         return self.unsent
 
-    def _close_for_good(self, policy: ClosePolicy) -> int | None:
-        if hasattr(self, "_finalizer"):
-            self._finalizer.detach()
+    def _close_now(self, policy: ClosePolicy) -> int | None:
         return close_now(self._tty, self.serial, flush=policy != "abort")
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
-        if kind is None:
-            self._warn_of_unsent()
+        self._warn_of_unsent(*error)
 
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.async_close()
-        if kind is None:
-            self._warn_of_unsent()
+        self._warn_of_unsent(*error)
 
-    def _warn_of_unsent(self) -> None:
-        if self.unsent:
+    def _warn_of_unsent(self, kind: object = None, *_: object) -> None:
+        if self.unsent and kind is None:
             warnings.warn(
                 f"{self!r} was closed with {self.unsent:,} accepted bytes unsent; "
                 "drain it first, or call close(policy, timeout) yourself",
@@ -241,24 +234,12 @@ class SerialPort(PollableStream):
             )
 
 
-def _fileno(port: Any) -> int:
-    fd: int | None = port.fd
-    if fd is None:
-        raise OSError(errno.EBADF, f"{port.port} is closed; open() it first")
-    return fd
-
-
-def _check_policy(policy: str) -> None:
-    if policy not in POLICIES:
-        raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, POLICIES))}")
-
-
 def _kind_for(port: Any) -> type[SerialPort]:
-    """The class for ``port``: not every one of pyserial's has a file descriptor."""
+    """The class for ``port``: not every one of pyserial's has a file descriptor, and one wants to know what is sent."""
     if isinstance(port, (str, os.PathLike)):
-        name = os.fspath(port)
+        name = str(os.fspath(port))  # pyright: ignore[reportUnknownArgumentType] # a path of str, or not opened
         port = unopened(name) if is_url(name) else serial.Serial()
-    if port is None or not hasattr(port, "is_open"):
+    if not isinstance(port, serial.SerialBase):
         return SerialPort  # which says what is wrong with it
     if not has_descriptor(port):
         from ._blocking import BlockingPortStream  # noqa: PLC0415 # a subclass of this class
@@ -269,13 +250,3 @@ def _kind_for(port: Any) -> type[SerialPort]:
 
         return SpiedPort
     return SerialPort
-
-
-def _close_forgotten(tty: Tty, port: Any, name: str) -> None:
-    if not port.is_open:
-        return
-    with suppress(OSError):
-        drain_before_closing(tty, port, None)
-        unsent = close_now(tty, port, flush=True)
-        rest = f", with {unsent:,} accepted bytes unsent" if unsent else ""
-        warnings.warn(f"{name} was never closed: use it in a `with` block{rest}", ResourceWarning, stacklevel=2)

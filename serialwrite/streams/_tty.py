@@ -8,7 +8,7 @@ import os
 import select
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -72,6 +72,8 @@ class Tty:
     Args:
         fileno: gives the descriptor; raises OSError when the port is closed.
     """
+
+    drives_line = True  # what the queue holds has the line next to come
 
     def __init__(self, fileno: Callable[[], int]) -> None:
         self.fileno = fileno
@@ -179,7 +181,7 @@ class Tty:
         return before
 
     @contextmanager
-    def opened_anew(self, path: str) -> Iterator[Tty]:
+    def opened_anew(self, path: str) -> Generator[Tty]:
         """The tty at ``path``, opened for as long as the block lasts, once this one has been closed."""
         fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         try:
@@ -209,7 +211,7 @@ class Tty:
 
 
 @contextmanager
-def _os_errors() -> Iterator[None]:
+def _os_errors() -> Generator[None]:
     """termios has an error of its own, which is no OSError."""
     try:
         yield

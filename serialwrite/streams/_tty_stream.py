@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, overload
 
 from .._errors import StreamClosed, TransferError, transfer_error
 from .._executors import EventLoopExecutor
 from .._operation import Operation, default_token as unspecified, resolve
-from ._drain import Drain, DrainLevel, discard, seconds_per_byte
+from ._drain import Drain, DrainLevel, check_level, discard, seconds_per_byte
 from ._pollable import PollableStream
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
-from ._spawned import Result, Spawned
+from ._spawned import Result, Spawned, Work
 from ._stall import StallWatch
 from ._tty import LineCounters, ModemLines, Tty
 
@@ -26,7 +27,7 @@ class TtyStream(PollableStream):
     def __init__(self, port: Any, executor: EventLoopExecutor | None = None) -> None:
         super().__init__(executor)
         self.serial = port
-        self._tty = Tty(self.wait_fd)
+        self._tty = Tty(lambda: fileno_of(port))
         self._stall = StallWatch(self._tty, port)
         self._spawned: set[Spawned] = set()  # operations other than reads and writes
 
@@ -128,7 +129,7 @@ class TtyStream(PollableStream):
         return OnWire(self)
 
     @overload
-    def async_drain(self, *, level: DrainLevel | None = ..., timeout: float | None = ...) -> Operation[int]: ...
+    def async_drain(self, /, *, level: DrainLevel | None = ..., timeout: float | None = ...) -> Operation[int]: ...
     @overload
     def async_drain(self, token: Any, /, *, level: DrainLevel | None = ..., timeout: float | None = ...) -> Any: ...
     def async_drain(
@@ -155,8 +156,7 @@ class TtyStream(PollableStream):
         """
 
         async def work(operation: Spawned) -> Result:
-            self._check_open_here()
-            return await Drain(self._tty, seconds_per_byte(self.serial), level).run(operation)
+            return await self._drain(level).run(operation)
 
         return self._initiate(
             Spawned(self._executor, work, "async_drain", timeout=timeout, describe=self._describe, among=self._spawned),
@@ -178,7 +178,7 @@ class TtyStream(PollableStream):
             raise transfer_error(error) from error
 
     @overload
-    def async_send_break(self, seconds: float, /, *, timeout: float | None = ...) -> Operation[int]: ...
+    def async_send_break(self, seconds: float = ..., /, *, timeout: float | None = ...) -> Operation[int]: ...
     @overload
     def async_send_break(self, seconds: float, token: Any, /, *, timeout: float | None = ...) -> Any: ...
     def async_send_break(
@@ -195,29 +195,31 @@ class TtyStream(PollableStream):
         """
 
         async def work(operation: Spawned) -> Result:
-            self._check_open_here()
             # The kernel would wait for the queue itself, inside the ioctl.
-            await Drain(self._tty, seconds_per_byte(self.serial)).run(operation)
-            operation.count = 0
-            self._tty.set_break(True)
-            try:
-                await asyncio.sleep(seconds)
-            finally:
-                with suppress(OSError):
-                    self._tty.set_break(False)
-            return None, 0
+            await self._drain(None).wait()
+            return await self._hold_break(seconds)
 
-        return self._initiate(
-            Spawned(
-                self._executor,
-                work,
-                "async_send_break",
-                timeout=timeout,
-                describe=self._describe,
-                among=self._spawned,
-                holding=self.write_side,
-            ),
-            token,
+        return self._initiate(self._spawn(work, "async_send_break", timeout, holding=self.write_side), token)
+
+    async def _hold_break(self, seconds: float) -> Result:
+        self._tty.set_break(True)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            with suppress(OSError):
+                self._tty.set_break(False)
+        return None, 0
+
+    def _spawn(self, work: Work, name: str, timeout: float | None, holding: Any = None) -> Spawned:
+        return Spawned(
+            self._executor,
+            work,
+            name,
+            timeout=timeout,
+            before=self._check_open,
+            holding=holding,
+            among=self._spawned,
+            describe=self._describe,
         )
 
     def _initiate(self, operation: Spawned, token: Any) -> Any:
@@ -228,7 +230,17 @@ class TtyStream(PollableStream):
         error.queued = self.queued
         error.stall = self.held_by()
 
-    def _check_open_here(self) -> None:
+    def _drain(self, level: DrainLevel | None) -> Drain:
+        return Drain(self._tty, seconds_per_byte(self.serial), level)
+
+    def _check_open(self) -> None:
         if not self.is_open():
             raise StreamClosed
 
+
+def fileno_of(port: Any) -> int:
+    """The descriptor of ``port``, a ``serial.Serial``; OSError when it is closed."""
+    fd: int | None = port.fd
+    if fd is None:
+        raise OSError(errno.EBADF, f"{port.port} is closed; open() it first")
+    return fd
