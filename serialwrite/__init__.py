@@ -64,6 +64,7 @@ from ._read import (
     read as read,
     read_until as read_until,
 )
+from ._stackful import spawn as spawn, yield_context as yield_context
 from ._tokens import (
     OperationFuture as OperationFuture,
     OperationPromise as OperationPromise,

@@ -307,5 +307,11 @@ def _released_first(outer: Handler, release: Callable[[], None], signal: Cancell
 
 def checked_timeout(seconds: float | None, name: str = "timeout") -> None:
     """ValueError for a number of seconds that no timer can have."""
-    if seconds is not None and not seconds >= 0:  # NaN is refused too
+    if seconds is None:
+        return
+    try:
+        usable = seconds >= 0  # NaN is not
+    except TypeError:
+        raise TypeError(f"{name}={seconds!r}: pass a number of seconds, or None for no timeout") from None
+    if not usable:
         raise ValueError(f"{name}={seconds!r}: pass seconds, 0 or more, or None for no timeout")

@@ -184,7 +184,7 @@ class DynamicBuffer:
                 f"dynamic_buffer: got {type(data).__name__}; it needs a bytearray, which can grow and shrink"
             )
         self._data = data
-        self.max_size = max_size
+        self.max_size: int | None = max_size
 
     def __len__(self) -> int:
         return len(self._data)

@@ -71,7 +71,7 @@ class CancellationSignal:
     __slots__ = ("slot",)
 
     def __init__(self) -> None:
-        self.slot = CancellationSlot(_connected=True)
+        self.slot: CancellationSlot = CancellationSlot(_connected=True)
 
     def emit(self, type: CancellationType = CancellationType.TERMINAL) -> None:
         """Request a cancellation of ``type``."""
@@ -126,7 +126,7 @@ class CancellationState:
         self._in = in_filter
         self._out = out_filter or in_filter
         self._signal = CancellationSignal()
-        self.cancelled = CancellationType.NONE
+        self.cancelled: CancellationType = CancellationType.NONE
         """Every type of cancellation that was accepted since the last :meth:`clear`."""
         slot.assign(self._receive)
 

@@ -26,7 +26,7 @@ class TransferAtLeast:
     """Go on until ``minimum`` bytes are transferred, or an error; a step may take more."""
 
     def __init__(self, minimum: int) -> None:
-        self.minimum = _checked(minimum, "transfer_at_least")
+        self.minimum: int = _checked(minimum, "transfer_at_least")
 
     def __call__(self, error: TransferError | None, n: int, /) -> int:
         return MAX_TRANSFER if error is None and n < self.minimum else 0
@@ -36,7 +36,7 @@ class TransferExactly:
     """Go on until just ``size`` bytes are transferred, or an error."""
 
     def __init__(self, size: int) -> None:
-        self.size = _checked(size, "transfer_exactly")
+        self.size: int = _checked(size, "transfer_exactly")
 
     def __call__(self, error: TransferError | None, n: int, /) -> int:
         return self.size - n if error is None and n < self.size else 0

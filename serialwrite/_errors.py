@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
+from typing import ClassVar
 
 # A peer that went away, in the words of the different drivers: a hung-up tty (EIO), an unplugged
 # USB adapter (ENODEV, then EIO or ENXIO), a closed pipe or connection, a network that gave up.
@@ -40,7 +41,7 @@ class TransferError(OSError):
         elapsed: seconds from the start of the operation to its end; None where it was not measured.
     """
 
-    default_errno = errno.EIO
+    default_errno: ClassVar[int] = errno.EIO
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class TransferError(OSError):
 class OperationAborted(TransferError):
     """The operation was cancelled (ECANCELED). What it had transferred stays transferred."""
 
-    default_errno = errno.ECANCELED
+    default_errno: ClassVar[int] = errno.ECANCELED
 
     def _reason(self) -> str:
         return "cancelled" + (f" while held by: {self.stall}" if self.stall else "")
@@ -95,7 +96,7 @@ class OperationAborted(TransferError):
 class TransferTimeout(OperationAborted, TimeoutError):
     """The time given ran out (ETIMEDOUT). What was transferred stays transferred."""
 
-    default_errno = errno.ETIMEDOUT
+    default_errno: ClassVar[int] = errno.ETIMEDOUT
 
     def _reason(self) -> str:
         return self.stall or "timed out"
@@ -118,7 +119,7 @@ class Disconnected(TransferError, ConnectionError):
 class StreamClosed(TransferError):
     """The stream was closed on this side (EBADF), before the operation or during it."""
 
-    default_errno = errno.EBADF
+    default_errno: ClassVar[int] = errno.EBADF
 
     def _reason(self) -> str:
         return "the stream is closed on this side; open it again to go on"
@@ -127,7 +128,7 @@ class StreamClosed(TransferError):
 class EndOfFile(TransferError, EOFError):
     """A read met the end of the stream before its condition was met."""
 
-    default_errno = errno.ENODATA
+    default_errno: ClassVar[int] = errno.ENODATA
 
     def _reason(self) -> str:
         return "end of file"

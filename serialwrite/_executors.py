@@ -137,7 +137,7 @@ class _InlineExecutor:
         return "inline_executor"
 
 
-inline_executor = _InlineExecutor()
+inline_executor: _InlineExecutor = _InlineExecutor()
 
 
 class PostingExecutor:

@@ -50,8 +50,8 @@ class Handler:
         immediate_executor: Executor | None = None,
     ) -> None:
         self._function = function
-        self.executor = executor
-        self.cancellation_slot = cancellation_slot
+        self.executor: Executor = executor
+        self.cancellation_slot: CancellationSlot = cancellation_slot
         self._immediate_executor = immediate_executor
         self.discard: Callable[[], object] | None = None  # lets go of what it holds, where it will not be called
 
@@ -99,14 +99,14 @@ class Operation(Coroutine[Any, Any, T_co]):
     and lets ``CancelledError`` go on.
     """
 
-    name = "operation"
-    expiring = False  # true while a timer of cancel_after emits: what stops because of it timed out
+    name: str = "operation"
+    expiring: bool = False  # true while a timer of cancel_after emits: what stops because of it timed out
     _timed = False  # whether there is such a timer
     _launched = False
     _adopted = False
     _launcher: int | None = None
     _generator: Generator[Any, Any, T_co] | None = None
-    error_first = True  # whether the first result is an error, for awaiting forms to raise
+    error_first: bool = True  # whether the first result is an error, for awaiting forms to raise
 
     def __init__(
         self,
@@ -420,8 +420,8 @@ class DefaultToken(Deferred):
         return operation.default_token.initiate(operation)
 
 
-deferred = Deferred()
-default_token = DefaultToken()
+deferred: Deferred = Deferred()
+default_token: DefaultToken = DefaultToken()
 
 
 class Callback(CompletionToken[None, None]):
@@ -457,6 +457,15 @@ def resolve(token: object) -> CompletionToken[Any, Any]:
     )
 
 
+def initiate(operation: Operation[Any], token: object) -> Any:
+    """Give ``operation`` to ``token``; refused, it does not count as forgotten."""
+    try:
+        return resolve(token).initiate(operation)
+    except BaseException:
+        operation._adopted = True
+        raise
+
+
 @overload
 def async_initiate(
     initiation: Initiation, token: CompletionToken[R, Any], executor: Executor, /, *, name: str = ...
@@ -483,4 +492,4 @@ def async_initiate(initiation: Initiation, token: object, executor: Executor, /,
     Follows Asio's ``async_initiate``.
     """
     operation: Operation[int] = Operation(initiation, executor, name)
-    return resolve(token).initiate(operation)
+    return initiate(operation, token)

@@ -11,7 +11,7 @@ from ._adapters import checked_timeout
 from ._buffers import Buffers, DynamicBuffer
 from ._conditions import MAX_TRANSFER, TRANSFER_ALL, CompletionCondition
 from ._errors import TransferError
-from ._operation import CompletionToken, Operation, default_token, deferred, resolve
+from ._operation import CompletionToken, Operation, default_token, deferred, initiate
 from ._sync import run_blocking
 from ._transfer import Reading
 from .streams._adapt import ReadTarget, as_stream
@@ -242,4 +242,4 @@ def _checked(timeout: float | None) -> float | None:
 def _initiate(operation: Reading, token: object) -> Any:
     if token is default_token:
         token = getattr(operation._stream, "default_token", deferred)
-    return operation if token is deferred else resolve(token).initiate(operation)
+    return operation if token is deferred else initiate(operation, token)

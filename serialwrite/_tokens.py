@@ -181,7 +181,7 @@ def _drop(*args: object) -> None:
     pass
 
 
-use_awaitable = UseAwaitable()
-use_future = UseFuture()
-use_promise = UsePromise()
-detached = Detached()
+use_awaitable: UseAwaitable = UseAwaitable()
+use_future: UseFuture = UseFuture()
+use_promise: UsePromise = UsePromise()
+detached: Detached = Detached()

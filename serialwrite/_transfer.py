@@ -35,7 +35,7 @@ class Transfer(Operation[int]):
     verb: ClassVar[str]  # what "transferred" means, in messages
     doing: ClassVar[str]  # "write" or "read"
     side: ClassVar[str]  # the attribute of our own streams that stands for this direction
-    cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
+    cancellable: ClassVar[CancellationType] = CancellationType.TERMINAL | CancellationType.PARTIAL
 
     # Set when they are needed. An operation that completes at once needs almost none of them.
     _condition: CompletionCondition = TRANSFER_ALL
@@ -55,6 +55,7 @@ class Transfer(Operation[int]):
     _step_signal: CancellationSignal | None = None  # while an async_*_some runs
     _initiating = False  # while it is being initiated
     _cancelled = False
+    expiring: bool = False
     _expired = False
 
     def __init__(
@@ -76,10 +77,12 @@ class Transfer(Operation[int]):
         """Take views of the caller's memory; a dynamic buffer's are taken at the launch."""
         if isinstance(buffers, DynamicBuffer):
             return
+        self._adopted = True  # until it is known that the operation will be: refused, it is not forgotten
         given = gather(buffers)
         if len(given) != 1 or given[0] is not buffers:
             self._buffers = given  # not the iterable: it may be used up by now
         self._views = self._viewed(self._buffers)
+        self._adopted = False
 
     def _viewed(self, buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
         return views(buffers)
@@ -348,7 +351,7 @@ class Transfer(Operation[int]):
 class Writing(Transfer):
     """A transfer from the caller's memory to a stream."""
 
-    name = "async_write_some"
+    name: str = "async_write_some"
     verb = "accepted"
     doing = "write"
     side = "write_side"

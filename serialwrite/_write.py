@@ -14,7 +14,7 @@ from ._adapters import checked_timeout
 from ._buffers import Buffers
 from ._conditions import TRANSFER_ALL, CompletionCondition
 from ._errors import transfer_error
-from ._operation import CompletionToken, Operation, default_token, deferred, resolve
+from ._operation import CompletionToken, Operation, default_token, deferred, initiate
 from ._sync import run_blocking
 from ._transfer import Writing
 from .streams._adapt import WriteTarget, as_stream
@@ -128,6 +128,8 @@ def async_write(
     """
     if not isinstance(stream, PollableStream):
         stream = as_stream(stream)
+    if timeout is not None:
+        checked_timeout(timeout)
     operation: WriteOperation = _new(WriteOperation)
     operation._stream = stream
     operation._buffers = buffers
@@ -136,14 +138,13 @@ def async_write(
     if completion_condition is not TRANSFER_ALL:
         operation._condition = completion_condition
     if timeout is not None:
-        checked_timeout(timeout)
         operation._timeout = timeout
     if token is default_token:
         try:
             token = stream.default_token
         except AttributeError:
             return operation
-    return operation if token is deferred else resolve(token).initiate(operation)
+    return operation if token is deferred else initiate(operation, token)
 
 
 def write(

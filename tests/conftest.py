@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -39,6 +40,63 @@ def pytest_sessionstart(session):
         uvloop.new_event_loop().close()  # the first one of a process makes a pipe that stays
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    with no_leaked_tasks(item), time_limit(item):
+        return (yield)
+
+
+def loop_of(item):
+    """The event loop of an async test, None for another."""
+    runner = getattr(item, "funcargs", {}).get("_function_scoped_runner")
+    return runner and runner.get_loop()
+
+
+# -- time ---------------------------------------------------------------------------------------------
+
+# Seconds that a test may take; another number: @pytest.mark.time_limit(seconds). A bug that hangs is a failed test.
+TIME_LIMIT = 120
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", f"time_limit(seconds): fail after that many seconds, instead of {TIME_LIMIT}")
+
+
+@contextlib.contextmanager
+def time_limit(item):
+    """Interrupt a test that hangs, with the traceback of where it does."""
+    marker = item.get_closest_marker("time_limit")
+    limit = marker.args[0] if marker else TIME_LIMIT
+    loop = loop_of(item)
+    too_long = TimeoutError(f"the test took more than {limit} s")
+    expired = False
+
+    def cancel():
+        nonlocal expired
+        expired = True
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+
+    def interrupt(number, frame):
+        raise too_long
+
+    timer = loop.call_later(limit, cancel) if loop else None
+    before = signal.signal(signal.SIGALRM, interrupt)
+    # A loop has its turn first: uvloop, while it waits, runs no handlers of signals.
+    signal.setitimer(signal.ITIMER_REAL, limit + (1 if loop else 0))
+    try:
+        yield
+    except asyncio.CancelledError as where:
+        if expired:
+            raise too_long from where
+        raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if timer:
+            timer.cancel()
+
+
 # -- external tools ---------------------------------------------------------------------------------
 
 
@@ -60,31 +118,17 @@ def _need_tool(name):
 # -- leaks ------------------------------------------------------------------------------------------
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    """No test leaves a task behind: seen here, before the runner's end cancels what is left."""
-    result = yield
-    runner = item.funcargs.get("_function_scoped_runner")
-    if runner is not None:
-        loop = runner.get_loop()
-        kept = item.stash.get(TASKS_OF_FIXTURES, frozenset())
-        tasks = asyncio.all_tasks(loop) - kept
-        if tasks:
-            loop.run_until_complete(asyncio.wait(tasks, timeout=SETTLE))
+@contextlib.contextmanager
+def no_leaked_tasks(item):
+    """No test leaves a task behind: seen before the runner's end, which would cancel what is left."""
+    loop = loop_of(item)
+    of_fixtures = asyncio.all_tasks(loop) if loop else set()  # these end when the fixtures are torn down
+    yield
+    tasks = asyncio.all_tasks(loop) - of_fixtures if loop else None
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=SETTLE))
         left = [task for task in tasks if not task.done()]
         assert not left, f"the test leaked {left}"
-    return result
-
-
-TASKS_OF_FIXTURES = pytest.StashKey()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_setup(item):
-    """Tasks that fixtures have started are theirs to end, when they are torn down."""
-    runner = getattr(item, "funcargs", {}).get("_function_scoped_runner")
-    if runner is not None:
-        item.stash[TASKS_OF_FIXTURES] = frozenset(asyncio.all_tasks(runner.get_loop()))
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The checks of conftest.py can go red: a leaking test fails, and is told what it leaked."""
+"""The checks of conftest.py can go red: a test that leaks or hangs fails, and is told why."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 LEAKY = """
-import asyncio, os, subprocess, sys, threading, time
+import asyncio, os, pytest, subprocess, sys, threading, time
 
 def test_descriptor():
     os.open(os.devnull, os.O_RDONLY)
@@ -37,6 +37,14 @@ async def test_nothing():
 def test_tool(need_tool):
     need_tool("no-such-tool")
 
+@pytest.mark.time_limit(0.3)
+async def test_hanging_task():
+    await asyncio.get_running_loop().create_future()
+
+@pytest.mark.time_limit(0.3)
+def test_hanging_thread():
+    threading.Event().wait()
+
 def teardown_module():
     test_child.process.kill()
     test_child.process.wait()
@@ -61,7 +69,7 @@ def report(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("test", "leaked"),
+    ("test", "why"),
     [
         ("test_descriptor", "the test leaked descriptor .* -> /dev/null"),
         ("test_thread", "the test leaked thread forgotten"),
@@ -69,15 +77,18 @@ def report(tmp_path_factory):
         ("test_task[asyncio]", "the test leaked .*Task pending name='forgotten'"),
         ("test_task[uvloop]", "the test leaked .*Task pending name='forgotten'"),
         ("test_error_in_a_callback[asyncio]", "error that nobody saw.*no number"),
+        ("test_hanging_task[asyncio]", "the test took more than 0.3 s"),
+        ("test_hanging_task[uvloop]", "the test took more than 0.3 s"),
+        ("test_hanging_thread", "the test took more than 0.3 s"),
     ],
 )
-def test_a_leak_is_reported(report, test, leaked):
+def test_a_bad_test_is_reported(report, test, why):
     if "uvloop" in test:
         pytest.importorskip("uvloop")
     said = [line for line in report[""].splitlines() if line.startswith(("ERROR", "FAILED"))]
     assert any(f"::{test}" in line for line in said)
     section = report[""].split(f" {test} ___", 1)[1].split("\n____", 1)[0]
-    assert re.search(leaked, section, re.DOTALL), section
+    assert re.search(why, section, re.DOTALL), section
 
 
 def test_a_test_that_gives_everything_back_passes(report):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -89,16 +91,13 @@ def as_stream(target: WriteTarget | ReadTarget, /) -> Any:
             stream = _by_number[target] = DescriptorStream(target)
         return stream
     key: Any = target.transport if isinstance(target, asyncio.StreamWriter) else target
-    if key.__hash__ is None or isinstance(key, (str, tuple)):
-        return _new_stream(key)  # tells what to do instead
+    make = _maker(key)
     try:
         known = _by_object.get(key)
-        if known is None:
-            known = _by_object[key] = _new_stream(key)
-    except TypeError as error:
-        if "weak reference" not in str(error):
-            raise
+    except TypeError:  # no weak reference to it can be had
         return _known_by_identity(key)
+    if known is None:
+        known = _by_object[key] = make(key)
     return known
 
 
@@ -112,19 +111,24 @@ def _known_by_identity(transport: Any) -> BufferedTransportStream:
     return _by_identity[-1]
 
 
-def _new_stream(target: Any) -> PollableStream | BufferedTransportStream:
+def _maker(target: Any) -> Callable[[Any], PollableStream | BufferedTransportStream]:
+    """What makes a stream of ``target``."""
     if isinstance(target, serial.SerialBase):
-        return SerialPort(target)
+        return SerialPort
     if isinstance(target, socket.socket):
-        return SocketStream(target)
+        return SocketStream
     if isinstance(target, asyncio.BaseTransport) or hasattr(target, "get_write_buffer_size"):
-        return TransportStream(target) if has_descriptor(target) else BufferedTransportStream(target)
+        return TransportStream if has_descriptor(target) else BufferedTransportStream
+    if isinstance(target, io.RawIOBase):
+        return DescriptorStream
     if isinstance(target, (str, Path)):
         raise TypeError(f"stream: got the name {target!r}; open it first, for example SerialPort({str(target)!r})")
     if isinstance(target, asyncio.StreamReader):
         raise TypeError("stream: got a StreamReader; pass the writer that came with it")
     if isinstance(target, tuple):
         raise TypeError("stream: got a tuple; of a (reader, writer) pair pass the writer")
+    if isinstance(target, io.IOBase):
+        raise TypeError("stream: this file has a buffer of its own; open it with buffering=0, or pass its fileno()")
     raise TypeError(
         f"stream: can't write to {type(target).__name__}; pass a SerialPort, serial.Serial, socket, StreamWriter, "
         "transport or file descriptor, or an object with async_write_some(buffers, token) and get_executor()"

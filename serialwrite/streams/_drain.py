@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from .._errors import Disconnected
-from ._spawned import Result, Spawned
 from ._tty import Tty
 
 DrainLevel: TypeAlias = Literal["queue", "shift-register"]
@@ -85,15 +84,6 @@ class Drain:
             note()
             await asyncio.sleep(pause)
         note()
-
-    async def run(self, operation: Spawned) -> Result:
-        """Wait until everything has left; the work of an operation."""
-
-        def note() -> None:
-            operation.count = self.drained
-
-        await self.wait(note)
-        return None, self.drained
 
     def block(self, timeout: float) -> bool:
         """Look until everything has left, for ``timeout`` seconds at most; whether it has."""

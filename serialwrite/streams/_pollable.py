@@ -6,7 +6,6 @@ a subclass gives                        which is
 ``write_some_nowait(buffers) -> int``   one try; BlockingIOError when the port is full
 ``read_some_nowait(buffers) -> int``    one try; BlockingIOError when there is nothing, EndOfFile at the end
 ``wait_fd() -> int``                    the descriptor whose readiness is waited for; OSError when closed
-``release_fd(fd)``                      called when that wait is over
 ``is_open() -> bool``                   whether what it stands on is still open on this side
 ======================================  ====================================================================
 """
@@ -15,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import select
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -57,8 +57,8 @@ class PollableStream:
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
         self._executor = executor or EventLoopExecutor()
-        self.write_side = Side(self, writing=True)
-        self.read_side = Side(self, writing=False)
+        self.write_side: Side = Side(self, writing=True)
+        self.read_side: Side = Side(self, writing=False)
 
     def get_executor(self) -> EventLoopExecutor:
         """The executor of this stream; made without one, it is bound to the loop of its first operation."""
@@ -82,6 +82,9 @@ class PollableStream:
     def held_by(self) -> str | None:
         """What holds a port that takes nothing."""
         return "peer not reading"
+
+    def note_waiting(self) -> None:
+        """Called every WATCHDOG seconds while an operation waits: the time to note how things are."""
 
     def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``, as many as the port takes at once.
@@ -131,9 +134,6 @@ class PollableStream:
     def wait_fd(self) -> int:
         raise NotImplementedError
 
-    def release_fd(self, fd: int) -> None:
-        pass
-
     def is_open(self) -> bool:
         raise NotImplementedError
 
@@ -177,14 +177,14 @@ class Side:
     def __init__(self, stream: PollableStream, *, writing: bool) -> None:
         self._stream = stream
         self._writing = writing
-        self.nowait = stream.write_some_nowait if writing else stream.read_some_nowait
+        self.nowait: Callable[[Sequence[Any]], int] = stream.write_some_nowait if writing else stream.read_some_nowait
         self.user: Transfer | None = None
         self.idle_on: asyncio.AbstractEventLoop | None = None  # the stream's loop, while nobody uses this direction
-        self.budget = FAIR_BUDGET
+        self.budget: int = FAIR_BUDGET
         self._claimed_on: asyncio.AbstractEventLoop | None = None
         self._attempt: Callable[[], bool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._fd: int | None = None  # watched by the loop
+        self._fd: int | None = None  # a duplicate of the stream's, watched by the loop
         self._lies = 0
         self._pause: asyncio.TimerHandle | None = None
         self._watchdog: asyncio.TimerHandle | None = None
@@ -211,7 +211,7 @@ class Side:
         fd, self._fd = self._fd, None
         self._attempt = self._pause = self._watchdog = None
         if fd is not None:
-            self._stream.release_fd(fd)
+            os.close(fd)
 
     def yield_turn(self, user: Transfer) -> Generator[None, None, None]:
         """Let the event loop turn, with this direction kept for ``user``."""
@@ -257,14 +257,17 @@ class Side:
         assert self._loop is not None
         self._pause = None
         try:
-            fd = self._stream.wait_fd()
+            # A duplicate is watched, not the descriptor itself: both asyncio and uvloop refuse the number of a
+            # transport's own, a second watcher on a number replaces the first in silence, and when somebody closes
+            # the number beneath a watcher, uvloop aborts the process.
+            fd = os.dup(self._stream.wait_fd())
         except OSError as error:
             self._loop.call_soon(self.abort, transfer_error(error))
             return
         try:
             (self._loop.add_writer if self._writing else self._loop.add_reader)(fd, self._ready)
         except BaseException:
-            self._stream.release_fd(fd)
+            os.close(fd)
             raise
         self._fd = fd
 
@@ -273,7 +276,7 @@ class Side:
         if fd is not None:
             assert self._loop is not None
             (self._loop.remove_writer if self._writing else self._loop.remove_reader)(fd)
-            self._stream.release_fd(fd)
+            os.close(fd)
 
     def _ready(self) -> None:
         attempt = self._attempt
@@ -295,6 +298,7 @@ class Side:
         if self._attempt is None:
             return
         if self._stream.is_open():
+            self._stream.note_waiting()
             assert self._loop is not None
             self._watchdog = self._loop.call_later(WATCHDOG, self._look)
         else:
@@ -305,14 +309,11 @@ class Side:
     def block(self, seconds: float | None) -> None:
         """Block this thread until the port may be ready, for ``seconds`` at most and never for long."""
         seconds = WATCHDOG if seconds is None else min(seconds, WATCHDOG)
-        fd = self._stream.wait_fd()
-        try:
-            poller = select.poll()
-            poller.register(fd, select.POLLOUT if self._writing else select.POLLIN)
-            if not poller.poll(math.ceil(seconds * 1000)):
-                return
-        finally:
-            self._stream.release_fd(fd)
+        poller = select.poll()
+        poller.register(self._stream.wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
+        if not poller.poll(math.ceil(seconds * 1000)):
+            self._stream.note_waiting()
+            return
         self._lies += 1
         if self._lies > LIES:
             time.sleep(min(self._pause_length(), seconds))  # this thread has nothing else to do

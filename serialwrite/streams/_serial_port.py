@@ -104,11 +104,7 @@ class SerialPort(TtyStream):
         fd = self.serial.fd
         if fd is None or self._closed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        try:
-            return write_descriptor(fd, buffers)
-        except BlockingIOError:
-            self._note_full()
-            raise
+        return write_descriptor(fd, buffers)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         if self._closed:

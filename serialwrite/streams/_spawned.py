@@ -26,7 +26,7 @@ class Spawned(Operation[Any]):
         executor: where the work runs: one over the running asyncio loop.
         work: the coroutine function.
         name: what messages call the operation.
-        timeout: seconds, or None.
+        timeout: seconds, 0 or more, or None.
         cancellable: the types of cancellation that the work stands for.
         before: called when the operation is launched; what it raises is raised there.
         sure: the work runs even if it is cancelled before its first turn: it gets the CancelledError in itself.
@@ -49,6 +49,8 @@ class Spawned(Operation[Any]):
         among: set[Spawned] | None = None,
         holding: Any = None,
     ) -> None:
+        if timeout is not None and not timeout >= 0:  # NaN is refused, too
+            raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for no limit")
         self._executor = executor
         self._work = work
         self.name = name

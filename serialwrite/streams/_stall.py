@@ -29,25 +29,32 @@ class StallWatch:
     def __init__(self, tty: Tty, port: Any) -> None:
         self._tty = tty
         self._port = port
-        self._seen: tuple[Any, ...] = ()
+        self._queue: int | None = None
+        self._accepted: int | None = None
         self._since = time.monotonic()
 
-    def see(self, *progress: Any) -> None:
-        """Take note of how far things are: what differs from the last time has moved."""
-        if progress != self._seen:
-            self._seen = progress
+    def see(self, queue: int | None, accepted: int | None) -> None:
+        """Take note of how far things are: what differs from the last time has moved.
+
+        Args:
+            queue: bytes in the driver's queue.
+            accepted: bytes of the write under way that were accepted, as a queue may be full, drain, and be full
+                again between two looks; None where there is no such write yet.
+        """
+        if queue != self._queue or (accepted is not None and self._accepted not in {None, accepted}):
             self._since = time.monotonic()
+        self._queue, self._accepted = queue, accepted
 
     def _quiet(self) -> bool:
         return time.monotonic() - self._since >= max(QUIET, LUMP * seconds_per_byte(self._port))
 
-    def held_by(self, *progress: Any) -> str | None:
+    def held_by(self, accepted: int | None) -> str | None:
         """What holds the port; None where nothing does, or nobody can tell.
 
         A UART without flow control is never held: what it has not sent yet, it is sending.
 
         Args:
-            progress: how far things are, as for :meth:`see`.
+            accepted: as for :meth:`see`.
 
         Raises:
             OSError: the port is closed, hung up or unplugged.
@@ -59,7 +66,7 @@ class StallWatch:
         queue = self._tty.output_queue()
         if queue is None:  # a pty: nothing lies between us and the peer but its own buffer
             return EITHER if self._port.xonxoff else NOT_READING
-        self.see(queue, *progress)
+        self.see(queue, accepted)
         if not queue or not self._quiet():
             return None
         idle = self._tty.transmitter_empty()

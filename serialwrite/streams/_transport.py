@@ -52,14 +52,9 @@ class TransportStream(PollableStream):
         return fd
 
     def wait_fd(self) -> int:
-        # Both asyncio and uvloop refuse a watcher on the number of a transport's own descriptor. Held only while
-        # waiting: a duplicate keeps the port open when the transport is closed.
         if self.transport.is_closing():
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return os.dup(self._fileno())
-
-    def release_fd(self, fd: int) -> None:
-        os.close(fd)
+        return self._fileno()
 
     def is_open(self) -> bool:
         return not self.transport.is_closing()

@@ -103,17 +103,17 @@ class TtyStream(PollableStream):
 
     def held_by(self) -> str | None:
         try:
-            return self._stall.held_by(*self._progress())
+            return self._stall.held_by(self._accepted())
         except OSError:
             return None
 
-    def _note_full(self) -> None:
-        with suppress(OSError):
-            self._stall.see(self._tty.output_queue(), *self._progress())
+    def note_waiting(self) -> None:
+        if not self._tty.is_pty():
+            with suppress(OSError):
+                self._stall.see(self._tty.output_queue(), self._accepted())
 
-    def _progress(self) -> tuple[object, ...]:
-        user = self.write_side.user
-        return id(user), getattr(user, "bytes_transferred", 0)
+    def _accepted(self) -> int | None:
+        return getattr(self.write_side.user, "bytes_transferred", None)
 
     # -- beyond the queue ---------------------------------------------------------------------------------
 
@@ -156,12 +156,18 @@ class TtyStream(PollableStream):
         """
 
         async def work(operation: Spawned) -> Result:
-            return await self._drain(level).run(operation)
+            drain = self._drain(level)
 
-        return self._initiate(
-            Spawned(self._executor, work, "async_drain", timeout=timeout, describe=self._describe, among=self._spawned),
-            token,
-        )
+            def note() -> None:
+                operation.count = drain.drained
+                self._stall.see(drain.queued, self._accepted())
+
+            await drain.wait(note)
+            return None, operation.count
+
+        if self.is_open():
+            check_level(self._tty, level)
+        return self._initiate(self._spawn(work, "async_drain", timeout), token)
 
     def discard_output(self) -> int:
         """Drop what the driver has queued, and return the bytes that are proved to be gone by that.

@@ -32,7 +32,7 @@ class HardwarePair(PathRig):
             raise TypeError(f"quirks must be several words, such as {{{quirks!r}}}, not the str {quirks!r}")
         self._devices = (port, port if peer is None else peer)
         loopback = {LOOPBACK} if peer is None else set[str]()
-        self.quirks = frozenset(quirks) | {NO_STALL, NO_HANG_UP} | loopback
+        self.quirks: frozenset[str] = frozenset(quirks) | {NO_STALL, NO_HANG_UP} | loopback
 
     def _open(self, resources: ExitStack) -> tuple[str, str]:
         for path in self._devices:

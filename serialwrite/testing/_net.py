@@ -23,7 +23,7 @@ class SocketRig(Rig[socket.socket]):
     None for the system's.
     """
 
-    quirks = frozenset({NOT_A_TTY, NO_STALL})
+    quirks: frozenset[str] = frozenset({NOT_A_TTY, NO_STALL})
 
     def __init__(self, send_buffer: int | None = None) -> None:
         super().__init__()

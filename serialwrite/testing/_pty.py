@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from serialwrite.testing._links import Link
-from serialwrite.testing._pump import Lane, PtyEnd, Pump
+from serialwrite.testing._pty_end import PtyEnd
+from serialwrite.testing._pump import Lane, Pump
 from serialwrite.testing._rig import (
     NO_CHARACTER_FORMAT,
     NO_LINE_ERRORS,
@@ -45,7 +46,7 @@ class PtyPair(PathRig):
     """
 
     name = "pty"
-    quirks = PTY_QUIRKS
+    quirks: frozenset[str] = PTY_QUIRKS
 
     def __init__(self, links: Links = (None, None)) -> None:
         super().__init__()

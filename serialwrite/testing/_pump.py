@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
+import heapq
+import itertools
 import os
 import selectors
-import termios
 import threading
-import tty
+import time
 from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,74 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from serialwrite.testing._pty_end import PtyEnd
+
 T = TypeVar("T")
-CHUNK = 65536  # most bytes asked of one read; the kernel gives about 4 kB of a pty at a time
 CONTROL_TIMEOUT = 10.0  # seconds; the pump never blocks, so this bounds a bug, not a wait
-
-
-class PtyEnd:
-    """One pty: the master that the pump works on, and the slave whose path the user opens.
-
-    The pump keeps a slave descriptor of its own open:
-    otherwise the master hangs up, and polls ready for ever, whenever the last user closes the device.
-    """
-
-    def __init__(self) -> None:
-        self.master, self._slave = os.openpty()
-        try:
-            self.device = os.ttyname(self._slave)
-            os.fchmod(self._slave, 0o600)
-            os.set_blocking(self.master, False)
-            self._prepare_slave()
-        except BaseException:
-            self.close()
-            raise
-
-    def _prepare_slave(self) -> None:
-        os.set_blocking(self._slave, False)
-        tty.setraw(self._slave, termios.TCSANOW)
-
-    @property
-    def alive(self) -> bool:
-        return self.master >= 0
-
-    def hold_output(self) -> None:
-        """Let no user of the slave write any more: their writes get EAGAIN."""
-        termios.tcflow(self._slave, termios.TCOOFF)
-
-    def release_output(self) -> None:
-        """Let users of the slave write again."""
-        termios.tcflow(self._slave, termios.TCOON)
-
-    def read(self) -> bytes:
-        """Read what the slave's users have written; b"" where there is nothing now."""
-        try:
-            return os.read(self.master, CHUNK)
-        except BlockingIOError:
-            return b""
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-        # The kernel hung up the slave for everybody, as it does when a session leader that had it as its
-        # controlling terminal ends: the master polls ready for ever and line settings are back to cooked.
-        os.close(self._slave)
-        self._slave = os.open(self.device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        self._prepare_slave()
-        return b""
-
-    def write(self, data: memoryview | bytes) -> int:
-        """Write what the slave's tty has room for, and return how much that was."""
-        try:
-            return os.write(self.master, data)
-        except BlockingIOError:
-            return 0
-
-    def close(self) -> None:
-        """Hang up: the slave's users get EIO on a write, end-of-file on a read. Idempotent."""
-        master, slave, self.master, self._slave = self.master, self._slave, -1, -1
-        if master >= 0:
-            os.close(master)
-            os.close(slave)
 
 
 class Lane:
@@ -93,7 +29,7 @@ class Lane:
         self.source = source
         self.target = target
         self.stalled = False
-        self.moved = 0  # bytes the target's tty has taken
+        self.moved: int = 0  # bytes the target's tty has taken
         self._held = memoryview(b"")
 
     def wants_to_read(self) -> bool:
@@ -129,6 +65,8 @@ class Pump:
     def __init__(self, lanes: Sequence[Lane], name: str) -> None:
         self._lanes = lanes
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._timers: list[tuple[float, int, Callable[[], object]]] = []
+        self._order = itertools.count()  # of timers that are due at the same time
         self._closing = False
         self._registered: dict[int, int] = {}
         self._wake_reader, self._wake_writer = os.pipe()
@@ -149,6 +87,10 @@ class Pump:
             self._calls.append((function, future))
             self._wake()
         return future.result(CONTROL_TIMEOUT)
+
+    def later(self, seconds: float, function: Callable[[], object]) -> None:
+        """Run `function` after that many seconds; to be asked on the pump's thread."""
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), function))
 
     def close(self) -> None:
         """End the thread and wait for its end. A second call does nothing."""
@@ -175,6 +117,8 @@ class Pump:
                         os.read(self._wake_reader, 4096)
                 while self._calls:
                     _answer(*self._calls.popleft())
+                while self._timers and self._timers[0][0] <= time.monotonic():
+                    heapq.heappop(self._timers)[2]()
                 for lane in self._lanes:
                     lane.move()
         finally:
@@ -185,6 +129,8 @@ class Pump:
 
     def _timeout(self) -> float | None:
         timeouts = [t for lane in self._lanes if (t := lane.timeout()) is not None]
+        if self._timers:
+            timeouts.append(self._timers[0][0] - time.monotonic())
         return max(0.0, min(timeouts)) if timeouts else None
 
     def _watch(self) -> None:

@@ -28,6 +28,7 @@ NO_LINE_ERRORS = "no-line-errors"  # no parity, framing or break reaches the oth
 NO_STALL = "no-stall"  # the rig can't hold the line; a peer that doesn't read must do it
 NO_HANG_UP = "no-hang-up"  # the rig can't cut the line
 HANGS_UP_BOTH = "hangs-up-both"  # cutting one end cuts the other too
+LOSSY = "lossy"  # bytes may be lost, added or changed: compare with the rig's own record of it
 LOOPBACK = "loopback"  # one device with its output wired to its own input: port and peer are the same
 
 

@@ -38,7 +38,7 @@ class SocatPair(PathRig):
     """
 
     name = "socat"
-    quirks = PTY_QUIRKS | {NO_STALL, HANGS_UP_BOTH}
+    quirks: frozenset[str] = PTY_QUIRKS | {NO_STALL, HANGS_UP_BOTH}
 
     def __init__(self, links: Links = (None, None), *, start_timeout: float = START_TIMEOUT) -> None:
         super().__init__()

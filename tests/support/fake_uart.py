@@ -42,6 +42,9 @@ class FakeUart:
         self.fd = os.eventfd(0, os.EFD_NONBLOCK)
         self.done = threading.Event()
         self.thread = threading.Thread(target=self._run, name="fake uart")
+
+    def start(self, port):
+        self.port = port
         self.thread.start()
 
     def _run(self):
@@ -146,7 +149,7 @@ class FakeTty(Tty):
 
     def modem_lines(self):
         self.uart.check()
-        return ModemLines(self.uart.cts, True, True, False, self.uart.rts, self.uart.dtr)
+        return ModemLines(self.uart.cts, True, False, False, self.uart.rts, self.uart.dtr)
 
     def counters(self):
         return LineCounters(0, 0, 0, 0, 0, len(self.uart.wire), 0, 0, 0, len(self.uart.breaks), 0)
@@ -192,13 +195,14 @@ class FakeSerial(serial.SerialBase):
 
     def __init__(self, uart, **settings):
         super().__init__()
-        self.uart, uart.port = uart, self
+        self.uart = uart
         self.portstr = self.name = self._port = "/dev/ttyFAKE0"
         self._baudrate = round(10 / uart.byte_time)
         self.fd, self.is_open = uart.fd, True
         self._rtscts, self._xonxoff = settings.pop("rtscts", False), settings.pop("xonxoff", False)
         self.let_go = threading.Event()  # ends a close that waits, for the end of a test
         assert not settings
+        uart.start(self)
 
     def _reconfigure_port(self, force_update=False):
         pass
@@ -234,11 +238,7 @@ class SimulatedPort(sw.SerialPort):
     def write_some_nowait(self, buffers):
         if self._closed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        try:
-            return self.uart.write(buffers)
-        except BlockingIOError:
-            self._note_full()
-            raise
+        return self.uart.write(buffers)
 
 
 @contextmanager

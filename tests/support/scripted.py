@@ -24,6 +24,7 @@ class Script:
         self.steps = deque(steps)
         self.asked = []  # bytes asked of each write_some
         self.written = bytearray()
+        self.awaited = b""  # the byte that a step which waits will take when it is let go
 
     def take(self, buffers):
         """Do the next step on ``buffers``: the error and the number of bytes."""
@@ -33,6 +34,7 @@ class Script:
         if callable(step):
             step = step()
         if step is WAIT:
+            self.awaited = data[:1]
             return WAIT, 0
         error, n = step if isinstance(step, tuple) else (step, 0) if isinstance(step, BaseException) else (None, step)
         n = min(n, len(data))
@@ -69,7 +71,7 @@ class PlainStream:
 
     def let_go(self):
         """Let the step that waits take a byte."""
-        self.script.written += b"?"
+        self.script.written += self.script.awaited
         self._end(None, 1)
 
 
@@ -126,8 +128,11 @@ STREAMS = {"plain": PlainStream, "nowait": NowaitStream, "port": ScriptedPort}
 
 @contextlib.contextmanager
 def stream_of(kind, *steps, executor=None):
-    """A scripted stream of a kind, closed in the end."""
-    stream = STREAMS[kind](*steps, executor=executor)
+    """A scripted stream of a kind, closed in the end.
+
+    It is bound to the running loop, as a stream is from its second operation on: the fast path needs that.
+    """
+    stream = STREAMS[kind](*steps, executor=executor or sw.EventLoopExecutor(asyncio.get_running_loop()))
     try:
         yield stream
     finally:

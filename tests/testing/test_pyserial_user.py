@@ -9,16 +9,16 @@ import time
 import pytest
 import serial
 
-from serialwrite.testing import PtyPair, SocatPair, receive
+from serialwrite.testing import PtyPair, SimulatedUart, SocatPair, receive
 
 needs_socat = pytest.mark.skipif(
     shutil.which("socat") is None and not os.environ.get("CI"), reason="socat is not installed"
 )
 
 
-@pytest.fixture(params=["pty", pytest.param("socat", marks=needs_socat)])
+@pytest.fixture(params=["pty", "uart", pytest.param("socat", marks=needs_socat)])
 def rig(request):
-    with {"pty": PtyPair, "socat": SocatPair}[request.param]() as rig:
+    with {"pty": PtyPair, "uart": SimulatedUart, "socat": SocatPair}[request.param]() as rig:
         yield rig
 
 

@@ -1,6 +1,7 @@
 """What holds on every rig: one interface, nothing lost, nothing left behind."""
 
 import asyncio
+import functools
 import os
 import shutil
 import threading
@@ -11,6 +12,7 @@ import pytest
 from serialwrite.testing import (
     PtyPair,
     RigUnavailable,
+    SimulatedUart,
     SocatPair,
     TcpPair,
     UnixPair,
@@ -26,6 +28,7 @@ needs_socat = pytest.mark.skipif(
 RIGS = [
     pytest.param(PtyPair, id="pty"),
     pytest.param(SocatPair, id="socat", marks=needs_socat),
+    pytest.param(functools.partial(SimulatedUart, baud=None), id="uart"),
     pytest.param(TcpPair, id="tcp"),
     pytest.param(UnixPair, id="unix"),
 ]

@@ -74,7 +74,7 @@ def test_a_socat_that_ignores_sigterm_is_killed(fake_socat):
         "a, b = os.openpty(), os.openpty()\n"
         "say = lambda text: print('2026/01/01 00:00:00 socat[1] N', text, file=sys.stderr, flush=True)\n"
         "say('PTY is ' + os.ttyname(a[1])); say('PTY is ' + os.ttyname(b[1]))\n"
-        "say('starting data transfer loop with FDs [5,5] and [7,7]'); time.sleep(60)"
+        "say('starting data transfer loop with FDs [5,5] and [7,7]'); time.sleep(600)"
     )
     with SocatPair() as rig:
         pid = rig.pid
@@ -87,6 +87,7 @@ def test_socat_ends_with_the_block_whatever_happens():
     with pytest.raises(KeyboardInterrupt), SocatPair() as rig:
         pid = rig.pid
         assert is_running(pid)
+        assert os.getpgid(pid) == pid  # a Ctrl-C on the terminal is the program's to handle
         raise KeyboardInterrupt
     assert not is_running(pid)
 

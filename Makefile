@@ -1,0 +1,52 @@
+# Everything is set up in .venv, in this folder: nothing global, no root. It needs make and python3.
+#   make        says what there is
+#   PYTHON      another Python than python3: make test PYTHON=python3.13
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test lint format clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/have-cli ## See a write stall, time out with its exact count, and be resumed; no hardware needed
+	@$(BIN)/serialwrite demo
+
+test: .venv/have-dev ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: .venv/have-dev ## Check format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: .venv/have-dev ## Put the format right
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove all that was made here
+	rm -rf .venv build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp for each set of packages: they are installed again when pyproject.toml has changed, and not before.
+.venv/have-cli: pyproject.toml | .venv/bin/python
+	@echo "Installing serialwrite and its command line in .venv ..."
+	@$(PIP) install --editable '.[cli]'
+	@touch $@
+
+.venv/have-dev: pyproject.toml | .venv/bin/python
+	@echo "Installing serialwrite and what its tests need in .venv: a minute or two ..."
+	@$(PIP) install --editable '.[dev]'
+	@touch $@ .venv/have-cli
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "$(PYTHON) is not installed: install Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is `$(PYTHON) --version`; serialwrite needs 3.11 or newer: make ... PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) can't make a virtual environment: apt install python3-venv (Debian, Ubuntu)"; exit 1; }
+	@$(PYTHON) -m venv --clear .venv

@@ -1,0 +1,152 @@
+"""The ``device`` fixture: every test runs on each port of the rig's guest, or on the wired one that the options name."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hw_tests import quirks
+from hw_tests.device import Device
+from hw_tests.emulated import DEVICES, twenty
+from hw_tests.rig.guest.host import in_guest
+from hw_tests.wired import LoopbackPlug, WiredPair
+
+NO_DEVICE = "no serial port: run `python -m hw_tests.rig`, or give --serial-port (see hw_tests/README.md)"
+
+if in_guest():
+    collect_ignore = ["test_rig.py"]  # it boots guests of its own
+
+results = pytest.StashKey[dict[str, dict[str, Any]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Name the wired ports. serialwrite's own pytest plugin has the same options, and goes first where it is installed."""
+    options = {
+        "--serial-port": "device of the serial port under test",
+        "--serial-peer": "device at the other end of its cable; without it the port wears a loopback plug",
+        "--serial-quirks": "comma-separated quirks that the driver's name doesn't tell: " + ", ".join(quirks.ALL),
+    }
+    group = parser.getgroup("hw_tests")
+    for option, text in options.items():
+        try:
+            group.addoption(option, default=None, help=text)
+        except ValueError:  # already there
+            continue
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker that makes a row of the table of promises by device."""
+    config.addinivalue_line(
+        "markers", "promise(text): what serialwrite promises, as the table of promises by device words it"
+    )
+    empty: dict[str, dict[str, Any]] = {"promises": {}, "quirks": {}}
+    config.stash[results] = empty
+
+    port, peer = config.getoption("--serial-port"), config.getoption("--serial-peer")
+    if peer and not port:
+        raise pytest.UsageError("--serial-peer is the other end of --serial-port's cable: give both")
+    for path in filter(None, (port, peer)):
+        if not Path(path).is_char_device():
+            raise pytest.UsageError(f"{path}: no such serial port")
+    if unknown := _own_quirks(config) - quirks.ALL.keys():
+        raise pytest.UsageError(f"no such quirk: {', '.join(sorted(unknown))}; known: {', '.join(quirks.ALL)}")
+
+
+def _own_quirks(config: pytest.Config) -> frozenset[str]:
+    return frozenset(filter(None, (config.getoption("--serial-quirks") or "").split(",")))
+
+
+def _makers(config: pytest.Config) -> dict[str, Callable[[], Device] | None]:
+    path, peer = config.getoption("--serial-port"), config.getoption("--serial-peer")
+    if path:
+        own = _own_quirks(config)
+        if peer:
+            return {"wired-pair": lambda: WiredPair("wired-pair", path, peer, own)}
+        return {"plug": lambda: LoopbackPlug("plug", path, own)}
+    if in_guest():
+        return dict(DEVICES)
+    return {"no-device": None}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test that takes ``device`` on each device."""
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", list(_makers(metafunc.config)), indirect=True, scope="function")
+
+
+@pytest.fixture(scope="session")
+def _devices(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Device]]:
+    """Make each device once, when it is first asked for."""
+    made: dict[str, Device] = {}
+    makers = _makers(request.config)
+
+    def get(name: str) -> Device:
+        if name not in made:
+            maker = makers[name]
+            if maker is None:
+                (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(NO_DEVICE)
+            made[name] = maker()
+            request.config.stash[results]["quirks"][name] = sorted(made[name].quirks)
+        return made[name]
+
+    yield get
+    for device in made.values():
+        device.close()
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest, _devices: Callable[[str], Device]) -> Iterator[Device]:
+    """A port under test, idle and empty; after the test nothing of this process may hold it open."""
+    device = _devices(request.param)
+    device.reset()
+    yield device
+    if "own-far-end" in device.quirks:  # which holds it open
+        return
+    port = os.path.realpath(device.path)
+    held = [fd.name for fd in Path("/proc/self/fd").iterdir() if os.path.realpath(fd).startswith(port)]
+    if held:
+        pytest.fail(f"the test left {device.path} open, as fd {', '.join(held)}")
+
+
+@pytest.fixture
+def twenty_devices() -> Iterator[list[Device]]:
+    """Twenty ports at once, each with a far end of its own; in the rig only."""
+    if not in_guest():
+        pytest.skip("twenty ports: only in the rig's guest")
+    devices = twenty()
+    for device in devices:
+        device.reset()
+    yield devices
+    for device in devices:
+        device.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note for the table what became of each promise on each device."""
+    report = yield
+    marker, spec = item.get_closest_marker("promise"), getattr(item, "callspec", None)
+    if marker and spec and "device" in spec.params and (report.when == "call" or not report.passed):
+        outcome: str = report.outcome
+        if report.skipped and isinstance(report.longrepr, tuple):
+            outcome = report.longrepr[2].removeprefix("Skipped: ").partition(":")[0]
+        # of several tests, one that didn't pass decides
+        row = item.config.stash[results]["promises"].setdefault(marker.args[0], {})
+        if row.get(spec.params["device"], "passed") == "passed":
+            row[spec.params["device"]] = outcome
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave what hw_tests/table.py makes its tables of."""
+    if folder := os.environ.get("RIG_RESULTS"):
+        for name in ("promises", "quirks"):
+            content = json.dumps(session.config.stash[results][name], indent=1)
+            Path(folder, f"{name}.json").write_text(content + "\n")

@@ -1,0 +1,255 @@
+"""yield_context and spawn: stackful coroutines over greenlet, in which an asynchronous write reads as blocking code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar, overload
+
+from ._cancellation import (
+    CancellationFilter,
+    CancellationSignal,
+    CancellationSlot,
+    CancellationState,
+    CancellationType,
+    enable_terminal_cancellation,
+)
+from ._errors import OperationAborted, transfer_error
+from ._executors import Executor
+from ._operation import Completion, CompletionToken, Deferred, Handler, Operation, async_initiate, deferred
+from ._tokens import Detached, OperationFuture, OperationPromise, UseAwaitable, UseFuture, UsePromise
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class ExecutionContext(Protocol):
+    """What has an executor: an IoThread, a stream, a ``yield_context``."""
+
+    def get_executor(self) -> Executor: ...
+
+
+class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name that Asio gives the type
+    """The token that suspends its coroutine until the operation has ended; the call then returns the count.
+
+    :func:`spawn` makes one, and hands it to the function that it runs. It works nowhere else.
+
+    Cancellation: what the coroutine is asked goes on to the operation that it waits for, filtered by its cancellation
+    state, which lets terminal cancellation through until :meth:`reset_cancellation_state` says otherwise.
+
+    Follows Asio's ``basic_yield_context``.
+    """
+
+    def __init__(self, executor: Executor, slot: CancellationSlot) -> None:
+        self._executor = executor
+        self._parent_slot = slot
+        self._state = CancellationState(slot, enable_terminal_cancellation)
+        self._greenlet: Any = None
+        self._waiting = False
+        self.throw_if_cancelled: bool = True
+        """Whether to wait for an operation raises OperationAborted in a coroutine that was cancelled before."""
+
+    def get_executor(self) -> Executor:
+        """Where the coroutine runs; ``spawn(yield_, ...)`` starts another one there."""
+        return self._executor
+
+    # -- cancellation ------------------------------------------------------------------------------
+
+    @property
+    def cancelled(self) -> CancellationType:
+        """The types of cancellation that the coroutine was asked, as far as its state accepts them."""
+        return self._state.cancelled
+
+    def get_cancellation_slot(self) -> CancellationSlot:
+        """The slot that the next operation of the coroutine listens on."""
+        return self._state.slot
+
+    def reset_cancellation_state(
+        self,
+        in_filter: CancellationFilter = enable_terminal_cancellation,
+        out_filter: CancellationFilter | None = None,
+    ) -> None:
+        """Forget what was asked, and choose what is let through from now on: see :class:`CancellationState`."""
+        self._state = CancellationState(self._parent_slot, in_filter, out_filter)
+
+    # -- waiting -----------------------------------------------------------------------------------
+
+    def initiate(self, operation: Operation[Any], /) -> Any:
+        self._check(operation)
+        at_once = operation.attempt()  # as the awaiting form does: the coroutine need not be suspended
+        if at_once is not None:
+            return operation.result(at_once)
+        completed: list[tuple[Any, ...]] = []
+
+        def complete(*args: Any) -> None:
+            self._executor.dispatch(wake, args)
+
+        def wake(args: tuple[Any, ...]) -> None:
+            completed.append(args)
+            if self._waiting:
+                self._resume()
+
+        signal = CancellationSignal()
+        slot = self._state.slot
+        slot.assign(lambda type: operation.executor.dispatch(signal.emit, type))
+        try:
+            operation.launch(Handler(complete, self._executor, signal.slot if slot.is_connected else slot))
+            if not completed:
+                self._suspend()
+        finally:
+            slot.clear()
+        return operation.result(completed[0])
+
+    def _check(self, operation: Operation[Any]) -> None:
+        inside = self._greenlet is not None and self._greenlet is current_greenlet()
+        if inside and not (self.cancelled and self.throw_if_cancelled):
+            return
+        operation._adopted = True  # refused, not forgotten
+        if inside:
+            aborted = OperationAborted()
+            aborted._remaining = lambda: operation.remaining
+            raise aborted
+        raise RuntimeError(
+            "a yield_context works only inside the function that spawn runs with it, and while that runs; "
+            "elsewhere await the operation, or use another completion token"
+        )
+
+    def _suspend(self) -> None:
+        self._waiting = True
+        try:
+            self._greenlet.parent.switch()
+        finally:
+            self._waiting = False
+
+    # -- running -----------------------------------------------------------------------------------
+
+    def start(
+        self, function: Callable[[yield_context], object], ended: Callable[[Exception | None, Any], None]
+    ) -> None:
+        """Run ``function(self)`` until it waits for the first time; ``ended(error, value)`` is called at its end."""
+        self._ended = ended
+        self._greenlet = new_greenlet(lambda: function(self))
+        self._greenlet.gr_context = contextvars.copy_context()  # as a task of asyncio has it
+        self._resume()
+
+    def _resume(self) -> None:
+        coroutine = self._greenlet
+        coroutine.parent = current_greenlet()  # where it goes when it waits again, or ends
+        error: Exception | None = None
+        value: object = None
+        try:
+            value = coroutine.switch()
+        except asyncio.CancelledError as cancelled:  # of something that the function ran: it is not our caller's
+            error = transfer_error(cancelled)
+        except Exception as raised:
+            error = raised
+        except BaseException as fatal:  # KeyboardInterrupt, SystemExit: the loop ends, and nobody may wait for ever
+            self._end(transfer_error(fatal), None)
+            raise
+        if coroutine.dead:
+            self._end(error, value)
+
+    def _end(self, error: Exception | None, value: object) -> None:
+        self._greenlet = None
+        self._parent_slot.clear()
+        self._ended(error, value)
+
+
+@overload
+def spawn(executor: Executor | ExecutionContext, function: Callable[[yield_context], T], /) -> Operation[T]: ...
+@overload
+def spawn(
+    executor: Executor | ExecutionContext, function: Callable[[yield_context], T], token: Deferred, /
+) -> Operation[T]: ...
+@overload
+def spawn(
+    executor: Executor | ExecutionContext, function: Callable[[yield_context], T], token: UseAwaitable, /
+) -> Coroutine[Any, Any, T]: ...
+@overload
+def spawn(
+    executor: Executor | ExecutionContext, function: Callable[[yield_context], T], token: UseFuture, /
+) -> OperationFuture[T]: ...
+@overload
+def spawn(
+    executor: Executor | ExecutionContext, function: Callable[[yield_context], T], token: UsePromise, /
+) -> OperationPromise[T]: ...
+@overload
+def spawn(
+    executor: Executor | ExecutionContext, function: Callable[[yield_context], object], token: Detached, /
+) -> None: ...
+@overload
+def spawn(
+    executor: Executor | ExecutionContext, function: Callable[[yield_context], T], token: yield_context, /
+) -> T: ...
+@overload
+def spawn(
+    executor: Executor | ExecutionContext, function: Callable[[yield_context], int], token: CompletionToken[R, Any], /
+) -> R: ...
+@overload
+def spawn(
+    executor: Executor | ExecutionContext,
+    function: Callable[[yield_context], object],
+    token: CompletionToken[Any, Any],
+    /,
+) -> Any: ...
+@overload
+def spawn(
+    executor: Executor | ExecutionContext,
+    function: Callable[[yield_context], T],
+    token: Callable[[Exception | None, T | None], object],
+    /,
+) -> None: ...
+def spawn(
+    executor: Executor | ExecutionContext,
+    function: Callable[[yield_context], Any],
+    token: object = deferred,
+    /,
+) -> Any:
+    """Run ``function(yield_)`` as a coroutine in which ``n = async_write(port, data, yield_)`` waits and blocks nobody.
+
+    Args:
+        executor: where it runs, or an object with ``get_executor()`` (an IoThread, a stream, another ``yield_``).
+        function: given a :class:`yield_context`, which is the completion token to use inside.
+            Called from the thread of ``executor``, it runs inside this call until it first waits; else it is posted.
+        token: how the result is to come: ``handler(error, value)``, with what ``function`` raised or returned.
+
+    Returns:
+        What the token gives; awaited: what ``function`` returns.
+
+    Raises:
+        ImportError: greenlet is not installed.
+        Exception: from the awaiting forms, what ``function`` raised.
+
+    Cancellation:
+        Terminal; more where ``yield_.reset_cancellation_state()`` says so. It cancels the operation that the coroutine
+        waits for, which raises there with its count, and every one that it would wait for afterwards.
+
+    Follows Asio's ``spawn``.
+    """
+    _load_greenlet()
+    where = executor if isinstance(executor, Executor) else executor.get_executor()
+
+    def initiation(handler: Handler) -> None:
+        yield_ = yield_context(where, handler.cancellation_slot)
+
+        def ended(error: Exception | None, value: object) -> None:
+            where.post(handler, error, value)  # a function that waited for nothing is still inside this spawn
+
+        yield_.start(function, ended)
+
+    return async_initiate(initiation, token, where, name="spawn")  # type: ignore[call-overload] # resolve() judges it
+
+
+# greenlet, once spawn has needed it: an import of serialwrite must not need it.
+current_greenlet: Callable[[], Any]
+new_greenlet: Callable[[Callable[[], object]], Any]
+
+
+def _load_greenlet() -> None:
+    global current_greenlet, new_greenlet  # set once, by the first spawn
+    try:
+        from greenlet import getcurrent, greenlet  # noqa: PLC0415 # only spawn needs it
+    except ImportError as error:
+        raise ImportError("spawn needs greenlet: pip install serialwrite[stackful]") from error
+    current_greenlet, new_greenlet = getcurrent, greenlet

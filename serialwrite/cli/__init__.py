@@ -1,0 +1,23 @@
+"""The command line; its packages (typer, rich) come with the extra `cli`. The commands are put together in `_app`."""
+
+from __future__ import annotations
+
+import sys
+
+EXTRA = frozenset({"typer", "rich"})
+
+
+def main() -> None:
+    """Run the command that ``sys.argv`` names, and exit with its code."""
+    try:
+        from ._app import app  # noqa: PLC0415 # so that a missing extra can be named
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in EXTRA:
+            raise
+        print(
+            f"serialwrite: the command line needs {missing.name}, which is not installed; "
+            "install it with: pip install 'serialwrite[cli]'",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    app()

@@ -1,0 +1,41 @@
+"""The commands, put together: one typer application."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from ._demo import demo
+from ._write import EXIT_CODES, write
+
+app = typer.Typer(
+    name="serialwrite",
+    help="The write that tells you exactly how far it got.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo)
+app.command(epilog=EXIT_CODES)(write)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            print(f"serialwrite {version('serialwrite')}")
+        except PackageNotFoundError:
+            print("serialwrite, run from a source tree that is not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """The write that tells you exactly how far it got."""

@@ -1,0 +1,48 @@
+"""Where text goes: results to stdout, complaints to stderr, plain lines wherever nobody watches."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich.console import Console
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that leaves words as they are: no markup in file names, and long lines only broken by a terminal."""
+    made = Console(stderr=stderr, highlight=False, markup=False)
+    made.soft_wrap = not made.is_terminal
+    return made
+
+
+def is_watched(made: Console) -> bool:
+    """Whether what is drawn there can be drawn over again."""
+    return made.is_terminal and not made.is_dumb_terminal
+
+
+def say(line: str, *, stderr: bool = False) -> None:
+    """Print a line at once. A reader that has gone (``| head``) must not stop a write that is under way."""
+    stream = sys.stderr if stderr else sys.stdout
+    try:
+        print(line, file=stream, flush=True)
+    except BrokenPipeError:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 # a device, not a path of anybody's
+            os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def size_in_words(n: float) -> str:
+    """Bytes as people read them: ``1.2 MB``."""
+    for unit in ("bytes", "kB", "MB"):
+        if n < 1000:
+            return f"{n:,.0f} {unit}" if unit == "bytes" else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.1f} GB"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """A stretch of time as people read it: ``0.52 s``, ``4:05``, ``1:04:05``."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds % 1 and seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

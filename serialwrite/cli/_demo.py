@@ -1,0 +1,91 @@
+"""`serialwrite demo`: a device stalls in the middle of a write, and not a byte is lost or sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+
+import typer
+
+from serialwrite import SerialPort, TransferError, TransferTimeout, async_write
+from serialwrite.testing import PtyPair, receive, receive_available
+
+from ._console import console, say
+from ._steps import Steps
+
+SIZE = 1 << 20  # bytes to be written
+READ_FIRST = 256 << 10  # bytes that the device reads before it stalls
+TIMEOUT = 0.5  # seconds given to the first write
+QUIET = 0.5  # seconds of silence after which nothing more is on its way
+
+
+async def run(steps: Steps) -> None:
+    """The demonstration. `port` is what a program writes to; `device` is the far end of the line."""
+    payload = os.urandom(SIZE)  # random, so that a byte lost, repeated or moved can't go unnoticed
+
+    with PtyPair() as line, line.open_peer() as device, SerialPort(line.port, 115200) as port:
+        steps.title(
+            "serialwrite demo", f"{line.port} <-> {line.peer}: two pseudo-terminals, joined like a serial cable"
+        )
+
+        steps.step(
+            f"Write {SIZE:,} bytes to a device that stops reading after {READ_FIRST:,}",
+            f"await async_write(port, payload, timeout={TIMEOUT})",
+        )
+        reading = asyncio.create_task(asyncio.to_thread(receive, device, READ_FIRST))
+        try:
+            with steps.waiting("the device has stalled; the write waits for its timeout"):
+                await async_write(port, payload, timeout=TIMEOUT)
+        except TransferTimeout as error:
+            stopped = error
+        else:
+            steps.prove("the write ended with a timeout", that=False)
+            return
+        steps.saw(f"TransferTimeout: {stopped}")
+        steps.gauge(stopped.bytes_transferred, SIZE)
+        count, rest = stopped.bytes_transferred, sum(map(len, stopped.remaining))
+        steps.prove(f"the error says how far it got: error.bytes_transferred is {count:,}", that=0 < count < SIZE)
+        steps.prove(f"and what is left: error.remaining holds {rest:,} bytes", that=count + rest == SIZE)
+
+        steps.step(
+            "Let the device read again, without writing: does anything arrive that was not counted?",
+            f"receive_available(device, quiet={QUIET})",
+        )
+        received = await reading
+        with steps.waiting("the device reads until nothing more comes"):
+            received += await asyncio.to_thread(receive_available, device, QUIET)
+        steps.prove(f"{len(received):,} bytes arrived: exactly the count", that=len(received) == count)
+        steps.prove("they are the beginning of the payload, byte for byte", that=payload.startswith(received))
+        with steps.waiting("listening for bytes sent behind the program's back"):
+            late = await asyncio.to_thread(receive_available, device, QUIET)
+        steps.prove(f"{len(late)} bytes came later: a write that has ended stays ended", that=not late)
+
+        steps.step("Resume with what the error left", "await async_write(port, error.remaining)")
+        reading = asyncio.create_task(asyncio.to_thread(receive, device, rest))
+        written = await async_write(port, stopped.remaining, timeout=30)
+        received += await reading
+        steps.gauge(count + written, SIZE)
+        steps.prove(f"{count:,} + {written:,} = {SIZE:,} bytes accepted", that=count + written == SIZE)
+
+        steps.step("Compare the two ends of the line", "hashlib.sha256(received) == hashlib.sha256(payload)")
+        received += await asyncio.to_thread(receive_available, device, QUIET)
+        sent, arrived = hashlib.sha256(payload).hexdigest(), hashlib.sha256(received).hexdigest()
+        steps.saw(f"sent     {steps.shortened(sent)}")
+        steps.saw(f"received {steps.shortened(arrived)}")
+        steps.prove(f"{len(received):,} bytes arrived in all, and their SHA-256 is the payload's", that=arrived == sent)
+
+    steps.conclude("Stalled, timed out, resumed: nothing lost, nothing sent twice.")
+
+
+def demo() -> None:
+    """See a write stall, time out with its exact count, and be resumed to a byte-perfect end. Needs no hardware."""
+    steps = Steps(console())
+    try:
+        asyncio.run(run(steps))
+    except (TransferError, OSError, EOFError) as error:
+        say(f"NOT TRUE: the demo ended early, with {type(error).__name__}: {error}")
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    raise typer.Exit(1 if steps.untrue else 0)

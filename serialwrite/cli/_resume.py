@@ -1,0 +1,65 @@
+"""The exact command that goes on where this one stopped."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def resume_words(context: typer.Context, offset: int) -> list[str]:
+    """The words of ``context``'s own command line, as they were given, but from the byte ``offset`` on."""
+    options: list[str] = []
+    arguments: list[str] = []
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE" or name == "resume_from":
+            continue
+        value = context.params[name]
+        if parameter.param_type_name == "argument":
+            arguments.append(_word(value))
+        else:
+            options += _option(parameter.opts, parameter.secondary_opts, value)
+    options += ["--resume-from", str(offset)]
+    command = [*_program(), context.info_name or ""]
+    if any(word.startswith("-") and word != "-" for word in arguments):
+        return [*command, *options, "--", *arguments]
+    return [*command, *arguments, *options]
+
+
+def _option(names: list[str], negations: list[str], value: Any) -> Iterable[str]:
+    longest = max(names, key=len)
+    if value is True:
+        return [longest]
+    if value is False:
+        return negations[:1]
+    if isinstance(value, (list, tuple)):
+        return [word for one in value for word in (longest, _word(one))]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # what an option's items are, only typer knows
+    return [longest, _word(value)]
+
+
+def _word(value: Any) -> str:
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _program() -> list[str]:
+    """What starts this program again: its name where the PATH leads to it, else where it lies."""
+    given = sys.argv[0]
+    if Path(given).name == "__main__.py":
+        return [sys.executable, "-m", "serialwrite"]
+    found = shutil.which(Path(given).name)
+    if found is not None and Path(found).resolve() == Path(given).resolve():
+        return [Path(given).name]
+    return [str(Path(given).absolute())]
+
+
+def shell_line(words: list[str], *, from_stdin: bool) -> str:
+    """``words`` for a shell; what was standard input has to be given once more, by whoever has it."""
+    line = shlex.join(words)
+    return f"YOUR-COMMAND | {line}" if from_stdin else line

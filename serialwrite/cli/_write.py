@@ -1,0 +1,129 @@
+"""`serialwrite write`: its options, its endings and their exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import signal
+from contextlib import ExitStack
+from typing import Annotated
+
+import serial
+import typer
+
+import serialwrite as sw
+
+from ._console import console, say
+from ._progress import progress
+from ._report import Outcome, Report
+from ._resume import resume_words, shell_line
+from ._sending import Sending, Watcher
+from ._source import Source, SourceError
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+EXIT_CODES = (
+    "Exit codes: 0 all written; 2 bad usage, or the file or the port can't be opened; 3 timed out part-way; "
+    "4 disconnected; 130 Ctrl-C. "
+    "On 3, 4 and 130 it says how many bytes the system accepted, and prints the exact command that writes the rest."
+)
+
+
+def _checked_seconds(value: float | None) -> float | None:
+    if value is not None and not (value >= 0 and math.isfinite(value)):
+        raise typer.BadParameter("give a number of seconds, 0 or more; leave it out for no limit")
+    return value
+
+
+def write(
+    context: typer.Context,
+    port: Annotated[str, typer.Argument(metavar="PORT", help="The serial port: a device path, such as /dev/ttyUSB0.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What to write; - is standard input.")] = "-",
+    baud: Annotated[int, typer.Option("--baud", "-b", min=1, metavar="N", help="Bits per second.")] = 9600,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            callback=_checked_seconds,
+            help="Give up when the port has taken no byte for this long. Every byte it takes starts the time anew, "
+            "so a slow port is not a stalled one.",
+            show_default="no limit",
+        ),
+    ] = None,
+    retries: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Resume by itself after this many timeouts; the next one ends the command."
+        ),
+    ] = 0,
+    chunk: Annotated[
+        int, typer.Option(min=1, metavar="BYTES", help="The most bytes handed to the port at a time.")
+    ] = 65536,
+    resume_from: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Skip the first N bytes: what an earlier write got through.")
+    ] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object with all counts, and no lines.")] = False,
+) -> None:
+    """Write a file, or standard input, to a serial port, and say exactly how far it got."""
+    if retries and timeout is None:
+        raise typer.BadParameter("needs --timeout, or there is never anything to retry", param_hint="--retries")
+    report = Report(port=port, file=file, resume_from=resume_from)
+    with ExitStack() as resources:
+        try:
+            # The file first: opening a port can reset the device behind it.
+            source = resources.enter_context(Source(file))
+            source.check_offset(resume_from)
+            opened = resources.enter_context(sw.SerialPort(port, baud))
+        except (SourceError, OSError, TypeError, ValueError) as error:
+            report.error = _words(error)
+        else:
+            sending = Sending(opened, source, timeout, retries, chunk)
+            with progress(console(stderr=json), source.size, resume_from, quiet=json) as watcher:
+                report.outcome = asyncio.run(_ended(sending, resume_from, watcher, report))
+            report.count(sending, source, unsent=opened.close())
+    if report.resumable:
+        words = resume_words(context, report.offset)
+        report.resume = shell_line(words, from_stdin=file == "-")
+    _tell(report, json=json)
+    raise typer.Exit(report.exit_code)
+
+
+async def _ended(sending: Sending, first: int, watcher: Watcher, report: Report) -> Outcome:
+    """Run ``sending`` and say how it ended; every ending is a result here, none an exception."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def stop(number: int) -> None:
+        report.signal = number
+        task.cancel()
+
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or in the background: leave it so
+            loop.add_signal_handler(number, stop, number)
+    try:
+        await sending.run(first, watcher)
+    except sw.TransferError as error:
+        report.failed(error)
+        if isinstance(error, sw.TransferTimeout):
+            return Outcome.TIMED_OUT
+        return Outcome.DISCONNECTED if isinstance(error, sw.Disconnected) else Outcome.FAILED
+    except SourceError as error:
+        report.error = str(error)
+        return Outcome.NOT_STARTED if not sending.accepted else Outcome.BAD_INPUT
+    except asyncio.CancelledError:
+        return Outcome.INTERRUPTED
+    return Outcome.COMPLETE
+
+
+def _words(error: Exception) -> str:
+    return str(error.strerror) if isinstance(error, serial.SerialException) and error.strerror else str(error)
+
+
+def _tell(report: Report, *, json: bool) -> None:
+    if json:
+        say(report.as_json())
+    elif report.outcome is Outcome.COMPLETE:
+        say(report.summary())
+    if report.outcome is not Outcome.COMPLETE:
+        for line in report.complaint():
+            say(line, stderr=True)

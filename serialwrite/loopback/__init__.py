@@ -1,0 +1,1 @@
+"""Loopback validation: patterns, exact accounting of every byte, statistics and the report."""

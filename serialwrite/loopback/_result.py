@@ -1,0 +1,206 @@
+"""Owns the typed result of a loopback test: what the run fills in, and tests, JSON and the report read."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, cast
+
+from serialwrite.loopback._confidence import ErrorRate, bit_error_rate
+
+if TYPE_CHECKING:
+    from serialwrite.loopback._faults import Account
+    from serialwrite.loopback._statistics import Gaps, Latency, Rate
+
+
+class Verdict(StrEnum):
+    """How a test ended; `exit_code` is what the command line returns for it."""
+
+    PASS = "pass"  # noqa: S105  # a verdict, not a password
+    FAIL = "fail"
+    NOT_RUN = "could not run"
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0, 1 or 3; 2 is for a wrong command line."""
+        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_RUN: 3}[self]
+
+
+class Outcome(StrEnum):
+    """How a check of the wiring ended."""
+
+    PASS = "pass"  # noqa: S105  # an outcome, not a password
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    """The hardware or its driver doesn't say."""
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run was asked to do: with these it can be done again."""
+
+    ports: tuple[str, ...]
+    """One port with a plug, or two that are wired together; devices or URLs."""
+    pattern: str
+    baudrate: int
+    data_bits: int = 8
+    parity: str = "N"
+    stop_bits: float = 1
+    flow: str = "none"
+    bytes_to_send: int | None = None
+    seconds: float | None = None
+    """How long to send, where no number of bytes was given."""
+    block_size: int = 4096
+    """Bytes given to one write."""
+
+    @property
+    def frame_bits(self) -> float:
+        """Bits on the line for one byte: start, data, parity, stop."""
+        return 1 + self.data_bits + (self.parity != "N") + self.stop_bits
+
+    @property
+    def line_rate(self) -> float:
+        """The most bytes per second that the line can carry."""
+        return self.baudrate / self.frame_bits
+
+    @property
+    def mode(self) -> str:
+        """Return the settings as people write them: 115200 8N1."""
+        return f"{self.baudrate} {self.data_bits}{self.parity}{self.stop_bits:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCounters:
+    """What the receiving driver counted during the run (TIOCGICOUNT, after minus before)."""
+
+    frame: int
+    overrun: int
+    parity: int
+    breaks: int
+    buffer_overrun: int
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """How the operating system took the data."""
+
+    calls: int
+    short: int
+    """Calls that took less than they were given."""
+    blocked: int
+    """Calls that took nothing, because the port was full."""
+    smallest: int | None
+    """The fewest bytes that a short call took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One way through the line: what was sent, what arrived, and how fast."""
+
+    name: str
+    account: Account
+    seconds: float
+    """From the first byte given to the port until the last one arrived."""
+    throughput: tuple[Rate, ...] = ()
+    gaps: Gaps | None = None
+    baud: float | None = None
+    """Bits per second while the line was busy; None where it can't be told."""
+    writes: Writes | None = None
+    kernel: KernelCounters | None = None
+    """None where the driver has no counters."""
+
+    @property
+    def error_rate(self) -> ErrorRate:
+        """Return the bit error rate of the bytes that arrived in some place of theirs."""
+        return bit_error_rate(self.account.flipped_bits, self.account.compared_bits)
+
+    @property
+    def bytes_per_second(self) -> float:
+        """Return the mean throughput."""
+        return self.account.received / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of the wiring or of the driver, such as RTS to CTS."""
+
+    name: str
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One transfer with one group of settings."""
+
+    settings: Settings
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    """Why it is not a pass, in words."""
+    directions: tuple[Direction, ...] = ()
+    latency: Latency | None = None
+    cpu_seconds: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One setting that a sweep varied."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something about the machine that a reader needs to reproduce the result."""
+
+    name: str
+    value: str
+    source: str = ""
+    """Where it was read: a file, an ioctl, a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A whole loopback test: one run, or the runs of a sweep in the order of its axes, last axis fastest."""
+
+    runs: tuple[Run, ...]
+    checks: tuple[Check, ...] = ()
+    axes: tuple[Axis, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    command: str = ""
+    started: str = ""
+    """ISO 8601, with the offset from UTC."""
+    reasons: tuple[str, ...] = ()
+    """Why it could not run, where that is no single run's fault."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return FAIL if anything failed, NOT_RUN if anything that was asked for could not run, or PASS."""
+        verdicts = {run.verdict for run in self.runs}
+        if Verdict.FAIL in verdicts or any(check.outcome is Outcome.FAIL for check in self.checks):
+            return Verdict.FAIL
+        if self.reasons or verdicts != {Verdict.PASS}:
+            return Verdict.NOT_RUN
+        return Verdict.PASS
+
+
+def to_json(value: object) -> Any:
+    """Return a result, or any part of it, as what the json module can write; bytes become hex text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        plain = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        if isinstance(value, Result | Run):
+            plain["verdict"] = str(value.verdict)
+        if isinstance(value, Direction):
+            plain["error_rate"] = to_json(value.error_rate)
+        return plain
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in cast("dict[object, object]", value).items()}
+    if isinstance(value, tuple):
+        return [to_json(item) for item in cast("tuple[object, ...]", value)]
+    return str(value) if isinstance(value, StrEnum) else value

@@ -1,0 +1,25 @@
+"""Who takes part. A module each for the floor, Python's own, the peers and ours; imported one by one, when needed."""
+
+import importlib
+
+from ._shapes import Contestant
+
+MODULES = ("bare", "standard", "peers", "ours")
+# Who takes part in the small run that only sees whether everything still works.
+QUICK = (
+    "C write",
+    "os.write",
+    "asyncio StreamWriter",
+    "serialwrite",
+    "serialwrite callback",
+    "serialwrite use_future",
+    "serialwrite as_tuple",
+)
+
+
+def contestants(module: str | None = None) -> list[Contestant]:
+    """Those of one module, or all."""
+    made: list[Contestant] = []
+    for name in [module] if module else MODULES:
+        made += importlib.import_module(f".{name}", __package__).CONTESTANTS
+    return made

@@ -1,0 +1,145 @@
+"""The printed resume command, run as it stands, ends byte-exact."""
+
+import os
+import shlex
+import signal
+
+import pytest
+
+from serialwrite.cli import _resume
+from serialwrite.testing import receive
+
+from .conftest import SIZE, everything, report, resume_command, sha256
+
+
+def test_stall_after_stall_resumed_to_the_end(program, any_line, firmware):
+    with any_line.open_peer() as device:
+        process = program.start("write", any_line.port, firmware.name, "--timeout", 0.3, "-b", 57600)
+        received = receive(device, 20_000)
+        code, _, err = program.end(process)
+        runs = 1
+        while code == 3:
+            process = program.start(shell=resume_command(err))
+            received += receive(device, min(100_000, SIZE - len(received)))
+            code, _, err = program.end(process)
+            received += everything(device)
+            runs += 1
+    assert code == 0
+    assert runs > 2
+    assert sha256(received) == sha256(firmware.read_bytes())
+
+
+@pytest.mark.parametrize("ending", ["unplugged", "Ctrl-C"])
+def test_other_endings_resumed_to_the_end(program, line, device, firmware, ending, tmp_path):
+    process = program.start("write", line.port, firmware)
+    received = receive(device, 50_000)
+    if ending == "unplugged":
+        line.hang_up("port")
+    else:
+        process.send_signal(signal.SIGINT)
+    _, _, err = program.end(process)
+    received += everything(device)
+    command = resume_command(err)
+    with type(line)() as new_line, new_line.open_peer() as new_device:  # replugged, under another name
+        process = program.start(shell=command.replace(line.port, new_line.port))
+        received += receive(new_device, SIZE - len(received))
+        code, _, _ = program.end(process)
+        received += everything(new_device)
+    assert code == 0
+    assert sha256(received) == sha256(firmware.read_bytes())
+
+
+def test_standard_input_resumed_from_the_same_input(program, line, device, firmware):
+    again = f"cat {shlex.quote(firmware.name)}"
+    process = program.start(shell=f"{again} | {shlex.join(program.words)} write {line.port} --timeout 0.3")
+    received = receive(device, 20_000)
+    code, _, err = program.end(process)
+    received += everything(device)
+    assert code == 3
+    assert f"give the same input again: its first {len(received):,} bytes will be skipped" in err
+    process = program.start(shell=resume_command(err).replace("YOUR-COMMAND", again).replace("0.3", "30"))
+    received += receive(device, SIZE - len(received))
+    code, _, _ = program.end(process)
+    assert code == 0
+    assert sha256(received + everything(device)) == sha256(firmware.read_bytes())
+
+
+def test_redirected_input_counts_from_where_it_was(program, line, device, firmware):
+    """The shell's `<` with something read off it before: offsets are of what this command is given."""
+    with firmware.open("rb") as file:
+        file.seek(100_000)
+        os.lseek(file.fileno(), 100_000, os.SEEK_SET)
+        process = program.start("write", line.port, "-", "--resume-from", 150_000, "--json", stdin=file)
+        received = receive(device, SIZE - 250_000)
+        code, out, _ = program.end(process)
+    assert code == 0
+    assert report(out)["size"] == 200_000
+    assert received + everything(device) == firmware.read_bytes()[250_000:]
+
+
+def test_a_resume_keeps_every_option_as_it_was_given(program, line, firmware):
+    given = ["--timeout", "0.05", "--chunk", "77", "--retries", "1", "--json"]
+    code, _, err = program.run("write", line.port, firmware.name, "-b", "19200", *given)
+    assert code == 3
+    words = shlex.split(resume_command(err))
+    start = words.index("write")
+    assert words[start + 1 : start + 3] == [line.port, firmware.name]
+    options = words[start + 3 :]
+    for name, value in zip(given[::2], [*given[1::2], None], strict=True):
+        at = options.index(name)
+        assert value is None or options[at + 1] == value
+    assert options[options.index("--baud") + 1] == "19200"
+    assert options.count("--resume-from") == 1
+
+
+def test_a_file_named_like_an_option(program, line, device, firmware, tmp_path):
+    firmware.rename(tmp_path / "--json")
+    code, out, err = program.run("write", "--timeout", "0.1", "--", line.port, "--json")
+    assert (code, out) == (3, "")
+    process = program.start(shell=resume_command(err).replace("0.1", "30"))
+    receive(device, SIZE)
+    code, _, _ = program.end(process)
+    assert code == 0
+
+
+class TestWhatStartsTheProgramAgain:
+    @pytest.fixture
+    def script(self, tmp_path, monkeypatch):
+        script = tmp_path / "bin with space" / "serialwrite"
+        script.parent.mkdir()
+        script.write_text("#!/bin/sh\n")
+        script.chmod(0o755)
+        monkeypatch.setattr("sys.argv", [str(script)])
+        return script
+
+    def test_its_name_where_the_path_leads_to_it(self, script, monkeypatch):
+        monkeypatch.setenv("PATH", str(script.parent), prepend=os.pathsep)
+        assert _resume._program() == ["serialwrite"]
+
+    def test_its_place_where_the_path_leads_elsewhere(self, script, monkeypatch):
+        monkeypatch.setenv("PATH", "/usr/bin")
+        assert _resume._program() == [str(script)]
+
+    def test_the_module_where_it_was_run_as_one(self, monkeypatch):
+        monkeypatch.setattr("sys.argv", ["/somewhere/serialwrite/__main__.py"])
+        monkeypatch.setattr("sys.executable", "/a python")
+        assert _resume._program() == ["/a python", "-m", "serialwrite"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (True, ["--name"]),
+        (False, ["--no-name"]),
+        (2.0, ["--name", "2"]),
+        (0.1234567, ["--name", "0.1234567"]),
+        (("a", "b"), ["--name", "a", "--name", "b"]),
+    ],
+)
+def test_options_of_every_kind(value, words):
+    assert list(_resume._option(["-n", "--name"], ["--no-name"], value)) == words
+
+
+def test_a_flag_that_was_not_given_is_left_out(program, line, firmware):
+    _, _, err = program.run("write", line.port, firmware, "--timeout", "0")
+    assert "--json" not in resume_command(err)

@@ -1,0 +1,147 @@
+"""`serialwrite write`: what it reads, and what it refuses before anything is written (exit 2)."""
+
+import os
+import subprocess
+
+import pytest
+
+from serialwrite import SerialPort
+from serialwrite.testing import receive
+
+from .conftest import SIZE, everything, report
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["PORT", "nowhere.bin"], "the file 'nowhere.bin' can't be opened: No such file or directory"),
+        (["PORT", "."], "the file '.' is a directory: name a file"),
+        (["/dev/nowhere", "FILE"], "port '/dev/nowhere' does not exist; list the ports with: "),
+        (["FILE", "FILE"], "can't be opened"),
+        (["PORT", "FILE", "--resume-from", SIZE + 1], f"--resume-from {SIZE + 1} is beyond the end: the file"),
+        (["PORT", "FILE", "--resume-from", SIZE + 1], "has 300,000 bytes"),
+        (["PORT", "FILE", "--resume-from", "-1"], "--resume-from"),
+        (["PORT", "FILE", "--timeout", "-1"], "--timeout"),
+        (["PORT", "FILE", "--timeout", "nan"], "--timeout"),
+        (["PORT", "FILE", "--baud", "0"], "--baud"),
+        (["PORT", "FILE", "--chunk", "0"], "--chunk"),
+        (["PORT", "FILE", "--retries", "3"], "needs --timeout"),
+        (["PORT", "FILE", "FILE"], "unexpected extra argument"),
+        (["PORT", "FILE", "--colour"], "No such option"),
+        ([], "Missing argument"),
+    ],
+)
+def test_bad_input_is_2_and_says_what(program, line, firmware, words, says):
+    words = [{"PORT": line.port, "FILE": str(firmware)}.get(word, word) for word in words]
+    code, out, err = program.run("write", *words)
+    assert (code, out) == (2, "")
+    assert says.lower() in " ".join(err.replace("│", " ").split()).lower()
+    assert line.counters == (0, 0)
+
+
+def test_a_port_in_use_is_2(program, line, firmware):
+    with SerialPort(line.port):
+        code, _, err = program.run("write", line.port, firmware)
+    assert code == 2
+    assert "is in use by another program" in err
+
+
+def test_a_bad_file_leaves_the_port_alone(program, line):
+    """Opening a port can reset the device behind it: the port is held here, and yet the file is what is named."""
+    with SerialPort(line.port):
+        code, _, err = program.run("write", line.port, "nowhere.bin")
+    assert code == 2
+    assert "nowhere.bin" in err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
+def test_a_file_that_may_not_be_read_is_2(program, line, firmware):
+    firmware.chmod(0)
+    code, _, err = program.run("write", line.port, firmware)
+    assert code == 2
+    assert "Permission denied" in err
+
+
+def test_standard_input_shorter_than_the_resume_is_2(program, line):
+    code, _, err = program.run(
+        shell=f"printf 12345 | {' '.join(program.words)} write {line.port} --resume-from 6",
+    )
+    assert code == 2
+    assert "--resume-from 6 is beyond the end: standard input has 5 bytes" in err
+    assert line.counters == (0, 0)
+
+
+@pytest.mark.parametrize("from_the_end", [0, 1])
+def test_resume_from_the_very_end(program, line, device, firmware, from_the_end):
+    code, _, _ = program.run("write", line.port, firmware, "--resume-from", SIZE - from_the_end)
+    assert code == 0
+    assert everything(device) == firmware.read_bytes()[SIZE - from_the_end :]
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/null", "empty"])
+def test_nothing_to_write_is_written(program, line, device, tmp_path, name):
+    (tmp_path / "empty").touch()
+    code, out, _ = program.run("write", line.port, name)
+    assert code == 0
+    assert out.startswith("0 bytes accepted")
+
+
+def test_standard_input_that_comes_in_bits(program, line, device):
+    process = program.start("write", line.port, "--json", stdin=subprocess.PIPE)
+    for word in ("one ", "two ", "three"):
+        process.stdin.write(word)
+        process.stdin.flush()
+        assert receive(device, len(word)) == word.encode()
+    code, out, _ = program.end(process)
+    assert code == 0
+    assert report(out)["accepted"] == 13
+
+
+def test_a_signal_ends_a_wait_for_input(program, line, device):
+    process = program.start("write", line.port, stdin=subprocess.PIPE)
+    process.stdin.write("hello")
+    process.stdin.flush()
+    assert receive(device, 5) == b"hello"
+    process.terminate()
+    assert process.wait(timeout=60) == 143
+    assert "interrupted: 5 bytes accepted" in process.stderr.read()
+
+
+def test_a_huge_file_is_positioned_in_and_not_read_through(program, line, device, tmp_path):
+    size, tail = 1 << 40, b"the end"
+    with (tmp_path / "huge").open("wb") as file:
+        file.seek(size - len(tail))
+        file.write(tail)
+    code, out, _ = program.run("write", line.port, "huge", "--resume-from", size - len(tail), "--json")
+    assert code == 0
+    assert report(out)["size"] == size
+    assert everything(device) == tail
+
+
+def test_a_big_file_does_not_fill_the_memory(program, line, device, tmp_path):
+    size = 48 << 20
+    with (tmp_path / "big").open("wb") as file:
+        file.truncate(size)
+    process = program.start("write", line.port, "big")
+    left = size
+    while left:
+        left -= len(receive(device, min(left, 1 << 20)))
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    small = program.start("--version")
+    small.stdout.read()
+    _, _, floor = os.wait4(small.pid, 0)
+    small.returncode = 0
+    assert process.returncode == 0
+    assert (usage.ru_maxrss - floor.ru_maxrss) * 1024 < size / 3
+
+
+def test_a_file_that_shrinks_meanwhile_is_said(program, line, device, firmware):
+    process = program.start("write", line.port, firmware, "--chunk", 1000)
+    received = receive(device, 10_000)
+    os.truncate(firmware, 100_000)
+    received += receive(device, 90_000)
+    code, _, err = program.end(process)
+    assert code == 2
+    assert "became shorter while it was read: 100,000 of 300,000 bytes" in err
+    assert received + everything(device) == firmware.read_bytes()

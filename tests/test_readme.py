@@ -1,0 +1,120 @@
+"""Every Python block of the README runs as it stands, but for the name of the port and the device at the far end."""
+
+import builtins
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import serialwrite
+from serialwrite.testing import PtyPair, receive, send
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PORT = "/dev/ttyUSB0"
+BLOCKS = [
+    (README.count("\n", 0, block.start(1)) + 1, block[1])
+    for block in re.finditer(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+]
+FIRMWARE = bytes(range(256)) * 1024
+
+
+def run(code, line, at):
+    """Run a block, and the tests that it defines."""
+    names = {"__name__": "readme"}
+    exec(compile("\n" * (at - 1) + code.replace(PORT, line.port), ROOT / "README.md", "exec"), names)
+    for name, value in names.items():
+        if name.startswith("test_"):
+            value()
+
+
+def block_with(words):
+    (found,) = [(at, code) for at, code in BLOCKS if words in code]
+    return found
+
+
+@pytest.fixture
+def line():
+    with PtyPair() as line:
+        yield line
+
+
+@pytest.fixture
+def device(line):
+    with line.open_peer() as device:
+        yield device
+
+
+@pytest.fixture
+def in_background():
+    """Run a device's part of the conversation on a thread."""
+    with ThreadPoolExecutor() as pool:
+        yield pool.submit
+
+
+def test_an_upload_that_stalls(line, device, in_background, tmp_path, monkeypatch, capsys):
+    at, code = block_with("firmware.bin")
+    monkeypatch.chdir(tmp_path)
+    Path("firmware.bin").write_bytes(FIRMWARE)
+    received = []
+
+    def press_enter(prompt):
+        received.append(in_background(receive, device, len(FIRMWARE)))
+
+    monkeypatch.setattr(builtins, "input", press_enter)
+    run(code, line, at)
+    assert received.pop().result() == FIRMWARE
+    # What the comment beside the print says it prints, but for the figures.
+    comment = re.search(r"print\(error\)  # (.*)", code)[1]
+    figures = re.compile(r"[\d,.]+")
+    assert figures.sub("9", capsys.readouterr().out.strip()) == figures.sub("9", comment)
+
+
+def test_query_and_reply(line, device, in_background, capsys):
+    at, code = block_with("*IDN?")
+
+    def answer():
+        question = receive(device, 7)
+        send(device, b"serialwrite,1\r\n")
+        return question
+
+    asked = in_background(answer)
+    run(code, line, at)
+    assert asked.result() == b"*IDN?\r\n"
+    assert capsys.readouterr().out == "b'serialwrite,1\\r\\n'\n"
+
+
+def test_beside_pyserial_asyncio(line, device, in_background, capsys):
+    at, code = block_with("open_serial_connection")
+
+    def answer():
+        written = receive(device, 13)
+        send(device, b"OK")
+        return written
+
+    arrived = in_background(answer)
+    run(code, line, at)
+    assert arrived.result() == b"headerpayload"
+    assert capsys.readouterr().out == "13 bytes accepted \nb'OK'\n"
+
+
+def test_a_test_of_your_own(line):
+    at, code = block_with("def test_greeting")
+    run(code, line, at)
+
+
+def test_no_block_is_left_out():
+    assert len(BLOCKS) == 4
+
+
+def test_make_test_runs_the_same_command_as_the_readme():
+    assert "python -m pytest\n" in README
+    assert "$(BIN)/python -m pytest\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_exports_it_names_exist():
+    tokens, streams = README.split("## Tokens")[1].split("## Streams")
+    names = set(re.findall(r"`(\w+)`", tokens)) | set(re.findall(r"`(\w+Stream|SerialPort|as_stream)\b", streams))
+    foreign = {"bytes_transferred", "remaining", "create_task", "handler", "StreamWriter"}
+    assert not {name for name in names - foreign if not hasattr(serialwrite, name)}

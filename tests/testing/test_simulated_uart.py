@@ -1,0 +1,556 @@
+"""SimulatedUart: paced, finite, faulty on demand; the log accounts for every byte that isn't as it was sent."""
+
+import fcntl
+import os
+import tempfile
+import termios
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import serial
+
+from serialwrite.testing import (
+    SimulatedUart,
+    fill,
+    random_script,
+    receive,
+    receive_available,
+    send,
+    what_arrives,
+)
+from serialwrite.testing._pty_end import PtyEnd
+from serialwrite.testing._uart_settings import UartSettings
+
+DIGITS = b"0123456789" * 10
+
+
+def send_in_pieces(end, data, size):
+    for start in range(0, len(data), size):
+        send(end, data[start : start + size])
+
+
+def cross(faults, data=DIGITS, *, sender="port", prepare=None, size=1 << 20, **arguments):
+    """Send data, in pieces of this size, over an unpaced line with these faults; return what arrived and the log."""
+    with (
+        SimulatedUart(baud=None, faults=faults, **arguments) as rig,
+        rig.open_port() as port,
+        rig.open_peer() as peer,
+    ):
+        source, target = (port, peer) if sender == "port" else (peer, port)
+        if prepare:
+            prepare(target)
+        sending = threading.Thread(target=send_in_pieces, args=(source, data, size))
+        sending.start()
+        arrived = receive_available(target)
+        sending.join(10)
+        assert not sending.is_alive()
+        arrived += receive_available(target)
+        log = rig.log
+        assert what_arrives(data, sender, log) == arrived
+        return arrived, log
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+# Pace
+
+
+@pytest.mark.parametrize(
+    ("settings", "bits"),
+    [(("N", 8, 1), 10), (("E", 8, 1), 11), (("O", 7, 2), 11), (("M", 8, 1.5), 11.5), (("S", 5, 1), 8)],
+)
+def test_bits_of_a_character(settings, bits):
+    parity, bytesize, stopbits = settings
+    made = UartSettings(
+        baud=1000, bytesize=bytesize, parity=parity, stopbits=stopbits,
+        fifo=16, queue=4095, receive=4096, flow_control="none",
+    )  # fmt: skip
+    assert made.character_seconds == bits / 1000
+
+
+@pytest.mark.parametrize("baud", [300, 9600, 115200])
+def test_bytes_take_their_time(baud):
+    data = bytes(int(baud / 10 * 0.4))  # 0.4 s
+    with SimulatedUart(baud=baud) as rig, rig.open_port() as port, rig.open_peer() as peer:
+        started = time.monotonic()
+        send(port, data)
+        assert receive(peer, len(data)) == data
+        assert 0.39 < time.monotonic() - started < 5
+
+
+def test_a_pause_is_not_saved_up_as_line_time():
+    """A line that was silent, stalled or throttled for a while carries no faster afterwards."""
+    with SimulatedUart(baud=9600) as rig, rig.open_port() as port, rig.open_peer() as peer:
+        for pause, go_on in ((rig.stall, rig.resume), (rig.throttle, rig.release), (None, None)):
+            if pause:
+                pause("peer")
+                send(port, bytes(200))
+            time.sleep(0.2)  # the line's time that must not count
+            started = time.monotonic()
+            if go_on:
+                go_on("peer")
+            else:
+                send(port, bytes(200))
+            receive(peer, 200)
+            assert time.monotonic() - started > 0.17  # 200 characters less a FIFO-full
+
+
+def test_a_stall_before_the_first_byte_is_not_saved_up_either():
+    with (
+        SimulatedUart(baud=9600, faults="at byte 0: stall 0.3 s") as rig,
+        rig.open_port() as port,
+        rig.open_peer() as peer,
+    ):
+        started = time.monotonic()
+        send(port, bytes(200))
+        receive(peer, 200)
+        assert time.monotonic() - started > 0.3 + 0.2
+
+
+def test_a_fast_line_is_carried_in_portions():
+    """Carried byte by byte, a line of some megabaud would keep a core busy."""
+    with SimulatedUart(baud=3_000_000) as rig, rig.open_port() as port, rig.open_peer() as peer:
+        sending = threading.Thread(target=send, args=(port, bytes(150_000)))
+        sending.start()
+        receive(peer, 150_000)
+        sending.join(10)
+        assert rig._wire.pump.call(time.thread_time) < 0.2  # for half a second of line time
+
+
+# Queues and flow control
+
+
+def test_eagain_comes_where_a_real_driver_says_it():
+    """To a writer that leaves the driver time to speak: after its ring and its FIFO, not after the kernel's pty."""
+    with (
+        SimulatedUart(baud=115200, queue=4095, fifo=16) as rig,
+        rig.open_port() as port,
+        rig.open_peer() as peer,
+    ):
+        rig.stall("peer")
+        accepted = 0
+        with pytest.raises(BlockingIOError):
+            while accepted < 20_000:
+                accepted += os.write(port.fileno(), b"x" * 16)
+                _ = rig.counters, rig.counters  # two answers of the pump: it has moved in between
+        assert 4095 + 16 <= accepted <= 4095 + 16 + 64
+        rig.resume("peer")
+        assert receive(peer, accepted) == b"x" * accepted
+        wait_for(lambda: os.write(port.fileno(), b"y") == 1)
+
+
+def test_a_burst_is_bounded_and_nothing_of_it_is_lost():
+    with SimulatedUart(baud=None) as rig, rig.open_port() as port, rig.open_peer() as peer:
+        rig.stall("peer")
+        accepted = fill(port, DIGITS)
+        assert 4111 <= accepted < 40_000
+        rig.resume("peer")
+        assert receive(peer, accepted) == DIGITS * (accepted // 100) + DIGITS[: accepted % 100]
+
+
+@pytest.mark.parametrize("flow_control", ["rts-cts", "xon-xoff"])
+def test_flow_control_loses_nothing_to_a_peer_that_does_not_read(flow_control):
+    with (
+        SimulatedUart(baud=3_000_000, flow_control=flow_control) as rig,
+        rig.open_port() as port,
+        rig.open_peer() as peer,
+    ):
+        accepted = fill(port, DIGITS)
+        assert len(receive_available(peer)) == accepted
+        assert rig.log == []
+
+
+def test_without_flow_control_a_peer_that_does_not_read_overruns():
+    data = os.urandom(100_000)
+    with (
+        SimulatedUart(baud=None, flow_control="none", receive=1024) as rig,
+        rig.open_port() as port,
+        rig.open_peer() as peer,
+    ):
+        send(port, data)
+        wait_for(lambda: rig.sent.port_to_peer == len(data))
+        arrived = receive_available(peer)
+        assert {record.kind for record in rig.log} == {"overrun"}
+        assert len(arrived) < len(data)
+        assert arrived == what_arrives(data, "port", rig.log)
+
+
+def test_a_throttled_sender_still_sends_its_fifo():
+    with SimulatedUart(baud=None, fifo=16) as rig, rig.open_port() as port, rig.open_peer() as peer:
+        rig.throttle("peer")
+        send(port, DIGITS)
+        assert receive_available(peer) == DIGITS[:16]
+        rig.release("peer")
+        assert receive(peer, 84) == DIGITS[16:]
+
+
+def test_throttling_needs_flow_control():
+    with (
+        SimulatedUart(flow_control="none") as rig,
+        pytest.raises(RuntimeError, match="obeys no flow control"),
+    ):
+        rig.throttle("peer")
+    with pytest.raises(ValueError, match="throttle needs flow control"):
+        SimulatedUart(flow_control="none", faults="at byte 1: throttle 1 s")
+
+
+def test_xoff_in_the_data_stops_the_other_direction_and_is_eaten():
+    with (
+        SimulatedUart(baud=None, flow_control="xon-xoff") as rig,
+        rig.open_port() as port,
+        rig.open_peer() as peer,
+    ):
+        send(peer, b"ab\x13cd")
+        assert receive(port, 4) == b"abcd"
+        send(port, DIGITS)
+        assert receive_available(peer) == DIGITS[:16]
+        send(peer, b"\x11")
+        assert receive(peer, 84) == DIGITS[16:]
+        assert [(r.sender, r.offset, r.kind, r.before) for r in rig.log] == [
+            ("peer", 2, "flow control", b"\x13"),
+            ("peer", 5, "flow control", b"\x11"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("port_settings", "peer_settings", "lossless"),
+    [
+        ({"rtscts": True}, {"rtscts": True}, True),
+        ({"rtscts": True}, {}, False),
+        ({}, {"rtscts": True}, False),
+        ({"xonxoff": True}, {"xonxoff": True}, True),
+        ({}, {}, False),
+    ],
+)
+def test_flow_control_by_the_ports_own_settings(port_settings, peer_settings, lossless):
+    data = DIGITS * 1000
+    with (
+        SimulatedUart(baud=None, flow_control="settings") as rig,
+        serial.Serial(rig.port, **port_settings) as port,
+        serial.Serial(rig.peer, **peer_settings) as peer,
+    ):
+        sending = threading.Thread(target=send, args=(port, data))
+        sending.start()
+        # A reader that comes late: the line either waits for it or has gone on without it.
+        wait_for(lambda: rig.sent.port_to_peer > 10_000)
+        if not lossless:
+            wait_for(lambda: rig.log)
+        arrived = receive_available(peer, quiet=0.5)
+        sending.join(10)
+        assert arrived == what_arrives(data, "port", rig.log)
+        assert (arrived == data) is lossless
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    ("fault", "arrived"),
+    [
+        ("flip bit 0", b"0023456789"),
+        ("parity bit 0", b"0023456789"),
+        ("framing bit 7", b"0\xb123456789"),
+        ("drop", b"023456789"),
+        ("drop 3", b"0456789"),
+        ("duplicate", b"01123456789"),
+        ("duplicate 2", b"012123456789"),
+        ("swap", b"0213456789"),
+        ("break 1 ms", b"0\x00123456789"),
+        ("stall 10 ms", b"0123456789"),
+        ("throttle 10 ms", b"0123456789"),
+    ],
+)
+@pytest.mark.parametrize("sender", ["port", "peer"])
+def test_each_fault_at_its_byte(fault, arrived, sender):
+    got, log = cross(f"at byte 1 from {sender}: {fault}", b"0123456789", sender=sender)
+    assert got == arrived
+    assert [(record.sender, record.offset) for record in log] == [(sender, 1)]
+    assert log[0].rule.startswith(f"at byte 1 from {sender}: {fault.split()[0]}")
+
+
+def test_a_fault_of_several_bytes_makes_do_with_the_last_ones():
+    assert cross("at byte 9: swap", b"0123456789")[0] == b"0123456789"
+    assert cross("at byte 8: drop 5", b"0123456789")[0] == b"01234567"
+
+
+def test_faults_in_one_place_strike_one_after_the_other():
+    got, log = cross("at byte 1: drop; at byte 1: drop; at byte 1: duplicate", b"0123456789")
+    assert got == b"033456789"
+    assert [record.offset for record in log] == [1, 2, 3]
+
+
+def test_parity_errors_are_what_the_readers_settings_say():
+    def check_parity(target):
+        settings = termios.tcgetattr(target.fileno())
+        settings[0] |= termios.INPCK
+        termios.tcsetattr(target.fileno(), termios.TCSANOW, settings)
+
+    assert cross("at byte 2: parity", b"abcdef", prepare=check_parity)[0] == b"ab\0def"
+
+
+def test_newlines_are_translated_and_bytes_eaten():
+    assert cross("always: newline lf to crlf", b"a\nb\n\nc")[0] == b"a\r\nb\r\n\r\nc"
+    got, log = cross("always: eat 0x11 0x13", b"a\x11b\x13c")
+    assert got == b"abc"
+    assert [(record.offset, record.kind) for record in log] == [(1, "eat"), (3, "eat")]
+
+
+def test_a_break_that_the_program_sends():
+    with SimulatedUart(baud=None) as rig, rig.open_port() as port, rig.open_peer() as peer:
+        send(port, b"before")
+        assert receive(peer, 6) == b"before"
+        rig.send_break("port", 0.05)
+        send(port, b"after")
+        assert receive(peer, 6) == b"\0after"
+        assert rig.log[0].rule == "at byte 6 from port: break 0.05 s"
+
+
+def test_a_stall_holds_all_that_comes_after():
+    with (
+        SimulatedUart(baud=None, faults="at byte 50: stall 0.5 s") as rig,
+        rig.open_port() as port,
+        rig.open_peer() as peer,
+    ):
+        started = time.monotonic()
+        send(port, DIGITS)
+        assert receive(peer, 50) == DIGITS[:50]
+        assert receive(peer, 50) == DIGITS[50:]
+        assert time.monotonic() - started > 0.45
+
+
+def test_the_same_seed_is_the_same_run_however_the_bytes_are_cut():
+    script = "at rate 1e-3: flip; at rate 1e-3: drop 3; at rate 1e-3: swap; every 999 bytes: duplicate 2"
+    data = os.urandom(50_000)
+    whole, log = cross(script, data, seed=11)
+    assert len(log) > 100
+    for size in (7, 1000):
+        assert cross(script, data, seed=11, size=size) == (whole, log)
+    assert cross(script, data, seed=12)[0] != whole
+
+
+def test_a_run_can_be_replayed_from_its_log():
+    data = os.urandom(50_000)
+    with (
+        SimulatedUart(baud=None, faults="at rate 1e-3: flip; at rate 1e-4: drop 2; at rate 1e-4: stall 1 ms") as rig,
+        rig.open_port() as port,
+        rig.open_peer() as peer,
+    ):
+        sending = threading.Thread(target=send, args=(port, data))
+        sending.start()
+        arrived = receive_available(peer)
+        sending.join(10)
+        assert repr(rig.seed) in repr(rig)
+        log, script = rig.log, rig.replay_script()
+    again, same_log = cross(script, data)
+    assert again == arrived
+    assert same_log == log
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_scripts_lose_nothing_that_the_log_does_not_tell(seed):
+    data = os.urandom(30_000)
+    cross(random_script(seed, len(data), faults=30), data)
+
+
+# Ends that go away
+
+
+def test_a_hang_up_ends_the_write_and_the_path_can_be_opened_again():
+    with SimulatedUart(baud=None, faults="at byte 1000: hang up") as rig, rig.open_peer() as peer:
+        accepted = 0
+        with rig.open_port() as port, pytest.raises(OSError, match="Input/output error"):
+            while True:
+                accepted += port.write(b"x" * 100) or 0
+        arrived = receive_available(peer)
+        assert arrived == b"x" * 1000
+        assert sum(len(record.before) for record in rig.log if record.kind == "lost") == accepted - 1000
+        assert what_arrives(b"x" * accepted, "port", rig.log) == arrived
+        with rig.open_port() as port:
+            send(port, b"back again")
+            assert receive(peer, 10) == b"back again"
+
+
+@pytest.mark.parametrize("end", ["port", "peer"])
+def test_unplug_and_plug_under_the_same_path(end):
+    with SimulatedUart(baud=None) as rig:
+        path = getattr(rig, end)
+        open_this, open_other = (rig.open_port, rig.open_peer) if end == "port" else (rig.open_peer, rig.open_port)
+        with open_this() as old:
+            rig.unplug(end)
+            with pytest.raises(OSError, match="Input/output error"):
+                os.write(old.fileno(), b"x")
+            with pytest.raises(FileNotFoundError):
+                open_this()
+            rig.unplug(end)
+            rig.plug(end)
+        rig.plug(end)
+        assert getattr(rig, end) == path
+        with open_this() as this, open_other() as other:
+            send(this, b"out")
+            assert receive(other, 3) == b"out"
+            send(other, b"in")
+            assert receive(this, 2) == b"in"
+        assert [record.kind for record in rig.log] == ["unplug", "plug"]
+
+
+def test_an_unplug_by_script_is_mended_after_its_time():
+    with SimulatedUart(baud=None, faults="at byte 10: unplug 50 ms") as rig, rig.open_peer() as peer:
+        with rig.open_port() as port:
+            send(port, b"0123456789abc")
+            assert receive(peer, 10) == b"0123456789"
+        wait_for(lambda: rig.log[-1].kind == "plug")
+        with rig.open_port() as port:
+            send(port, b"back")
+            assert receive(peer, 4) == b"back"
+        assert [(record.kind, record.before) for record in rig.log] == [
+            ("unplug", b""),
+            ("lost", b"abc"),
+            ("plug", b""),
+        ]
+
+
+def test_plugging_in_does_not_overwrite_what_took_the_path(tmp_path):
+    path = tmp_path / "dut"
+    with SimulatedUart(links=(path, None)) as rig:
+        rig.unplug("port")
+        path.write_text("someone else's")
+        with pytest.raises(FileExistsError, match="dut"):
+            rig.plug("port")
+        assert path.read_text() == "someone else's"
+        path.unlink()
+        rig.plug("port")
+        assert path.is_symlink()
+    assert not path.is_symlink()
+
+
+def test_plugging_in_by_script_does_not_either_and_is_logged(tmp_path):
+    path = tmp_path / "dut"
+    with SimulatedUart(baud=None, links=(path, None), faults="at byte 0: unplug 200 ms") as rig:
+        with rig.open_port() as port:
+            send(port, b"x")
+            wait_for(lambda: not path.is_symlink())
+            path.write_text("someone else's")
+        wait_for(lambda: rig.log[-1].kind == "plug failed")
+        with pytest.raises(FileExistsError, match="dut"):
+            rig.plug("port")
+    assert path.read_text() == "someone else's"
+
+
+def test_what_is_sent_to_an_unplugged_end_waits_for_cts_or_is_lost():
+    with SimulatedUart(baud=None) as rig, rig.open_peer() as peer:
+        rig.unplug("port")
+        accepted = fill(peer, b"patient")
+        rig.plug("port")
+        with rig.open_port() as port:
+            assert receive(port, accepted) == (b"patient" * accepted)[:accepted]
+    with SimulatedUart(baud=None, flow_control="none") as rig, rig.open_peer() as peer:
+        rig.unplug("port")
+        send(peer, b"into the void")
+        wait_for(lambda: rig.sent.peer_to_port == 13)
+        assert [(record.kind, record.before) for record in rig.log if record.before] == [("lost", b"into the void")]
+
+
+def test_what_an_unplugged_end_had_received_goes_with_it():
+    with SimulatedUart(baud=None) as rig, rig.open_port() as port:
+        accepted = fill(port, DIGITS)
+        sent = rig.sent.port_to_peer
+        rig.unplug("peer")
+        assert [(record.kind, len(record.before) > 0) for record in rig.log] == [
+            ("unplug", False),
+            ("lost by the receiver", True),
+        ]
+        rig.plug("peer")
+        with rig.open_peer() as peer:
+            assert receive_available(peer) == (DIGITS * accepted)[sent:accepted]
+
+
+def test_nothing_is_accepted_between_the_last_read_and_the_close(monkeypatch):
+    refused = []
+
+    def close(end):
+        if end.alive and not refused:
+            with pytest.raises(BlockingIOError):
+                os.write(port.fileno(), b"late")
+            refused.append(end)
+        really_close(end)
+
+    really_close = PtyEnd.close
+    monkeypatch.setattr(PtyEnd, "close", close)
+    with SimulatedUart() as rig, rig.open_port() as port:
+        rig.unplug("port")
+        assert refused
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="vhangup needs root")
+def test_a_vhangup_as_getty_makes_it_does_no_harm():
+    tiocvhangup = 0x5437
+    with SimulatedUart(baud=None, flow_control="settings") as rig:
+        with rig.open_port() as port:
+            fcntl.ioctl(port.fileno(), tiocvhangup)
+        with serial.Serial(rig.port, timeout=5) as port, rig.open_peer() as peer:
+            port.write(b"still there")
+            assert receive(peer, 11) == b"still there"
+            send(peer, b"yes")
+            assert port.read(3) == b"yes"
+
+
+# Behaviour as a rig
+
+
+@pytest.mark.parametrize("trouble", ["nothing", "stall", "throttle", "unplug", "hang_up", "no reader"])
+def test_it_sleeps_while_nothing_can_move(trouble):
+    with SimulatedUart(baud=115200) as rig, rig.open_port() as port, rig.open_peer() as peer:
+        if trouble == "no reader":
+            fill(port)
+            wait_for(lambda: rig.counters.port_to_peer > 10_000)
+        elif trouble != "nothing":
+            getattr(rig, trouble)("peer")
+            if trouble != "hang_up":
+                fill(port)
+        _ = peer
+        before = time.process_time()
+        time.sleep(0.5)
+        assert time.process_time() - before < 0.02
+
+
+def test_it_leaves_nothing_behind():
+    before = set(Path(tempfile.gettempdir()).glob("serialwrite-*"))
+    with SimulatedUart() as rig:
+        assert Path(rig.port).is_symlink()
+        assert Path(rig.port).parent.stat().st_mode & 0o777 == 0o700
+        assert Path(rig.port).stat().st_mode & 0o777 == 0o600
+    assert set(Path(tempfile.gettempdir()).glob("serialwrite-*")) == before
+
+
+def test_quirks_say_what_it_can_do():
+    plain = SimulatedUart().quirks
+    assert plain == {"no-modem-lines", "no-character-format", "no-output-queue"}
+    assert SimulatedUart(baud=None).quirks == plain | {"no-pacing"}
+    assert SimulatedUart(flow_control="none").quirks == plain | {"lossy"}
+    assert SimulatedUart(faults="at rate 0.1: flip").quirks == plain | {"lossy"}
+    assert SimulatedUart(faults="at byte 1: stall 1 s").quirks == plain
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"baud": 0}, "baud must be above 0"),
+        ({"bytesize": 9}, "bytesize must be"),
+        ({"parity": "X"}, "parity must be"),
+        ({"stopbits": 3}, "stopbits must be"),
+        ({"fifo": 0}, "fifo and queue"),
+        ({"receive": 63}, "receive must be at least"),
+        ({"flow_control": "dtr"}, "flow_control must be one of"),
+        ({"faults": "nonsense"}, "can't read the fault"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        SimulatedUart(**arguments)
