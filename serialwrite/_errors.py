@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, cast
 
 # A peer that went away, in the words of the different drivers: a hung-up tty (EIO), an unplugged
 # USB adapter (ENODEV, then EIO or ENXIO), a closed pipe or connection, a network that gave up.
@@ -122,7 +122,8 @@ class StreamClosed(TransferError):
     default_errno: ClassVar[int] = errno.EBADF
 
     def _reason(self) -> str:
-        return "the stream is closed on this side; open it again to go on"
+        closed = "the stream is closed on this side; open it again to go on"
+        return closed if self.strerror == os.strerror(errno.EBADF) else str(self.strerror)
 
 
 class EndOfFile(TransferError, EOFError):
@@ -155,7 +156,7 @@ def transfer_error(error: BaseException) -> TransferError:
         kind = Disconnected if isinstance(error, ConnectionError) else TransferError
         return _caused(kind(reason=f"{type(error).__name__}: {error}"), error)
     if number == errno.EBADF:
-        return _caused(StreamClosed(), error)
+        return _caused(StreamClosed(reason=cast("OSError", error).strerror), error)
     if number == errno.ECANCELED:
         return _caused(OperationAborted(), error)
     kind = Disconnected if number in DISCONNECTED else TransferError

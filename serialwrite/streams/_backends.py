@@ -17,6 +17,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
+from .._errors import StreamClosed
 from ._drain import seconds_per_byte
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 from ._socket import unacknowledged
@@ -178,7 +179,7 @@ class _OverTcp(Backend):
     def _socket(self) -> socket.socket:
         connection: socket.socket | None = self.port._socket
         if connection is None:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise StreamClosed(reason=f"port {self.port.port} is closed; open() it first")
         return connection
 
     def writable(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import serial
 
-from .._errors import OperationAborted
+from .._errors import OperationAborted, StreamClosed
 from .._executors import EventLoopExecutor
 from ._backends import Backend, backend_for
 from ._closing import ClosePolicy
@@ -53,7 +53,7 @@ class BlockingPortStream(SerialPort):
     def _check(self, baudrate: int | None) -> None:
         self._tty = self._backend = backend_for(self.serial)
         if not self.serial.is_open:
-            raise OSError(errno.EBADF, f"{self.serial.port} is closed; open() it first")
+            raise StreamClosed(reason=f"port {self.serial.port} is closed; open() it first")
 
     @property
     def proof_levels(self) -> ProofLevels:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._buffers import MAX_BUFFERS
-from .._errors import EndOfFile
+from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
 from ._pollable import PollableStream
 
@@ -67,7 +67,7 @@ class DescriptorStream(PollableStream):
         executor: where the operations run; None for the event loop of the first operation.
 
     Raises:
-        OSError: ``fd`` is not open.
+        StreamClosed: ``fd`` is not open.
 
     Follows Asio's ``posix::stream_descriptor``.
     """
@@ -76,6 +76,8 @@ class DescriptorStream(PollableStream):
         super().__init__(executor)
         self._file = None if isinstance(fd, int) else fd  # keeps the file open as long as the stream lives
         self._fd: int = fd if isinstance(fd, int) else fd.fileno()
+        if not self.is_open():
+            raise StreamClosed(reason=f"fd: {self._fd} is not an open file descriptor")
         os.set_blocking(self._fd, False)
 
     def __repr__(self) -> str:
@@ -95,7 +97,7 @@ class DescriptorStream(PollableStream):
 
     def wait_fd(self) -> int:
         if self._fd < 0:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise StreamClosed
         return self._fd
 
     def is_open(self) -> bool:

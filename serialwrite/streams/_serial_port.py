@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import threading
 import warnings
@@ -101,18 +100,20 @@ class SerialPort(TtyStream):
     # -- what PollableStream asks for ---------------------------------------------------------------------
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
-        fd = self.serial.fd
-        if fd is None or self._closed:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return write_descriptor(fd, buffers)
+        if self._closed:
+            raise self._was_closed()
+        return write_descriptor(self.serial.fd or self.wait_fd(), buffers)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         if self._closed:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return read_descriptor(self.wait_fd(), buffers)
+            raise self._was_closed()
+        return read_descriptor(self.serial.fd or self.wait_fd(), buffers)
 
     def wait_fd(self) -> int:
         return fileno_of(self.serial)
+
+    def _was_closed(self) -> StreamClosed:
+        return StreamClosed(reason=f"{self!r} was closed")
 
     def is_open(self) -> bool:
         return bool(self.serial.is_open) and not self._closed

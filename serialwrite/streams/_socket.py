@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import array
-import errno
-import os
 import socket
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from .._buffers import MAX_BUFFERS
-from .._errors import EndOfFile
+from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
 from ._descriptor import read_descriptor, write_descriptor
 from ._pollable import PollableStream
@@ -50,6 +48,7 @@ class SocketStream(PollableStream):
                 "sock: TLS can't be written past; pass the StreamWriter of asyncio.open_connection(ssl=...)"
             )
         self.socket = sock
+        self.wait_fd()
 
     def __repr__(self) -> str:
         return f"<SocketStream {self.socket!r}>"
@@ -93,7 +92,7 @@ class SocketStream(PollableStream):
     def wait_fd(self) -> int:
         fd = self.socket.fileno()
         if fd < 0:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise StreamClosed(reason="this socket is closed; connect a new one")
         return fd
 
     def is_open(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, overload
 
@@ -241,12 +240,12 @@ class TtyStream(PollableStream):
 
     def _check_open(self) -> None:
         if not self.is_open():
-            raise StreamClosed
+            raise StreamClosed(reason=f"{self!r} is closed")
 
 
 def fileno_of(port: Any) -> int:
-    """The descriptor of ``port``, a ``serial.Serial``; OSError when it is closed."""
+    """The descriptor of ``port``, a ``serial.Serial``; StreamClosed when it is closed."""
     fd: int | None = port.fd
     if fd is None:
-        raise OSError(errno.EBADF, f"{port.port} is closed; open() it first")
+        raise StreamClosed(reason=f"port {port.port} is closed; open() it first")
     return fd
