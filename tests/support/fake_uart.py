@@ -52,7 +52,7 @@ class FakeUart:
             self.advance()
 
     def held(self, port):
-        return self.stuck or self.stopped or (port.rtscts and not self.cts) or (port.xonxoff and self.xoff)
+        return self.stopped or (port.rtscts and not self.cts) or (port.xonxoff and self.xoff)
 
     def advance(self):
         """Let the line have what its time has come for."""
@@ -61,12 +61,14 @@ class FakeUart:
             if self.unplugged:
                 self._set_ready(True)
                 return
-            while self.sent_at + self.byte_time <= now:
+            while True:
                 if not self.fifo and not self.held(self.port):
                     self.fifo += self.queue[: self.fifo_size]
                     del self.queue[: self.fifo_size]
                 if not self.fifo or self.stuck:
                     self.sent_at = now
+                    break
+                if self.sent_at + self.byte_time > now:
                     break
                 self.wire.append(self.fifo.pop(0))
                 self.sent_at += self.byte_time
@@ -237,8 +239,13 @@ class SimulatedPort(sw.SerialPort):
 
     def write_some_nowait(self, buffers):
         if self._closed:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise self._was_closed()
         return self.uart.write(buffers)
+
+    def read_some_nowait(self, buffers):
+        if self._closed:
+            raise self._was_closed()
+        raise BlockingIOError
 
 
 @contextmanager
