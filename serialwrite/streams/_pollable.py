@@ -290,7 +290,7 @@ class Side:
             self._pause = self._loop.call_later(self._pause_length(), self._arm)
 
     def _pause_length(self) -> float:
-        return float(min(FIRST_PAUSE * 2 ** (self._lies - LIES), LONGEST_PAUSE))
+        return float(min(FIRST_PAUSE * 2 ** min(self._lies - LIES, 10), LONGEST_PAUSE))
 
     def _look(self) -> None:
         """Whoever adapted a port of his own may close it under us: the watcher would never hear of it."""
