@@ -85,9 +85,7 @@ def latency_chart(figures: Latency) -> Html:
         if one.count
     ]
     named = (("p50", figures.p50), ("p90", figures.p90), ("p99", figures.p99), ("p99.9", figures.p999))
-    marks = [
-        tag("path", d=f"M{place(at):.1f},0 V{HEIGHT}", class_="mark") for _, at in named if at is not None
-    ]
+    marks = [tag("path", d=f"M{place(at):.1f},0 V{HEIGHT}", class_="mark") for _, at in named if at is not None]
     drawing = _svg(*_grid(2), *bars, *marks, label=f"Round-trip times from {duration(figures.minimum)}")
     edges = [duration(2 ** (low + (high - low) * i / 4)) for i in range(5)]
     counts = ["0", plural(round(most / 4), "time").split()[0], f"{most:,}"]
@@ -95,22 +93,16 @@ def latency_chart(figures: Latency) -> Html:
         tag("div", tag("dt", name), tag("dd", duration(at) if at is not None else "too few"))
         for name, at in (*named, ("max", figures.maximum))
     ]
-    note = tag(
-        "p", f"{plural(figures.count, 'round trip')}; height is the square root of the count", class_="legend"
-    )
+    note = tag("p", f"{plural(figures.count, 'round trip')}; height is the square root of the count", class_="legend")
     return join(tag("dl", *items, class_="percentiles"), _figure(drawing, counts, edges, note))
 
 
 def error_map(account: Account) -> Html:
     """Draw where in the sent stream the faults lie, one strip for each kind."""
     if not account.error_map.counts:
-        whole = _svg(
-            tag("rect", x=0, y=0, width=1, height=1, class_="right"), label="no fault", box="0 0 1 1"
-        )
+        whole = _svg(tag("rect", x=0, y=0, width=1, height=1, class_="right"), label="no fault", box="0 0 1 1")
         words = f"correct {plural(account.correct, 'byte')}" if account.clean else "no fault has a place"
-        return tag(
-            "figure", tag("div", tag("span", words, class_="strip-name"), whole, class_="strip"), class_="map"
-        )
+        return tag("figure", tag("div", tag("span", words, class_="strip-name"), whole, class_="strip"), class_="map")
     width = account.error_map.bytes_per_cell
     used = [i for row in account.error_map.counts.values() for i, count in enumerate(row) if count]
     cells = max(account.sent / width, max(used) + 1 if account.sent < max(used) * width else 0)
@@ -178,9 +170,7 @@ def _sweep_cell(run: Run | None) -> Html:
         words = f"{small(share)} wrong" if share else "failed"
     titles = "; ".join(f"{one.name}: {damage(one)}; {error_rate(one.error_rate)}" for one in run.directions)
     glyph = tag("b", _GLYPHS[run.verdict], tag("span", f" {run.verdict}", class_="hidden"))
-    return tag(
-        "td", glyph, tag("small", words), class_=f"{run.verdict.name.lower()}{strength}", title=titles or None
-    )
+    return tag("td", glyph, tag("small", words), class_=f"{run.verdict.name.lower()}{strength}", title=titles or None)
 
 
 def _share(direction: Direction) -> float:
@@ -205,6 +195,4 @@ def _grid(lines: int) -> list[Html]:
 def _round_up(value: float) -> float:
     """Return the next of 1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8 times a power of ten: quarters of it read well."""
     power = 10.0 ** math.floor(math.log10(value))
-    return next(
-        step * power for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if step * power >= value * 0.999999
-    )
+    return next(step * power for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if step * power >= value * 0.999999)

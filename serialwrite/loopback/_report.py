@@ -53,9 +53,7 @@ def _sections(result: Result) -> Iterator[Html]:
     shown = _told(result)
     if result.axes:
         few = len(shown) < len(result.runs)
-        below = few and tag(
-            "p", "Below: the first run that did not pass, or else the first.", class_="legend"
-        )
+        below = few and tag("p", "Below: the first run that did not pass, or else the first.", class_="legend")
         yield tag("section", tag("h2", "Sweep"), sweep_table(result.runs, result.axes), below)
     for run in shown:
         yield from _run(run, named=len(result.runs) > 1)
@@ -94,8 +92,7 @@ def _ports(result: Result) -> str:
 def _tiles(run: Run) -> Html:
     several = len(run.directions) > 1
     groups = [
-        tag("dl", *_direction_tiles(one, run, f" {one.name}" * several), class_="tiles")
-        for one in run.directions
+        tag("dl", *_direction_tiles(one, run, f" {one.name}" * several), class_="tiles") for one in run.directions
     ]
     shared: list[Html] = []
     if run.latency is not None:
@@ -116,9 +113,7 @@ def _direction_tiles(direction: Direction, run: Run, name: str) -> Iterator[Html
     else:
         bounds = f"{small(ber.lower)} to {small(ber.upper)}, " if ber.errors else ""
         found = f"{ber.errors:,} in {plural(ber.bits, 'bit')}; {bounds}{ber.confidence:.0%} sure"
-        yield _tile(
-            f"Bit error rate{name}", small(ber.rate) if ber.errors else f"< {small(ber.upper)}", found
-        )
+        yield _tile(f"Bit error rate{name}", small(ber.rate) if ber.errors else f"< {small(ber.upper)}", found)
     share = direction.bytes_per_second / settings.line_rate
     carried = f"{share:.1%} of what {settings.mode} can carry"
     yield _tile(f"Throughput{name}", rate(direction.bytes_per_second), carried)
@@ -152,9 +147,7 @@ def _run(run: Run, *, named: bool) -> Iterator[Html]:
         if found := list(causes(run)):
             yield tag("section", tag("h2", "Likely causes"), *found)
         yield tag("section", tag("h2", "Every byte accounted for"), accounts(run), faults(run))
-        yield tag(
-            "section", tag("h2", "Where in the stream"), *_each(run, lambda one: error_map(one.account))
-        )
+        yield tag("section", tag("h2", "Where in the stream"), *_each(run, lambda one: error_map(one.account)))
     if any(direction.throughput for direction in run.directions):
         yield tag("section", tag("h2", "Throughput over time"), *_each(run, lambda one: _pace(one, run)))
     if run.latency is not None:

@@ -30,8 +30,7 @@ def accounts(run: Run) -> Html:
         "unclaimed",
     )
     counted = [
-        _row(kind, [getattr(one.account, kind) for one in directions], bad=kinds.index(kind) > 2)
-        for kind in kinds
+        _row(kind, [getattr(one.account, kind) for one in directions], bad=kinds.index(kind) > 2) for kind in kinds
     ]
     rates = [one.error_rate for one in directions]
     sure = f"{rates[0].confidence:.0%} sure"
@@ -51,9 +50,7 @@ def accounts(run: Run) -> Html:
             name = {"calls": "writes", "smallest": "shortest write"}.get(figure, f"writes {figure}")
             line.append(_row(name, [getattr(one.writes, figure, None) for one in directions]))
     head = ("bytes", *(direction.name for direction in directions))
-    return tag(
-        "div", table(head, counted, "figures"), table(("line", *head[1:]), line, "figures"), class_="columns"
-    )
+    return tag("div", table(head, counted, "figures"), table(("line", *head[1:]), line, "figures"), class_="columns")
 
 
 def _row(name: str, values: Sequence[int | str | None], *, bad: bool = False) -> Html:
@@ -107,9 +104,7 @@ def faults(run: Run) -> Html:
         if rows:
             shown = f"the first {len(rows)} of " if len(rows) < account.fault_count else ""
             title = tag("h3", f"Faults {direction.name}: {shown}{account.fault_count:,}")
-            tables.append(
-                tag("div", title, table(("offset", "bytes", "what", "sent", "received"), rows, "faults"))
-            )
+            tables.append(tag("div", title, table(("offset", "bytes", "what", "sent", "received"), rows, "faults")))
     return tag("div", *tables, class_="columns wide")
 
 
@@ -122,6 +117,4 @@ def _how(displacement: int, flipped: int) -> str:
 def table(head: tuple[str, ...], rows: Sequence[Html], kind: str = "") -> Html:
     """Return a table that scrolls by itself where the page is too narrow for it."""
     top = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head))) if head else None
-    return tag(
-        "div", tag("table", top, tag("tbody", *rows), class_=kind or None), class_="scroll", tabindex="0"
-    )
+    return tag("div", tag("table", top, tag("tbody", *rows), class_=kind or None), class_="scroll", tabindex="0")

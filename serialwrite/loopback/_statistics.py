@@ -121,9 +121,7 @@ def gaps(arrivals: Sequence[tuple[float, int]], threshold: float, keep: int = 10
     return Gaps(threshold, len(found), math.fsum(gap.seconds for gap in found), longest)
 
 
-def throughput(
-    arrivals: Sequence[tuple[float, int]], end: float, stretches: int | None = None
-) -> tuple[Rate, ...]:
+def throughput(arrivals: Sequence[tuple[float, int]], end: float, stretches: int | None = None) -> tuple[Rate, ...]:
     """Return the throughput in equal stretches of the run from time 0 to `end`.
 
     By default as many, up to 120, as leave some 20 arrivals to each: fewer would show lumps, not the line.

@@ -53,9 +53,7 @@ def main():
         "noise": chance.randbytes(len(part)),
     }
     for name, received in faulty.items():
-        print(
-            f"prbs31     {name}: {speed(lambda data=received: check('prbs31', data, len(part)), len(part))}"
-        )
+        print(f"prbs31     {name}: {speed(lambda data=received: check('prbs31', data, len(part)), len(part))}")
 
 
 if __name__ == "__main__":

@@ -108,27 +108,17 @@ class Browser:
 
     def requests(self):
         """Return the addresses that the page asked for, itself included."""
-        return [
-            e["params"]["request"]["url"]
-            for e in self.events
-            if e.get("method") == "Network.requestWillBeSent"
-        ]
+        return [e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
 
     def complaints(self):
-        return [
-            e["params"]
-            for e in self.events
-            if e.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown")
-        ]
+        return [e["params"] for e in self.events if e.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown")]
 
     def call(self, method, **parameters):
         return self._call(method, self._session, **parameters)
 
     def _call(self, method, session=None, **parameters):
         number = next(self._numbers)
-        message = {"id": number, "method": method, "params": parameters} | (
-            {"sessionId": session} if session else {}
-        )
+        message = {"id": number, "method": method, "params": parameters} | ({"sessionId": session} if session else {})
         os.write(self._out, json.dumps(message).encode() + b"\0")
         answers = []
 

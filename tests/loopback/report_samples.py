@@ -69,9 +69,7 @@ def direction(name, size, faults=(), *, baud=115_200, pattern="prbs31", stall=Fa
 
 def round_trips(count=2000):
     chance = random.Random(3)
-    return latency(
-        [chance.lognormvariate(0, 0.35) * 1.4e-3 + (chance.random() < 0.003) * 0.03 for _ in range(count)]
-    )
+    return latency([chance.lognormvariate(0, 0.35) * 1.4e-3 + (chance.random() < 0.003) * 0.03 for _ in range(count)])
 
 
 SETTINGS = Settings(("/dev/ttyUSB0", "/dev/ttyUSB1"), "prbs31", 115_200, bytes_to_send=120_000)
@@ -99,9 +97,7 @@ def faulty():
         (77_000, double),
         (110_000, lambda b: [b, 7, 7, 9, 1]),
     ]
-    newline = [
-        (at, lambda b: [13, b]) for at, b in enumerate(make_pattern("prbs31").block(0, 120_000)) if b == 10
-    ]
+    newline = [(at, lambda b: [13, b]) for at, b in enumerate(make_pattern("prbs31").block(0, 120_000)) if b == 10]
     run = Run(
         settings=SETTINGS,
         verdict=Verdict.FAIL,
@@ -136,9 +132,7 @@ def sweep():
                 one = direction("A → B", 20_000, spots, baud=baud)
                 verdict = Verdict.FAIL if bad else Verdict.PASS
                 runs.append(Run(settings, verdict, directions=(one,), seconds=1.0, cpu_seconds=0.1))
-    return Result(
-        tuple(runs[:-1]), CHECKS[:2], axes, FACTS, COMMAND + " --sweep …", "2026-01-12T09:30:00+01:00"
-    )
+    return Result(tuple(runs[:-1]), CHECKS[:2], axes, FACTS, COMMAND + " --sweep …", "2026-01-12T09:30:00+01:00")
 
 
 def not_run():

@@ -62,12 +62,8 @@ def pages():
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_page_is_well_formed_and_loads_nothing(pages, name):
     page = Page(pages[name])
-    assert {tag_name for tag_name, _ in page.elements}.isdisjoint(
-        {"script", "link", "img", "iframe", "object", "a"}
-    )
-    assert not [
-        key for _, given in page.elements for key in given if key.startswith(("on", "src", "href", "style"))
-    ]
+    assert {tag_name for tag_name, _ in page.elements}.isdisjoint({"script", "link", "img", "iframe", "object", "a"})
+    assert not [key for _, given in page.elements for key in given if key.startswith(("on", "src", "href", "style"))]
     assert "url(" not in pages[name]
     assert "@import" not in pages[name]
     policy = next(given["content"] for _, given in page.elements if "http-equiv" in given)
@@ -77,8 +73,7 @@ def test_the_page_is_well_formed_and_loads_nothing(pages, name):
 def test_the_verdict_comes_first(pages):
     assert Page(pages["clean"]).text.split("pass")[0] == "PASS: loopback test, /dev/ttyUSB0 ↔ /dev/ttyUSB1 "
     order = [
-        Page(pages["faulty"]).text.index(words)
-        for words in ("fail", "Likely causes", "Every byte", "To do it again")
+        Page(pages["faulty"]).text.index(words) for words in ("fail", "Likely causes", "Every byte", "To do it again")
     ]
     assert order == sorted(order)
 
@@ -114,9 +109,7 @@ def test_the_page_says_what_the_result_says(pages):
 def test_text_from_devices_is_escaped_wherever_it_goes(pages):
     source = pages["hostile"]
     assert "<script" not in source
-    assert not re.search(
-        "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", source
-    )
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", source)
     page = Page(source)
     shown = r"""<script>alert("1")</script>\x1b[31m\u202egnp.exe & 'x' \ud800"""
     assert page.text.count(shown) > 12
@@ -125,8 +118,7 @@ def test_text_from_devices_is_escaped_wherever_it_goes(pages):
 
 def test_html_escapes_all_that_is_not_html():
     assert (
-        tag("b", "<&>", class_='"', hidden=True, id=None, open=False)
-        == '<b class="&quot;" hidden="">&lt;&amp;&gt;</b>'
+        tag("b", "<&>", class_='"', hidden=True, id=None, open=False) == '<b class="&quot;" hidden="">&lt;&amp;&gt;</b>'
     )
     assert join(tag("br"), "x", None, False, 3) == "<br>x3"
     assert isinstance(text("x"), Html)
@@ -291,9 +283,7 @@ def test_it_looks_right_in_a_browser(browser, pages, tmp_path, name, view):
     assert browser.evaluate("document.documentElement.scrollWidth") <= VIEWS[view]["width"]
     assert browser.evaluate(UNREADABLE) == []
     assert browser.evaluate(COLLIDING) == []
-    drawn = browser.evaluate(
-        "[...document.querySelectorAll('svg')].map((s) => [s.clientWidth, s.clientHeight])"
-    )
+    drawn = browser.evaluate("[...document.querySelectorAll('svg')].map((s) => [s.clientWidth, s.clientHeight])")
     assert all(w > 150 and h >= 18 for w, h in drawn), drawn
     ground = browser.evaluate("getComputedStyle(document.body).backgroundColor")
     red = int(re.search(r"\d+", ground).group())
@@ -320,9 +310,7 @@ def test_one_wrong_byte_in_a_hundred_megabytes_is_seen_on_the_map(browser, tmp_p
     write_report(Result((Run(SETTINGS, Verdict.FAIL, directions=(way,)),)), path)
     browser.open(path, width=390)
     mark = "document.querySelector('.fault').getBoundingClientRect()"
-    x, width, strip = browser.evaluate(
-        f"[{mark}.left, {mark}.width, document.querySelector('.strip svg').clientWidth]"
-    )
+    x, width, strip = browser.evaluate(f"[{mark}.left, {mark}.width, document.querySelector('.strip svg').clientWidth]")
     left = browser.evaluate("document.querySelector('.strip svg').getBoundingClientRect().left")
     assert width + 3 >= 3  # its outline is three pixels wide, however narrow the cell
     assert browser.evaluate("getComputedStyle(document.querySelector('.fault')).strokeWidth") == "3px"

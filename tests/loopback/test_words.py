@@ -72,7 +72,5 @@ def test_printable(text, shown):
 def test_importing_it_stays_light():
     heavy = "{'numpy', 'matplotlib', 'rich', 'typer', 'greenlet', 'scipy'}"
     code = f"import sys, serialwrite.loopback; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
