@@ -12,6 +12,10 @@ from serialwrite.testing._ends import (
     receive_only as receive_only,
     send as send,
 )
+from serialwrite.testing._explorer import (
+    Violation as Violation,
+    explore as explore,
+)
 from serialwrite.testing._fault_script import (
     FAULT_SCRIPT_HELP as FAULT_SCRIPT_HELP,
     FaultScriptError as FaultScriptError,
