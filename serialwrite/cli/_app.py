@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ._demo import demo
+from ._rig import ENDINGS, rig
 from ._write import EXIT_CODES, write
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command(epilog=EXIT_CODES)(write)
+app.command(epilog=ENDINGS)(rig)
 
 
 def _print_version(wanted: bool) -> None:
