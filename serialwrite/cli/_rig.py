@@ -15,6 +15,7 @@ from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from serialwrite.testing import (
     FAULT_SCRIPT_HELP,
@@ -36,7 +37,7 @@ ENDINGS = f"""\
 Ctrl-C or SIGTERM end it, with exit code 0. With --exec the exit code is the command's, or 128 + N where a signal N
 ended it; Ctrl-C is then for the command to obey, and SIGTERM ends both. 2: the rig can't be had.
 
-Faults are {FAULT_SCRIPT_HELP}"""
+Faults are {escape(FAULT_SCRIPT_HELP)}"""
 
 
 class Kind(enum.StrEnum):

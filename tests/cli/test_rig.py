@@ -130,3 +130,11 @@ def test_bad_words_are_refused(program, words, why):
     code, out, said = program.run("rig", *words)
     assert (code, out) == (2, "")
     assert why in said
+
+
+def test_the_help_has_the_words_of_faults(program):
+    code, out, _ = program.run("rig", "--help")
+    assert code == 0
+    words = " ".join(out.split())
+    assert "drop [N] | duplicate [N] | swap" in words
+    assert "WHEN [from port|peer]: WHAT" in words
