@@ -580,6 +580,13 @@ def test_it_leaves_nothing_behind():
     assert set(Path(tempfile.gettempdir()).glob("serialwrite-*")) == before
 
 
+def test_closing_is_no_trouble_when_a_cleaner_has_taken_the_directory():
+    with SimulatedUart() as rig:
+        Path(rig.port).unlink()
+        Path(rig.peer).unlink()
+        Path(rig.port).parent.rmdir()
+
+
 def test_quirks_say_what_it_can_do():
     plain = SimulatedUart().quirks
     assert plain == {"no-modem-lines", "no-character-format", "no-output-queue"}
