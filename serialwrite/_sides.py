@@ -2,6 +2,20 @@
 
 Our own streams have an object for each direction (``streams/_pollable.Side``). :class:`ForeignSide` stands in for it
 on a user's stream, which has just ``async_*_some`` and perhaps ``*_some_nowait``.
+
+==============================  ====================================================================================
+a side has                      which is
+==============================  ====================================================================================
+``claim(user, doing)``          take this direction for an operation; StreamBusy where another one has it
+``release()``                   give it back
+``nowait``                      one try, ``(buffers) -> int``; None where there is no such thing
+``waitable``                    whether ``wait(attempt)``, ``stop()`` are had: ``attempt()`` is then called when ready
+``step(buffers, handler)``      where it is not waitable: one ``async_*_some``, for the operation that has claimed it
+``cancellable``                 the types of cancellation that a step has
+``held_by()``                   what holds a direction that goes nowhere
+``verb``                        optional: what "transferred" means here, in messages
+``idle_on``, ``budget``         of a side that is tried before it is claimed; see ``streams/_pollable.Side``
+==============================  ====================================================================================
 """
 
 from __future__ import annotations
@@ -10,16 +24,20 @@ from typing import Any, ClassVar
 
 from ._cancellation import CancellationType
 from ._errors import StreamBusy
+from ._operation import Handler
 
 
 class ForeignSide:
     """One direction of a stream that is not ours: who is using it, kept here because the stream has no place for it."""
 
     waitable = False
+    idle_on: ClassVar[object] = object()  # no event loop is this one: it is claimed before it is tried
+    budget = 0
     in_use: ClassVar[dict[tuple[int, str], object]] = {}
 
     def __init__(self, stream: Any, side: str) -> None:
         self._stream = stream
+        self._side = side
         self._key = (id(stream), side)  # the operation keeps the stream alive, so nothing else gets this id
         self.nowait = getattr(stream, NOWAIT[side], None)
         self.cancellable = getattr(stream, "cancellable", CancellationType.ALL)
@@ -32,6 +50,9 @@ class ForeignSide:
     def release(self) -> None:
         del self.in_use[self._key]
 
+    def step(self, buffers: Any, handler: Handler) -> None:
+        getattr(self._stream, SOME[self._side])(buffers, handler)
+
     def stop(self) -> None:
         """Nothing is waited for."""
 
@@ -40,6 +61,7 @@ class ForeignSide:
         return stall
 
 
+SOME = {"write_side": "async_write_some", "read_side": "async_read_some"}
 NOWAIT = {"write_side": "write_some_nowait", "read_side": "read_some_nowait"}
 
 

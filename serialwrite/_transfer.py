@@ -35,7 +35,6 @@ class Transfer(Operation[int]):
     verb: ClassVar[str]  # what "transferred" means, in messages
     doing: ClassVar[str]  # "write" or "read"
     side: ClassVar[str]  # the attribute of our own streams that stands for this direction
-    some: ClassVar[str]  # the stream's method for one step
     cancellable: ClassVar[CancellationType] = CancellationType.TERMINAL | CancellationType.PARTIAL
 
     # Set when they are needed. An operation that completes at once needs almost none of them.
@@ -257,7 +256,7 @@ class Transfer(Operation[int]):
         handler = Handler(self._on_step, self.executor, self._step_signal.slot)
         self._initiating = True
         try:
-            getattr(self._stream, self.some)(self._loop.buffers.prepare(self._ask), handler)
+            self._side.step(self._loop.buffers.prepare(self._ask), handler)
         finally:
             self._initiating = False
 
@@ -315,7 +314,7 @@ class Transfer(Operation[int]):
             error = TransferTimeout()
         error.bytes_transferred = self._loop.buffers.total_consumed
         error.total = self._loop.buffers.total_size
-        error.verb = self.verb
+        error.verb = getattr(self._side, "verb", None) or self.verb
         error._remaining = lambda: self.remaining
         if self._started is not None:
             error.elapsed = time.monotonic() - self._started
@@ -356,7 +355,6 @@ class Writing(Transfer):
     verb = "accepted"
     doing = "write"
     side = "write_side"
-    some = "async_write_some"
 
 
 class Reading(Transfer):
@@ -366,7 +364,6 @@ class Reading(Transfer):
     verb = "received"
     doing = "read"
     side = "read_side"
-    some = "async_read_some"
 
     def _viewed(self, buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
         made = views(buffers)

@@ -27,6 +27,7 @@ from .._errors import StreamBusy, StreamClosed, TransferError, transfer_error
 from .._executors import EventLoopExecutor
 from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
 from .._transfer import Reading, Transfer, Writing
+from ._proof import UNKNOWN, ProofLevel, ProofLevels
 
 # Operations that complete at once, counted in units of one operation or 4 KiB, between two turns of the loop (rule 9).
 FAIR_BUDGET = 64
@@ -69,6 +70,11 @@ class PollableStream:
         return None
 
     @property
+    def proof_levels(self) -> ProofLevels:
+        """What proves each level that a byte can reach on this stream; see :class:`ProofLevel`."""
+        return {ProofLevel.ACCEPTED: "write(2)", ProofLevel.CONFIRMED: UNKNOWN}
+
+    @property
     def stall(self) -> str | None:
         """What holds the port now; None where nothing does, or nobody knows."""
         return self.write_side.held_by() if self.write_side.waiting else None
@@ -76,6 +82,9 @@ class PollableStream:
     def held_by(self) -> str | None:
         """What holds a port that takes nothing."""
         return "peer not reading"
+
+    def note_waiting(self) -> None:
+        """Called every WATCHDOG seconds while an operation waits: the time to note how things are."""
 
     def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``, as many as the port takes at once.
@@ -281,7 +290,7 @@ class Side:
             self._pause = self._loop.call_later(self._pause_length(), self._arm)
 
     def _pause_length(self) -> float:
-        return float(min(FIRST_PAUSE * 2 ** (self._lies - LIES), LONGEST_PAUSE))
+        return float(min(FIRST_PAUSE * 2 ** min(self._lies - LIES, 10), LONGEST_PAUSE))
 
     def _look(self) -> None:
         """Whoever adapted a port of his own may close it under us: the watcher would never hear of it."""
@@ -289,6 +298,7 @@ class Side:
         if self._attempt is None:
             return
         if self._stream.is_open():
+            self._stream.note_waiting()
             assert self._loop is not None
             self._watchdog = self._loop.call_later(WATCHDOG, self._look)
         else:
@@ -302,6 +312,7 @@ class Side:
         poller = select.poll()
         poller.register(self._stream.wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
         if not poller.poll(math.ceil(seconds * 1000)):
+            self._stream.note_waiting()
             return
         self._lies += 1
         if self._lies > LIES:

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-import array
-import errno
-import fcntl
+import asyncio
 import os
-import termios
-from collections.abc import Sequence
-from typing import Any
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Self, overload
 
 import serial
 
 from .._errors import StreamClosed
 from .._executors import EventLoopExecutor
+from .._operation import Handler, Operation, default_token as unspecified
+from ._closing import ClosePolicy, checked_policy, close_forgotten, close_now, drain_before_closing, drain_bound
 from ._descriptor import read_descriptor, write_descriptor
-from ._pollable import PollableStream
+from ._opening import has_descriptor, is_url, made_ours, opened, unopened
+from ._pollable import WATCHDOG
+from ._spawned import Result, Spawned, completion
+from ._tty import Tty
+from ._tty_stream import TtyStream, fileno_of
 
-# Major numbers of Unix98 pty slaves (Documentation/admin-guide/devices.txt): their TIOCOUTQ is always 0.
-_PTY_MAJORS = range(136, 144)
 
-
-class SerialPort(PollableStream):
+class SerialPort(TtyStream):
     """A serial port.
 
     Args:
-        port: a device path, a pyserial URL, or an open ``serial.Serial``.
+        port: a device path, a pyserial URL, or an open ``serial.Serial``. One that has no file descriptor
+            (``loop://``, ``rfc2217://``, ``socket://``, a Windows COM port) makes a :class:`BlockingPortStream`,
+            which is a SerialPort, too.
         baudrate: bits per second; any other setting of pyserial's by its own name (``bytesize``, ``parity``,
             ``stopbits``, ``rtscts``, ``xonxoff``, ...). Not with an open ``serial.Serial``, which has its settings.
+            And these: ``rts``, ``dtr``: the lines' states from the start; ``rs485_mode``: a
+            ``serial.rs485.RS485Settings`` for the driver; ``low_latency=True``: the driver is not to wait for more.
         executor: where the operations run; None for the event loop of the first operation.
 
-    A port that is opened here is locked against a second open (``exclusive=False`` turns that off).
+    A port that is opened here is kept from being opened again, by any program (``exclusive=False`` turns that off).
     Writing goes to the port's descriptor, never through ``Serial.write``, which spins on a full port.
+    As a context manager it closes with the policy "drain", and warns if that left something unsent.
 
     Raises:
         serial.SerialException: the port does not exist, is in use, or may not be opened; the message says which.
@@ -39,6 +48,13 @@ class SerialPort(PollableStream):
 
     Follows Asio's ``basic_serial_port``.
     """
+
+    unsent: int | None = None
+    """Once closed: bytes that had been accepted and were not sent; None where the driver can't tell."""
+
+    def __new__(cls, port: Any, *_: Any, **__: Any) -> Self:
+        kind: Any = _kind_for(port) if cls is SerialPort else cls
+        return super().__new__(kind)  # type: ignore[no-any-return] # SerialPort, or a subclass of it
 
     def __init__(
         self,
@@ -48,75 +64,186 @@ class SerialPort(PollableStream):
         executor: EventLoopExecutor | None = None,
         **settings: Any,
     ) -> None:
-        super().__init__(executor)
+        mine = isinstance(port, (str, os.PathLike))
         if isinstance(port, (str, os.PathLike)):
             settings.setdefault("exclusive", True)
-            self.serial: Any = _opened(os.fspath(port), 9600 if baudrate is None else baudrate, settings)
-        else:
-            if baudrate is not None or settings:
-                given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
-                raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
-            self.serial = port
-        if not hasattr(self.serial, "fd"):
-            raise TypeError(f"port: {type(self.serial).__name__} has no file descriptor to write to")
+            baudrate = 9600 if baudrate is None else baudrate
+            port = opened(os.fspath(port), baudrate, **settings)
+        elif baudrate is not None or settings:
+            given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
+            raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
+        super().__init__(port, executor)
+        self._finishing = threading.Lock()
+        self._finished = False
+        try:
+            self._check(baudrate if mine else None)
+        except BaseException:
+            if mine:
+                self.serial.close()
+            raise
+        # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
+        self._finalizer = weakref.finalize(self, close_forgotten, *self._to_finalize(), repr(self)) if mine else None
+
+    def _check(self, baudrate: int | None) -> None:
+        """See that the port is open; if it was opened here, at ``baudrate``, make it ours alone."""
         self.wait_fd()
+        if baudrate is not None:
+            made_ours(self._tty, self.serial, baudrate)
+
+    def _to_finalize(self) -> tuple[Tty, Any]:
+        port = self.serial
+        return Tty(lambda: fileno_of(port)), port  # which doesn't keep the stream alive
 
     def __repr__(self) -> str:
-        return f"<SerialPort {self.serial.port!r} at {self.serial.baudrate}>"
+        return f"<{type(self).__name__} {self.serial.port!r} at {self.serial.baudrate}>"
 
-    @property
-    def queued(self) -> int | None:
-        """Bytes accepted that are still in the driver's output queue (TIOCOUTQ); None where the driver can't tell."""
-        try:
-            fd = self.wait_fd()
-            if os.major(os.fstat(fd).st_rdev) in _PTY_MAJORS:
-                return None
-            count = array.array("i", [0])
-            fcntl.ioctl(fd, termios.TIOCOUTQ, count)
-        except OSError:
-            return None
-        return count[0]
-
-    def held_by(self) -> str | None:
-        """What holds a port that takes nothing: ``"CTS low"`` or ``"peer not reading"``."""
-        try:
-            if self.serial.rtscts and not self.serial.cts:
-                return "CTS low"
-        except (OSError, termios.error):  # no modem lines, or no port any more
-            pass
-        return "peer not reading"
+    # -- what PollableStream asks for ---------------------------------------------------------------------
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        if self._closed:
+            raise self._was_closed()
         return write_descriptor(self.serial.fd or self.wait_fd(), buffers)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
-        return read_descriptor(self.wait_fd(), buffers)
+        if self._closed:
+            raise self._was_closed()
+        return read_descriptor(self.serial.fd or self.wait_fd(), buffers)
 
     def wait_fd(self) -> int:
-        fd: int | None = self.serial.fd
-        if fd is None:
-            raise StreamClosed(reason=f"port {self.serial.port} is closed; open() it first")
-        return fd
+        return fileno_of(self.serial)
+
+    def _was_closed(self) -> StreamClosed:
+        return StreamClosed(reason=f"{self!r} was closed")
 
     def is_open(self) -> bool:
-        return bool(self.serial.is_open)
+        return bool(self.serial.is_open) and not self._closed
 
-    def _close(self) -> None:
-        self.serial.close()
+    # -- closing (rule 10) --------------------------------------------------------------------------------
+
+    def close(self, policy: ClosePolicy = "drain", timeout: float | None = None) -> int | None:
+        """Close within bounds; :meth:`async_close` is the form that does not block the event loop meanwhile.
+
+        Operations that wait end with :class:`StreamClosed`, each with its count. Then, by ``policy``:
+
+        * ``"drain"``: wait until what was accepted has left, for ``timeout`` seconds at most (None: half as much again
+          as the baud rate predicts, and half a second; at most 5 s), and drop the rest.
+        * ``"discard"``: drop what is queued, and close.
+        * ``"abort"``: close, and ask the device for nothing.
+
+        The kernel's own wait for the queue (closing_wait, 30 s) is kept out of the way, and left as it was.
+
+        Returns:
+            Bytes accepted that are not sent; None where the driver can't tell.
+        """
+        checked_policy(policy)
+        if self._executor.running_elsewhere():
+            return self._close_on_its_loop(policy, timeout)
+        self._stop_operations()
+        if policy == "drain" and not self._finished:
+            self._drain_before_closing(timeout)
+        return self._finish(policy)
+
+    @overload
+    def async_close(self, /, *, policy: ClosePolicy = ..., timeout: float | None = ...) -> Operation[int | None]: ...
+    @overload
+    def async_close(self, token: Any, /, *, policy: ClosePolicy = ..., timeout: float | None = ...) -> Any: ...
+    def async_close(
+        self, token: Any = unspecified, /, *, policy: ClosePolicy = "drain", timeout: float | None = None
+    ) -> Any:
+        """Close without blocking the event loop; otherwise as :meth:`close`, whose result it gives.
+
+        Cancellation: ends the draining. The port is closed nevertheless.
+        """
+        return self._initiate(self._closing(checked_policy(policy), timeout), token)
+
+    def _closing(self, policy: ClosePolicy, timeout: float | None) -> Spawned:
+        async def work(operation: Spawned) -> Result:
+            if policy == "drain" and not self._finished:
+                with suppress(TimeoutError, asyncio.CancelledError, OSError):
+                    async with asyncio.timeout(self._drain_bound() if timeout is None else timeout):
+                        await self._drain(None).wait()
+            # On a thread, as a driver may take its time; and to its end, cancelled or not.
+            return await completion(self._finish_on_a_thread(policy), self._executor)
+
+        return Spawned(self._executor, work, "async_close", before=self._stop_operations, sure=True)
+
+    def _close_on_its_loop(self, policy: ClosePolicy, timeout: float | None) -> int | None:
+        closed = threading.Event()
+        operation = self._closing(policy, timeout)
+        operation.launch(Handler(lambda *_: closed.set(), self._executor))
+        while not closed.wait(WATCHDOG):
+            if not self._executor.running_elsewhere():  # it has stopped, and will not get round to it
+                return self._finish(policy)
+        return self.unsent
+
+    def _stop_operations(self) -> None:
+        """From here on nothing is accepted any more; what waits ends."""
+        self._closed = True
+        for side in (self.write_side, self.read_side):
+            side.abort(StreamClosed())
+        for operation in tuple(self._spawned):
+            operation.fail(StreamClosed())
+
+    def _drain_bound(self) -> float:
+        return drain_bound(self._tty, self.serial)
+
+    def _drain_before_closing(self, timeout: float | None) -> None:
+        drain_before_closing(self._tty, self.serial, timeout)
+
+    def _finish_on_a_thread(self, policy: ClosePolicy) -> Callable[[Handler], object]:
+        def start(handler: Handler) -> None:
+            def finish() -> None:
+                unsent = self._finish(policy)
+                with suppress(RuntimeError):  # the loop was closed meanwhile
+                    self._executor.post(handler, None, unsent)
+
+            threading.Thread(target=finish, name=f"closing {self!r}", daemon=True).start()
+
+        return start
+
+    def _finish(self, policy: ClosePolicy) -> int | None:
+        with self._finishing:
+            if not self._finished:
+                self._finished = True
+                if self._finalizer is not None:
+                    self._finalizer.detach()
+                self.unsent = self._close_now(policy)
+        return self.unsent
+
+    def _close_now(self, policy: ClosePolicy) -> int | None:
+        return close_now(self._tty, self.serial, flush=policy != "abort")
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+        self._warn_of_unsent(*error)
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.async_close()
+        self._warn_of_unsent(*error)
+
+    def _warn_of_unsent(self, kind: object = None, *_: object) -> None:
+        if self.unsent and kind is None:
+            warnings.warn(
+                f"{self!r} was closed with {self.unsent:,} accepted bytes unsent; "
+                "drain it first, or call close(policy, timeout) yourself",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
 
-def _opened(port: str, baudrate: int, settings: dict[str, Any]) -> Any:
-    try:
-        return serial.serial_for_url(port, baudrate=baudrate, **settings)
-    except serial.SerialException as error:
-        raise serial.SerialException(error.errno, _advice(port, error)) from error
+def _kind_for(port: Any) -> type[SerialPort]:
+    """The class for ``port``: not every one of pyserial's has a file descriptor, and one wants to know what is sent."""
+    if isinstance(port, (str, os.PathLike)):
+        name = str(os.fspath(port))  # pyright: ignore[reportUnknownArgumentType] # a path of str, or not opened
+        port = unopened(name) if is_url(name) else serial.Serial()
+    if not isinstance(port, serial.SerialBase):
+        return SerialPort  # which says what is wrong with it
+    if not has_descriptor(port):
+        from ._blocking import BlockingPortStream  # noqa: PLC0415 # a subclass of this class
 
+        return BlockingPortStream
+    if hasattr(port, "formatter"):
+        from ._spied import SpiedPort  # noqa: PLC0415 # a subclass of this class
 
-def _advice(port: str, error: serial.SerialException) -> str:
-    if error.errno == errno.ENOENT:
-        return f"port {port!r} does not exist; list the ports with: python -m serial.tools.list_ports"
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        return f"port {port!r} may not be opened by this user; on most systems: add the user to its group (dialout)"
-    if error.errno in {errno.EBUSY, errno.EAGAIN} or "exclusively lock" in str(error):
-        return f"port {port!r} is in use by another program, or open here already; close it there first"
-    return f"port {port!r} can't be opened: {error}"
+        return SpiedPort
+    return SerialPort

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import array
 import socket
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +13,12 @@ from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
 from ._descriptor import read_descriptor, write_descriptor
 from ._pollable import PollableStream
+from ._proof import UNKNOWN, ProofLevel, ProofLevels
+
+if sys.platform == "linux":
+    import fcntl
+
+SIOCOUTQ = 0x5411  # <linux/sockios.h>
 
 # A peer that is gone is an error to report, not a SIGPIPE; and a blocking socket is not to block us.
 # macOS has no MSG_NOSIGNAL; Python ignores SIGPIPE there as it does everywhere, unless told otherwise.
@@ -65,6 +73,24 @@ class SocketStream(PollableStream):
             raise EndOfFile
         return n
 
+    @property
+    def queued(self) -> int | None:
+        """Bytes accepted that the peer's TCP has not acknowledged (SIOCOUTQ); None where the system can't tell."""
+        try:
+            return unacknowledged(self.socket)
+        except OSError:
+            return None
+
+    @property
+    def proof_levels(self) -> ProofLevels:
+        """What proves each level that a byte can reach on this socket; see :class:`ProofLevel`."""
+        acknowledged = UNKNOWN if self.queued is None else "SIOCOUTQ"
+        return {
+            ProofLevel.ACCEPTED: "send(2)",
+            ProofLevel.ACKNOWLEDGED: acknowledged,
+            ProofLevel.CONFIRMED: UNKNOWN,
+        }
+
     def wait_fd(self) -> int:
         fd = self.socket.fileno()
         if fd < 0:
@@ -74,5 +100,21 @@ class SocketStream(PollableStream):
     def is_open(self) -> bool:
         return self.socket.fileno() >= 0
 
+    def close(self) -> None:
+        """Close at once. Operations that wait end with :class:`StreamClosed`, each with its count.
+
+        The system goes on sending what it has accepted: what becomes of that is not known here.
+        """
+        super().close()
+
     def _close(self) -> None:
         self.socket.close()
+
+
+def unacknowledged(connection: socket.socket) -> int | None:
+    """Bytes sent on a TCP ``connection`` that its peer has not acknowledged; None where the system can't tell."""
+    if sys.platform != "linux" or connection.family not in {socket.AF_INET, socket.AF_INET6}:
+        return None
+    count = array.array("i", [0])
+    fcntl.ioctl(connection.fileno(), SIOCOUTQ, count)
+    return count[0]

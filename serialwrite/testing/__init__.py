@@ -24,9 +24,26 @@ from serialwrite.testing._faults import (
     random_script as random_script,
     what_arrives as what_arrives,
 )
-from serialwrite.testing._hardware import HardwarePair as HardwarePair
-from serialwrite.testing._net import TcpPair as TcpPair, UnixPair as UnixPair
-from serialwrite.testing._pty import Counters as Counters, PtyPair as PtyPair
-from serialwrite.testing._rig import End as End, PathRig as PathRig, Rig as Rig, RigUnavailable as RigUnavailable
-from serialwrite.testing._simulated_uart import SimulatedUart as SimulatedUart
-from serialwrite.testing._socat import SocatPair as SocatPair
+from serialwrite.testing._hardware import (
+    HardwarePair as HardwarePair,
+)
+from serialwrite.testing._net import (
+    TcpPair as TcpPair,
+    UnixPair as UnixPair,
+)
+from serialwrite.testing._pty import (
+    Counters as Counters,
+    PtyPair as PtyPair,
+)
+from serialwrite.testing._rig import (
+    End as End,
+    PathRig as PathRig,
+    Rig as Rig,
+    RigUnavailable as RigUnavailable,
+)
+from serialwrite.testing._simulated_uart import (
+    SimulatedUart as SimulatedUart,
+)
+from serialwrite.testing._socat import (
+    SocatPair as SocatPair,
+)

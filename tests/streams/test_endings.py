@@ -214,7 +214,7 @@ async def test_hang_up_before_the_write(line):
 
 
 async def test_close_during_the_write(line):
-    error = await failing(line, lambda: line.stream.close())
+    error = await failing(line, line.stream.close)
     assert type(error) is sw.StreamClosed
     arrived = await asyncio.to_thread(receive_available, line.peer)
     assert arrived == PAYLOAD[: error.bytes_transferred]

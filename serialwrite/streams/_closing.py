@@ -1,0 +1,102 @@
+"""Closing a serial port within bounds. Left to itself, the kernel waits 30 s for a queue that nobody empties."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from contextlib import suppress
+from typing import Any, Literal, TypeAlias
+
+from ._drain import Drain, discard, seconds_per_byte
+from ._tty import CLOSING_WAIT_NONE, Tty
+
+ClosePolicy: TypeAlias = Literal["drain", "discard", "abort"]
+_POLICIES = ("drain", "discard", "abort")
+
+# Seconds that draining may take at the most, where the caller does not say; and what a stalled port is given.
+LONGEST_DRAIN, GRACE = 5.0, 0.5
+# Seconds that the kernel's close is waited for where it could not be told not to wait.
+PATIENCE = 0.5
+
+
+def checked_policy(policy: ClosePolicy) -> ClosePolicy:
+    """ValueError for what is no policy."""
+    if policy not in _POLICIES:
+        raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, _POLICIES))}")
+    return policy
+
+
+def drain_bound(tty: Tty, port: Any) -> float:
+    """Seconds to give a drain before closing: half as much again as the line needs for what is queued, and a grace."""
+    with suppress(OSError):
+        return min(LONGEST_DRAIN, GRACE + 1.5 * (tty.output_queue() or 0) * seconds_per_byte(port))
+    return 0.0
+
+
+def drain_before_closing(tty: Tty, port: Any, timeout: float | None) -> None:
+    """Block until everything has left, for ``timeout`` seconds at most; None: as long as it should take."""
+    with suppress(OSError):
+        Drain(tty, seconds_per_byte(port)).block(drain_bound(tty, port) if timeout is None else timeout)
+
+
+def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
+    """Close ``port``, without waiting for anything that it still has to send.
+
+    The kernel is kept from waiting by an empty queue, else by a closing_wait of none, which is put back afterwards,
+    as it would outlive us; and where neither can be had (a driver that ignores a flush, a user without
+    CAP_SYS_ADMIN), its close is left to a thread.
+
+    Args:
+        tty: the driver's side of the port.
+        port: the ``serial.Serial``.
+        flush: drop the queue first. That is a request to the device on some adapters, and a dead one takes its time.
+
+    Returns:
+        Bytes that were queued and are not sent, as far as the driver tells; None where it doesn't.
+    """
+    unsent = left = None
+    with suppress(OSError):  # hung up or unplugged: nothing is known, and nothing is waited for
+        unsent = left = tty.output_queue()
+        if unsent and flush:
+            unsent = discard(tty, hold=not port.xonxoff) or unsent
+            left = tty.output_queue()
+    with suppress(OSError):
+        tty.set_exclusive(False)
+    if left:
+        _close_with_a_queue(tty, port)
+    else:
+        port.close()
+    return unsent
+
+
+def _close_with_a_queue(tty: Tty, port: Any) -> None:
+    path = port.portstr
+    waits = hangs_up = None
+    with suppress(OSError):
+        waits = tty.closing_wait()
+        if waits is not None and waits != CLOSING_WAIT_NONE:
+            tty.set_closing_wait(CLOSING_WAIT_NONE)
+            # The port has to be opened once more to put that back; on DTR it is to look like one close.
+            hangs_up = tty.hang_up_on_close(False)
+    closing = threading.Thread(target=_close_quietly, args=(port,), name=f"closing {path}", daemon=True)
+    closing.start()
+    closing.join(PATIENCE)
+    if hangs_up is not None and waits is not None and not closing.is_alive():
+        with suppress(OSError), tty.opened_anew(path) as anew:
+            anew.set_closing_wait(waits)
+            anew.hang_up_on_close(hangs_up)
+
+
+def _close_quietly(port: Any) -> None:
+    with suppress(OSError):  # closed under us, by the owner of the serial.Serial
+        port.close()
+
+
+def close_forgotten(tty: Tty, port: Any, name: str) -> None:
+    """Close a port whose stream is gone, or whose program ends; at the end of a program no warning is seen."""
+    if not port.is_open:
+        return
+    drain_before_closing(tty, port, None)
+    unsent = close_now(tty, port, flush=True)
+    rest = f", and closed with {unsent:,} accepted bytes unsent" if unsent else ""
+    warnings.warn(f"{name} was never closed{rest}: use it in a `with` block", ResourceWarning, stacklevel=2)

@@ -1,0 +1,119 @@
+"""Waiting until what was accepted has left the port, paced by the baud rate: never tcdrain, which blocks and lies."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+from .._errors import Disconnected
+from ._tty import Tty
+
+DrainLevel: TypeAlias = Literal["queue", "shift-register"]
+
+# How long to sleep between two looks at the driver, in seconds: what the baud rate predicts, within these bounds.
+# The longest is also how late a hang-up is noticed.
+SHORTEST_LOOK, LONGEST_LOOK = 0.001, 0.05
+# Bytes that a transmitter's FIFO may hold, where its driver does not say.
+FIFO = 16
+
+
+def seconds_per_byte(port: Any) -> float:
+    """How long one byte is on the wire, by the settings of ``port``, a ``serial.Serial``."""
+    bits = 1 + port.bytesize + (port.parity != "N") + port.stopbits
+    return float(bits / max(port.baudrate, 1))
+
+
+def check_level(tty: Tty, level: DrainLevel | None) -> None:
+    """Raise what is wrong with ``level``: it is none, or the driver can't tell it."""
+    if level not in {None, "queue", "shift-register"}:
+        raise ValueError(f"level={level!r}: pass 'queue', 'shift-register', or None for the strongest there is")
+    if level is not None and (
+        tty.output_queue() is None
+        or not tty.drives_line
+        or (level == "shift-register" and tty.transmitter_empty() is None)
+    ):
+        raise io.UnsupportedOperation(f"level={level!r}: the driver of this port can't tell when that is so")
+
+
+class Drain:
+    """Looks at the driver until everything that was accepted has left.
+
+    Attributes:
+        total: bytes that were queued at first; None where the driver can't tell.
+        queued: bytes that are queued still.
+    """
+
+    def __init__(self, tty: Tty, byte_time: float, level: DrainLevel | None = None) -> None:
+        self._tty = tty
+        self._byte_time = byte_time
+        self.total = self.queued = tty.output_queue()
+        # Whether the shift register is waited for, too.
+        self._last: bool = level != "queue" and tty.transmitter_empty() is not None
+
+    @property
+    def drained(self) -> int:
+        """Bytes of those queued at first that have left."""
+        return 0 if self.total is None or self.queued is None else max(0, self.total - self.queued)
+
+    def look(self) -> float | None:
+        """Look once.
+
+        Returns:
+            Seconds until another look is worth while; None when everything has left.
+
+        Raises:
+            OSError: the port is closed, hung up or unplugged.
+        """
+        if self._tty.hung_up():
+            raise Disconnected(errno.EIO, os.strerror(errno.EIO))
+        self.queued = self._tty.output_queue()
+        if self.queued:
+            return min(max(self.queued * self._byte_time, SHORTEST_LOOK), LONGEST_LOOK)
+        if self._last and self._tty.transmitter_empty() is False:
+            return min(max(FIFO / 4 * self._byte_time, SHORTEST_LOOK), LONGEST_LOOK)
+        return None
+
+    async def wait(self, note: Callable[[], object] = lambda: None) -> None:
+        """Look until everything has left, and call ``note`` after each look."""
+        while (pause := self.look()) is not None:
+            note()
+            await asyncio.sleep(pause)
+        note()
+
+    def block(self, timeout: float) -> bool:
+        """Look until everything has left, for ``timeout`` seconds at most; whether it has."""
+        deadline = time.monotonic() + timeout
+        while (pause := self.look()) is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(pause, left))
+        return True
+
+
+def discard(tty: Tty, *, hold: bool) -> int:
+    """Drop the driver's queue, and return the bytes that are proved to be gone by that.
+
+    0 for a driver that ignores it, as many USB adapters' do, and for one that can't tell what it has.
+
+    Args:
+        tty: the driver.
+        hold: let nothing leave between the look and the flush. Letting go afterwards would also end an XOFF of the
+            peer's: with XON/XOFF, say False, and what leaves within those microseconds is counted as dropped.
+    """
+    if hold:
+        tty.hold_output()
+    try:
+        before = tty.output_queue()
+        tty.flush_output()
+        after = tty.output_queue()
+    finally:
+        if hold:
+            tty.let_output()
+    # What is left in the queue was not dropped; and then what has left it meanwhile was just sent.
+    return before if before and after == 0 else 0

@@ -1,0 +1,100 @@
+"""Opening a serial port by its name or URL, with every setting, and saying what to do where that fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from typing import Any
+
+import serial
+
+from ._tty import Tty
+
+# Drivers round a baud rate to what their clock can make; receivers stand about this much.
+BAUD_TOLERANCE = 0.03
+
+
+def has_descriptor(port: Any) -> bool:
+    """Whether ``port``, a ``serial.Serial`` or one of its kind, writes to a file descriptor."""
+    return os.name == "posix" and (isinstance(port, serial.Serial) or hasattr(port, "fd"))
+
+
+def is_url(port: str) -> bool:
+    """Whether ``port`` is one of pyserial's URLs."""
+    return "://" in port
+
+
+def unopened(url: str) -> Any:
+    """The object that pyserial makes for ``url``, not opened; None where it makes none."""
+    with suppress(ValueError, serial.SerialException):
+        return serial.serial_for_url(url, do_not_open=True)
+    return None
+
+
+def opened(
+    port: str,
+    baudrate: int,
+    *,
+    rts: bool | None = None,
+    dtr: bool | None = None,
+    rs485_mode: Any = None,
+    low_latency: bool = False,
+    **settings: Any,
+) -> Any:
+    """Open ``port``: pyserial's object for it. See :class:`SerialPort` for the arguments."""
+    made = serial.serial_for_url(port, do_not_open=True, baudrate=baudrate, **settings)
+    if rts is not None:
+        made.rts = rts
+    if dtr is not None:
+        made.dtr = dtr
+    try:
+        made.open()
+    except serial.SerialException as error:
+        raise serial.SerialException(error.errno, _advice(port, error)) from error
+    try:
+        if rs485_mode is not None:
+            _set_rs485_mode(made, rs485_mode)
+        if low_latency:
+            made.set_low_latency_mode(True)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def made_ours(tty: Tty, port: Any, baudrate: int) -> None:
+    """Keep others out of the open ``port``, and see that its baud rate is the one that was asked for.
+
+    Raises:
+        ValueError: the driver has set another baud rate.
+    """
+    if port.exclusive:
+        # pyserial's flock is advice that other programs needn't take; this refuses them, all but root's.
+        with suppress(OSError):
+            tty.set_exclusive(True)
+    speed = None if tty.is_pty() else tty.output_speed()
+    if speed is not None and abs(speed - baudrate) > BAUD_TOLERANCE * baudrate:
+        raise ValueError(
+            f"baudrate={baudrate}: the driver of {port.port} has set {speed} instead; pass one it can make"
+        )
+
+
+def _set_rs485_mode(port: Any, mode: Any) -> None:
+    try:
+        port.rs485_mode = mode
+    except ValueError as error:
+        raise ValueError(
+            f"rs485_mode: the driver of {port.port} has none ({error}); wrap the port in RS485(port), "
+            "which switches RTS itself"
+        ) from error
+
+
+def _advice(port: str, error: serial.SerialException) -> str:
+    if error.errno == errno.ENOENT:
+        return f"port {port!r} does not exist; list the ports with: python -m serial.tools.list_ports"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return f"port {port!r} may not be opened by this user; on most systems: add the user to its group (dialout)"
+    if error.errno in {errno.EBUSY, errno.EAGAIN} or "exclusively lock" in str(error):
+        return f"port {port!r} is in use by another program, or open here already; close it there first"
+    return f"port {port!r} can't be opened: {error}"

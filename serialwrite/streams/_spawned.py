@@ -1,0 +1,178 @@
+"""Spawned: an operation that is written as a coroutine, for the work of a stream that is more than one system call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
+
+from .._cancellation import CancellationSignal, CancellationType
+from .._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
+from .._executors import Executor, Timer, call_later
+from .._operation import Handler, Operation
+
+Result: TypeAlias = tuple[BaseException | None, Any]
+Work: TypeAlias = "Callable[[Spawned], Coroutine[Any, Any, Result]]"
+
+
+class Spawned(Operation[Any]):
+    """An operation out of ``work(operation)``, a coroutine function, which runs as a task of its own.
+
+    The work returns ``(error, n)``, and keeps ``count`` true while it runs. A request to cancel, the timeout and
+    :meth:`fail` reach it as a CancelledError; it may let that pass.
+
+    Args:
+        executor: where the work runs: one over the running asyncio loop.
+        work: the coroutine function.
+        name: what messages call the operation.
+        timeout: seconds, 0 or more, or None.
+        cancellable: the types of cancellation that the work stands for.
+        before: called when the operation is launched; what it raises is raised there.
+        sure: the work runs even if it is cancelled before its first turn: it gets the CancelledError in itself.
+        describe: adds to a TransferError what the stream knows of it.
+        among: where the operation is to be found while it runs, for whoever has to end it.
+        holding: the side of a stream that it claims and keeps meanwhile.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        work: Work,
+        name: str,
+        *,
+        timeout: float | None = None,
+        cancellable: CancellationType = CancellationType.ALL,
+        before: Callable[[], object] | None = None,
+        sure: bool = False,
+        describe: Callable[[TransferError], object] | None = None,
+        among: set[Spawned] | None = None,
+        holding: Any = None,
+    ) -> None:
+        if timeout is not None and not timeout >= 0:  # NaN is refused, too
+            raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for no limit")
+        self._executor = executor
+        self._work = work
+        self.name = name
+        self.count = 0
+        self.requested = CancellationType.NONE  # the types of cancellation that were asked for
+        self._timeout = timeout
+        self.cancellable = cancellable
+        self._before = before
+        self._sure = sure
+        self._describe = describe
+        self._among: set[Spawned] = set() if among is None else among
+        self._holding = holding
+        self._entered = False
+        self.stopping = False
+        self._expired = False
+        self.failure: TransferError | None = None
+        self._timer: Timer | None = None
+
+    @property
+    def bytes_transferred(self) -> int:
+        """Bytes that have gone the operation's way so far."""
+        return self.count
+
+    def _begin(self, handler: Handler) -> None:
+        if self._before is not None:
+            self._before()
+        if self._holding is not None:
+            self._holding.claim(self, "write")
+        self._handler = handler
+        self._started = time.monotonic()
+        self._among.add(self)
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=self.name)
+        self._task.add_done_callback(self._done)
+        handler.cancellation_slot.assign(self._on_cancel)
+        if self._timeout is not None:
+            self._timer = call_later(self._executor, self._timeout, self._expire)
+
+    async def _run(self) -> Result:
+        self._entered = True
+        try:
+            if self.stopping:
+                if not self._sure:
+                    raise asyncio.CancelledError  # what it would have got, had it been awaiting
+                self._task.cancel()
+            return await self._work(self)
+        except asyncio.CancelledError:
+            return OperationAborted(), self.count
+        except Exception as error:
+            return (transfer_error(error) if isinstance(error, OSError) else error), self.count
+
+    def _on_cancel(self, requested: CancellationType) -> None:
+        if requested & self.cancellable:
+            self.requested |= requested
+            self._expired = self._expired or self.expiring
+            self._stop()
+
+    def _expire(self) -> None:
+        self._expired = True
+        self.requested |= CancellationType.TERMINAL
+        self._stop()
+
+    def fail(self, error: TransferError) -> None:
+        """End it with ``error``, as soon as the work can be stopped."""
+        self.failure = error
+        self._stop()
+
+    def _stop(self) -> None:
+        self.stopping = True
+        if self._entered:  # before its first turn, a task that is cancelled doesn't run at all
+            self._task.cancel()
+
+    def _done(self, task: asyncio.Task[Result]) -> None:
+        self._among.discard(self)
+        if self._holding is not None:
+            self._holding.release()
+        self._handler.cancellation_slot.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        # A loop that is being shut down cancels every task, even before its first turn.
+        error, n = (OperationAborted(), self.count) if task.cancelled() else task.result()
+        self._handler(self._described(error) if isinstance(error, TransferError) else error, n)
+
+    def _described(self, error: TransferError) -> TransferError:
+        if type(error) is OperationAborted:
+            error = self.failure or (TransferTimeout() if self._expired else error)
+        error.bytes_transferred = self.count
+        error.elapsed = time.monotonic() - self._started
+        if self._describe is not None:
+            self._describe(error)
+        return error
+
+
+async def completion(
+    start: Callable[[Handler], object],
+    executor: Executor,
+    outer: Spawned | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 # it ends the operation, not the waiting for it
+) -> tuple[BaseException | None, int]:
+    """Start an operation with a handler of ours, and give what that is called with.
+
+    Cancelled, or after ``timeout`` seconds, it asks the operation to stop, and stays until it has, so that no count is
+    lost. The CancelledError ends here: whoever is to end because of it sees the operation's error.
+
+    Args:
+        start: starts the operation.
+        executor: where the handler runs.
+        outer: whose work this is: the operation is asked for the type of cancellation that ``outer`` was asked for.
+        timeout: seconds, or None.
+    """
+    signal = CancellationSignal()
+    completed: asyncio.Future[tuple[BaseException | None, int]] = asyncio.get_running_loop().create_future()
+
+    def complete(error: BaseException | None, n: int) -> None:
+        completed.set_result((error, n))
+
+    timer = None if timeout is None else call_later(executor, timeout, signal.emit)
+    start(Handler(complete, executor, signal.slot))
+    while not completed.done():
+        try:
+            await asyncio.wait((completed,))
+        except asyncio.CancelledError:
+            signal.emit(outer.requested if outer and outer.requested else CancellationType.TERMINAL)
+    if timer is not None:
+        timer.cancel()
+    return completed.result()

@@ -1,0 +1,125 @@
+"""Traced: a stream that tells what becomes of every write_some and read_some, with the bytes themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from .._operation import Handler
+from .._sides import side_of
+from ._layer import Layer, LayerSide, Step
+from ._paced import first_bytes
+from ._trace_files import JsonlFile, PcapngFile
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvent:
+    """The ending of one write_some or read_some.
+
+    Attributes:
+        direction: ``"write"`` or ``"read"``.
+        time: when it was started, in seconds since the epoch.
+        elapsed: seconds until it ended.
+        asked: bytes that it was asked for at the most.
+        count: bytes that it transferred.
+        error: what it ended with; None for success.
+        data: the bytes that it transferred.
+    """
+
+    direction: Literal["write", "read"]
+    time: float
+    elapsed: float
+    asked: int
+    count: int
+    error: BaseException | None
+    data: bytes
+
+    def __str__(self) -> str:
+        ending = "" if self.error is None else f", {type(self.error).__name__}: {self.error}"
+        return f"{self.direction} {self.count:,} of {self.asked:,} bytes in {self.elapsed * 1000:.1f} ms{ending}"
+
+
+Sink: TypeAlias = "Callable[[TraceEvent], object] | logging.Logger | str | os.PathLike[str]"
+
+
+class Traced(Layer):
+    """``stream``, with every write_some and read_some told to ``sink``.
+
+    Args:
+        stream: any stream. What is traced is what goes from this layer to ``stream``.
+        sink: a function of a :class:`TraceEvent`; a ``logging.Logger``, told at level DEBUG; or the name of a file,
+            which is made anew: ``.pcapng`` for Wireshark (link type RTAC Serial), else JSON, an event a line.
+
+    A sink that raises does not disturb the transfer; the event loop's exception handler is told.
+    :meth:`close` closes the file, and then ``stream``.
+
+    Cancellation: whatever the stream beneath has.
+    """
+
+    def __init__(self, stream: Any, sink: Sink) -> None:
+        super().__init__(stream)
+        self._file: JsonlFile | PcapngFile | None = None
+        if isinstance(sink, logging.Logger):
+            self._tell: Callable[[TraceEvent], object] = lambda event: sink.debug("%r: %s", self.stream, event)
+        elif callable(sink):
+            self._tell = sink
+        else:
+            path = os.fspath(sink)
+            self._file = PcapngFile(path) if path.endswith(".pcapng") else JsonlFile(path)
+            self._tell = self._file.write
+
+    @property
+    def read_side(self) -> Any:
+        return LayerSide(self, side_of(self.stream, "read_side"), self.read_step)
+
+    def write_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
+        self._traced("write", below, buffers, handler)
+
+    def read_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
+        """Start one step of the read that has claimed this stream."""
+        self._traced("read", below, buffers, handler)
+
+    def _traced(
+        self, direction: Literal["write", "read"], below: Step, buffers: Sequence[memoryview], handler: Handler
+    ) -> None:
+        started, begin = time.time(), time.monotonic()
+        asked = sum(map(len, buffers))
+
+        def complete(error: BaseException | None, n: int) -> None:
+            elapsed = time.monotonic() - begin
+            data = b"".join(first_bytes(buffers, n))
+            self._show(TraceEvent(direction, started, elapsed, asked, n, error, data))
+            handler(error, n)
+
+        below(buffers, handler.replaced(complete))
+
+    def _show(self, event: TraceEvent) -> None:
+        try:
+            self._tell(event)
+        except Exception as error:
+            context = {"message": f"the sink of {self!r} raised", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+
+    def close(self, *args: Any, **options: Any) -> Any:
+        """Close the trace's file, and then the stream, as its own ``close`` does."""
+        try:
+            return super().close(*args, **options)
+        finally:
+            self._close_file()
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self._close_file()
+
+    async def __aexit__(self, *error: object) -> None:
+        await super().__aexit__(*error)
+        self._close_file()
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,176 @@
+"""The sides of a blocking port: each has a thread that does its steps, one at a time."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import serial
+
+from .._buffers import buffer_copy
+from .._cancellation import CancellationType
+from .._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
+from .._operation import Handler
+from .._sides import ForeignSide
+from ._paced import first_bytes
+
+if TYPE_CHECKING:
+    from ._blocking import BlockingPortStream
+
+# Seconds that close() gives a thread to end. One that is stuck in its port for longer is left alone.
+PATIENCE = 1.0
+
+Outcome: TypeAlias = "tuple[BaseException | None, Any]"
+
+
+class WorkerSide:
+    """One direction of a blocking port: who is using it, and the thread that does its steps."""
+
+    waitable = False
+    nowait = None
+    idle_on = ForeignSide.idle_on
+    budget = 0
+    cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
+
+    def __init__(self, stream: BlockingPortStream) -> None:
+        self._stream = stream
+        self._backend = stream._backend
+        self.user: object = None
+        self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._stop: threading.Event | None = None  # of the step that runs
+        self._failure: TransferError | None = None
+
+    # -- as the transfer sees it -----------------------------------------------------------------------------
+
+    def claim(self, user: object, doing: str) -> None:
+        if self.user is not None:
+            raise StreamBusy(self._stream, doing)
+        self.user = user
+
+    def release(self) -> None:
+        self.user = None
+
+    def stop(self) -> None:
+        """Nothing is waited for but a step, which ends by itself."""
+
+    def held_by(self) -> str | None:
+        return None
+
+    def step(self, buffers: Sequence[memoryview], handler: Handler) -> None:
+        raise NotImplementedError
+
+    # -- the thread ------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        work: Callable[[threading.Event], Any],
+        handler: Handler,
+        finish: Callable[[Any], int] = lambda n: n,
+    ) -> None:
+        """Do ``work(stop)`` on the thread, then ``finish`` with what it gave on the loop, and complete ``handler``."""
+        stop = self._stop = threading.Event()
+        handler.cancellation_slot.assign(lambda _: self._interrupt())
+
+        def job() -> None:
+            outcome: Outcome
+            try:
+                outcome = None, work(stop)
+            except Exception as error:
+                outcome = translated(error), None
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                self._stream._executor.post(complete, *outcome)
+
+        def complete(error: BaseException | None, result: Any) -> None:
+            self._stop = None
+            handler.cancellation_slot.clear()
+            if error is not None and self._failure is not None:
+                error = self._failure
+            handler(error, 0 if error is not None else finish(result))
+
+        if self._thread is None:
+            name = f"{type(self).__name__} of {self._stream!r}"
+            self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._thread.start()
+        self._jobs.put(job)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    @property
+    def waiting(self) -> bool:
+        return self._stop is not None
+
+    def _interrupt(self) -> None:
+        if self._stop is not None:
+            self._stop.set()
+            self._backend.interrupt()
+
+    def abort(self, error: TransferError) -> None:
+        """End the step that waits here, if any, with ``error``."""
+        self._failure = error
+        self._interrupt()
+
+    def end(self) -> None:
+        """The port is closed: let the thread go."""
+        self._jobs.put(None)
+        self._interrupt()
+        if self._thread is not None:
+            self._thread.join(PATIENCE)
+
+
+class WritingSide(WorkerSide):
+    """Writes a chunk a step."""
+
+    def held_by(self) -> str | None:
+        return self._stream.held_by()
+
+    def step(self, buffers: Sequence[memoryview], handler: Handler) -> None:
+        backend = self._backend
+        chunk = b"".join(first_bytes(buffers, backend.chunk))
+
+        def work(stop: threading.Event) -> int:
+            backend.wait_writable(stop)
+            if stop.is_set():
+                raise OperationAborted
+            return backend.write(chunk)
+
+        self.run(work, handler)
+
+
+class ReadingSide(WorkerSide):
+    """Reads what is there, a step."""
+
+    def step(self, buffers: Sequence[memoryview], handler: Handler) -> None:
+        backend = self._backend
+        size = sum(map(len, buffers))
+
+        def work(stop: threading.Event) -> bytes:
+            if size:
+                backend.wait_readable(stop)
+            if stop.is_set():
+                raise OperationAborted
+            data = backend.read(size)
+            if size and not data:
+                raise EOFError("the other end is gone")
+            return data
+
+        self.run(work, handler, lambda data: buffer_copy(buffers, data))
+
+
+def translated(error: Exception) -> TransferError | Exception:
+    """``error`` of one of pyserial's ports as one of ours: it has the operating system's behind it, in most cases."""
+    if isinstance(error, serial.PortNotOpenError):
+        return StreamClosed()
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, TransferError) or (isinstance(cause, OSError) and cause.errno is not None):
+            return transfer_error(cause)
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, serial.SerialException) and not isinstance(error, serial.SerialTimeoutException):
+        return Disconnected(reason=str(error))
+    return transfer_error(error)

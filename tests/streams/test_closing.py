@@ -1,0 +1,268 @@
+"""close: within bounds on a port that goes nowhere, the tail of an ordinary write not lost, the unsent count right."""
+
+import asyncio
+import gc
+import subprocess
+import sys
+import time
+import warnings
+
+import pytest
+from fake_uart import FakeUart, SimulatedPort, simulated_port
+
+import serialwrite as sw
+from serialwrite.testing import PtyPair, receive_available
+
+DATA = bytes(range(256)) * 8
+BIG = bytes(10_000)
+
+# How a stalled port is made: settings of the port, quirks of the driver, state of the line.
+STALLS = {
+    "CTS low": ({"rtscts": True}, {}, {"cts": False}),
+    "XOFF": ({"xonxoff": True}, {}, {"xoff": True}),
+    "a driver that ignores a flush": ({}, {"flush_works": False}, {"stuck": True}),
+    "and a user who may not change closing_wait": ({}, {"flush_works": False, "privileged": False}, {"stuck": True}),
+}
+
+
+@pytest.fixture(params=STALLS)
+def stalled_port(request):
+    settings, quirks, state = STALLS[request.param]
+    with simulated_port(settings, **quirks) as port:
+        for name, value in state.items():
+            setattr(port.uart, name, value)
+        yield port
+
+
+@pytest.fixture(params=["close", "async_close"])
+def close(request):
+    """``await close(port, policy)`` by one form or the other."""
+    if request.param == "async_close":
+        return lambda port, policy, **options: port.async_close(policy=policy, **options)
+
+    async def blocking(port, policy, **options):
+        return port.close(policy, **options)
+
+    return blocking
+
+
+@pytest.mark.parametrize("policy", ["discard", "abort"])
+async def test_a_stalled_port_is_closed_at_once(stalled_port, close, policy):
+    port, uart = stalled_port, stalled_port.uart
+    accepted = await sw.async_write(port, DATA)
+    queued = port.queued
+    started = time.monotonic()
+    assert await close(port, policy) == queued == port.unsent
+    assert time.monotonic() - started < 1.0
+    assert not port.is_open()
+    assert uart.closing_wait == 3000, "which outlives the descriptor"
+    assert uart.hupcl
+    assert uart.received == DATA[: accepted - queued - len(uart.fifo)]
+    assert uart.flushes == (policy == "discard")
+
+
+async def test_a_stalled_port_is_drained_for_its_timeout_and_no_longer(stalled_port, close):
+    await sw.async_write(stalled_port, DATA)
+    queued = stalled_port.queued
+    started = time.monotonic()
+    assert await close(stalled_port, "drain", timeout=0.3) == queued
+    assert 0.3 <= time.monotonic() - started < 1.5
+
+
+async def test_the_bound_of_a_drain_comes_from_the_baud_rate(close):
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        await sw.async_write(port, DATA)  # 0.18 s at 115200
+        started = time.monotonic()
+        assert await close(port, "drain") == len(DATA)
+        assert 0.5 < time.monotonic() - started < 2.5
+
+
+async def test_an_ordinary_tail_is_not_lost(close):
+    with simulated_port(baudrate=57600) as port:
+        await sw.async_write(port, DATA)
+        assert await close(port, "drain") == 0
+        assert port.uart.received == DATA
+
+
+async def test_with_blocks_keep_the_tail_and_warn_of_what_they_lose():
+    with simulated_port(baudrate=57600) as port:
+        with port:
+            await sw.async_write(port, DATA)
+        assert (port.uart.received, port.unsent) == (DATA, 0)
+    with simulated_port(baudrate=57600) as port:
+        async with port:
+            await sw.async_write(port, DATA)
+        assert port.uart.received == DATA
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        with pytest.warns(RuntimeWarning, match="2,048 accepted bytes unsent"):
+            async with port:
+                await sw.async_write(port, DATA)
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        with pytest.raises(ZeroDivisionError), port:  # no warning on top of an error
+            raise ZeroDivisionError(await sw.async_write(port, DATA))
+        assert port.unsent == len(DATA)
+
+
+async def test_what_waits_ends_with_its_count(stalled_port, close):
+    port = stalled_port
+    writing = sw.async_write(port, BIG, sw.as_tuple(sw.use_promise))
+    reading = sw.async_read(port, bytearray(1), sw.as_tuple(sw.use_promise))
+    draining = port.async_drain(sw.as_tuple(sw.use_promise))
+    breaking = port.async_send_break(1, sw.as_tuple(sw.deferred))
+    await asyncio.sleep(0.01)
+    unsent = await close(port, "discard")
+    results = await asyncio.gather(writing, reading, draining)
+    assert [type(error) for error, _ in results] == [sw.StreamClosed] * 3
+    assert results[0][1] == unsent + len(port.uart.fifo)
+    with pytest.raises(sw.StreamClosed):
+        await breaking
+    with pytest.raises(sw.StreamClosed, match="was closed"):
+        await sw.async_write(port, b"more")
+
+
+async def test_nothing_more_is_accepted_while_a_close_drains():
+    with simulated_port(baudrate=57600) as port:
+        await sw.async_write(port, DATA)
+        closing = port.async_close(sw.use_promise)
+        await asyncio.sleep(0)
+        for _ in range(3):
+            with pytest.raises(sw.StreamClosed):
+                await sw.async_write(port, b"late")
+            await asyncio.sleep(0.01)
+        assert await closing == 0
+        assert port.uart.received == DATA
+
+
+async def test_the_event_loop_turns_while_async_close_drains():
+    with simulated_port(baudrate=57600) as port:
+        await sw.async_write(port, DATA)
+        closing, turns = port.async_close(sw.use_promise), 0
+        while not closing.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        assert turns > 50
+
+
+async def test_a_close_that_is_cancelled_closes_all_the_same(stalled_port):
+    port = stalled_port
+    await sw.async_write(port, DATA)
+    task = asyncio.ensure_future(port.async_close(timeout=60))
+    for turns in range(5):
+        await asyncio.sleep(0.001 * turns)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not port.serial.is_open or not stalled_port.uart.privileged
+    assert port.unsent == len(DATA) - len(port.uart.fifo)
+
+
+async def test_a_close_cancelled_before_it_began_closes_all_the_same():
+    with simulated_port() as port:
+        signal = sw.CancellationSignal()
+        closing = port.async_close(sw.bind_cancellation_slot(signal.slot, sw.use_promise))
+        signal.emit()
+        assert await closing == 0
+        assert not port.serial.is_open
+
+
+async def test_an_abort_overtakes_a_close_that_drains():
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        await sw.async_write(port, DATA)
+        closing = port.async_close(sw.use_promise, timeout=60)
+        await asyncio.sleep(0.01)
+        assert port.close("abort") == len(DATA)
+        assert await asyncio.wait_for(closing, 10) == len(DATA)
+
+
+async def test_closing_twice_is_closing_once(close):
+    with simulated_port() as port:
+        assert await close(port, "drain") == 0
+        assert await close(port, "abort") == 0
+        assert port.close() == 0
+
+
+async def test_closing_what_was_unplugged(close):
+    with simulated_port() as port:
+        port.uart.stuck = True
+        await sw.async_write(port, DATA)
+        port.uart.unplugged = True
+        started = time.monotonic()
+        assert await close(port, "drain", timeout=30) is None
+        assert time.monotonic() - started < 5
+        assert not port.serial.is_open
+
+
+def test_closing_from_another_thread_than_the_loops():
+    with sw.IoThread() as io, simulated_port({"rtscts": True}) as port:
+        port._executor = io.get_executor()
+        port.uart.cts = False
+        future = sw.async_write(port, BIG, sw.use_future)
+        while not port.write_side.waiting:
+            time.sleep(0.001)
+        assert port.close("discard") > 4000
+        assert isinstance(future.exception(10), sw.StreamClosed)
+
+
+def test_a_policy_that_is_none():
+    with simulated_port() as port:
+        with pytest.raises(ValueError, match="'drain', 'discard', 'abort'"):
+            port.close("flush")
+        with pytest.raises(ValueError, match="'drain', 'discard', 'abort'"):
+            port.async_close(policy="flush")
+        assert port.is_open()
+
+
+# -- on a pty ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["drain", "discard", "abort"])
+async def test_a_stalled_pty_is_closed_at_once(close, policy):
+    with PtyPair() as rig, rig.open_peer() as peer:
+        port = sw.SerialPort(rig.port)
+        promise = sw.async_write(port, bytes(200_000), sw.as_tuple(sw.use_promise))
+        await asyncio.sleep(0.05)
+        started = time.monotonic()
+        assert await close(port, policy) is None  # a pty can't tell
+        assert time.monotonic() - started < 1
+        error, n = await promise
+        assert isinstance(error, sw.StreamClosed)
+        if policy != "discard":  # which drops some of what it has accepted, and can't say how much
+            assert len(receive_available(peer)) == n
+
+
+def test_a_forgotten_port_is_closed_with_a_warning():
+    with PtyPair() as rig:
+        port = sw.SerialPort(rig.port)
+        serial = port.serial
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            del port
+            gc.collect()
+        assert [str(each.message).split(":")[0] for each in caught] == [
+            f"<SerialPort '{rig.port}' at 9600> was never closed"
+        ]
+        assert not serial.is_open
+
+
+def test_a_program_that_ends_with_a_port_open_is_not_held_up():
+    with PtyPair() as rig, rig.open_peer():
+        program = f"import serialwrite as sw; port = sw.SerialPort({rig.port!r}); print(sw.write(port, b'x' * 1000))"
+        started = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+        assert (done.stdout, done.stderr) == ("1000\n", "")
+        assert time.monotonic() - started < 30
+
+
+def test_a_serial_that_was_adapted_stays_its_owners_when_the_stream_is_forgotten():
+    uart = FakeUart()
+    port = SimulatedPort(uart)
+    serial = port.serial
+    del port
+    gc.collect()
+    assert serial.is_open
+    serial.close()
+    uart.end()

@@ -1,0 +1,320 @@
+"""Queue, drain, discard, break, modem lines and stall, against a simulated kernel side: no pty has these."""
+
+import asyncio
+import io
+import time
+
+import pytest
+from fake_uart import simulated_port
+
+import serialwrite as sw
+from serialwrite.testing import PtyPair
+
+DATA = bytes(range(256)) * 8
+
+
+async def until(condition, timeout=10.0):
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+# -- drain --------------------------------------------------------------------------------------------
+
+
+async def test_a_drain_waits_for_the_shift_register():
+    with simulated_port(baudrate=57600) as port:
+        assert await sw.async_write(port, DATA) == len(DATA)
+        assert port.queued > len(DATA) // 2
+        assert await port.async_drain() > len(DATA) // 2
+        assert (port.uart.received, port.queued) == (DATA, 0)
+
+
+async def test_a_drain_to_the_queue_leaves_the_fifo_alone():
+    with simulated_port(baudrate=1200) as port:
+        await sw.async_write(port, DATA[:32])  # 16 go to the FIFO at once, and 16 when that is empty
+        assert await port.async_drain(level="queue") <= 32
+        assert 16 <= len(port.uart.received) < 32
+        assert await port.async_drain(level="shift-register") == 0
+        assert port.uart.received == DATA[:32]
+
+
+async def test_a_drain_is_paced_and_not_spun():
+    looks = 0
+    with simulated_port(baudrate=57600) as port:
+        original = port._tty.output_queue
+
+        def counting():
+            nonlocal looks
+            looks += 1
+            return original()
+
+        await sw.async_write(port, DATA)  # 0.36 s
+        port._tty.output_queue = counting
+        await port.async_drain()
+    assert looks < 40
+
+
+async def test_the_event_loop_turns_while_it_drains():
+    with simulated_port(baudrate=57600) as port:
+        await sw.async_write(port, DATA)
+        draining = asyncio.ensure_future(port.async_drain())
+        turns = 0
+        while not draining.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        assert turns > 50
+
+
+async def test_many_may_drain_at_once_and_one_may_give_up():
+    with simulated_port(baudrate=57600) as port:
+        await sw.async_write(port, DATA)
+        waiting = [asyncio.ensure_future(port.async_drain()) for _ in range(20)]
+        await asyncio.sleep(0.01)
+        waiting[3].cancel()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert isinstance(results.pop(3), asyncio.CancelledError)
+        assert all(0 < n <= len(DATA) for n in results)
+        assert port.uart.received == DATA
+
+
+async def test_a_drain_that_times_out_says_what_is_left_and_why():
+    with simulated_port({"rtscts": True}, baudrate=115200) as port:
+        port.uart.cts = False
+        await sw.async_write(port, DATA)
+        with pytest.raises(sw.TransferTimeout) as caught:
+            await port.async_drain(timeout=0.1)
+        assert (caught.value.bytes_transferred, caught.value.queued, caught.value.stall) == (0, len(DATA), "CTS low")
+        assert port.stall == "CTS low"
+        assert str(caught.value).startswith("0 bytes transmitted in 0.1")
+        port.uart.cts = True
+        assert len(DATA) - 16 <= await port.async_drain(sw.cancel_after(10)) <= len(DATA)
+        assert port.uart.received == DATA
+
+
+async def test_a_drain_cancelled_counts_what_has_left_and_harms_nothing():
+    with simulated_port(baudrate=57600) as port:
+        await sw.async_write(port, DATA)
+        draining = port.async_drain()
+        task = asyncio.ensure_future(draining)
+        await until(lambda: draining.bytes_transferred > 100)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert 100 < draining.bytes_transferred < len(DATA)
+        await port.async_drain()
+        assert port.uart.received == DATA
+
+
+async def test_hanging_up_ends_a_drain_as_no_success():
+    with simulated_port() as port:
+        port.uart.stuck = True
+        await sw.async_write(port, DATA)
+        draining = port.async_drain(sw.as_tuple(sw.use_promise))
+        await asyncio.sleep(0.01)
+        port.uart.unplugged = True
+        error, _ = await asyncio.wait_for(draining, 10)
+        assert isinstance(error, sw.Disconnected)
+
+
+async def test_closing_ends_every_drain():
+    with simulated_port() as port:
+        port.uart.stuck = True
+        await sw.async_write(port, DATA)
+        draining = [port.async_drain(sw.as_tuple(sw.use_promise)) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        assert port.close("discard") == len(DATA) - 16  # which are in the FIFO
+        assert [type(error) for error, _ in await asyncio.gather(*draining)] == [sw.StreamClosed] * 3
+        with pytest.raises(sw.StreamClosed):
+            await port.async_drain()
+
+
+async def test_what_the_driver_cannot_tell_is_not_claimed():
+    with simulated_port(has_lsr=False) as port:
+        with pytest.raises(io.UnsupportedOperation, match="'shift-register'"):
+            port.async_drain(level="shift-register")
+        assert port.proof_levels["transmitted"] == "unknown"
+        assert sw.strongest_proof(port) == "drained"
+        await sw.async_write(port, DATA[:100])
+        assert await port.async_drain() <= 100
+    with simulated_port() as port:
+        assert sw.strongest_proof(port) == "transmitted"
+        with pytest.raises(ValueError, match="level='wire'"):
+            port.async_drain(level="wire")
+
+
+async def test_a_pty_can_prove_acceptance_and_no_more():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        assert await port.async_drain() == 0  # at once, claiming nothing
+        assert (port.queued, sw.strongest_proof(port)) == (None, "accepted")
+        with pytest.raises(io.UnsupportedOperation):
+            port.async_drain(level="queue")
+        with pytest.raises(io.UnsupportedOperation, match="on_wire"):
+            _ = port.on_wire
+        assert (port.modem_lines, port.line_counters) == (None, None)
+
+
+async def test_a_hung_up_pty_is_not_drained():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        rig.hang_up("port")
+        with pytest.raises(sw.Disconnected):
+            await port.async_drain()
+
+
+def test_a_drain_may_be_asked_for_from_another_thread():
+    with sw.IoThread() as io_thread, simulated_port() as port:
+        port._executor = io_thread.get_executor()
+        assert sw.write(port, DATA) == len(DATA)
+        assert port.async_drain(sw.use_future).result(10) > 0
+        assert port.uart.received == DATA
+
+
+# -- discard --------------------------------------------------------------------------------------------
+
+
+def test_a_discard_says_just_what_is_gone():
+    with simulated_port() as port:
+        assert sw.write(port, DATA) == len(DATA)
+        gone = port.discard_output()
+        assert gone > 1000
+        deadline = time.monotonic() + 10
+        while port._tty.transmitter_empty() is False and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert port.uart.received == DATA[: len(DATA) - gone]
+        assert port.queued == 0
+
+
+def test_a_discard_that_the_driver_ignores_proves_nothing():
+    with simulated_port(flush_works=False) as port:
+        sw.write(port, DATA)
+        assert port.discard_output() == 0
+        assert port.queued > 0
+
+
+def test_a_discard_does_not_wake_a_port_that_xoff_has_stopped():
+    with simulated_port({"xonxoff": True}) as port:
+        port.uart.xoff = True
+        port._tty.let_output = lambda: pytest.fail("TCOON ends the peer's XOFF, too")
+        sw.write(port, DATA)
+        assert port.discard_output() == len(DATA)
+
+
+def test_a_discard_on_a_port_that_is_gone():
+    with simulated_port() as port:
+        port.uart.unplugged = True
+        with pytest.raises(sw.Disconnected):
+            port.discard_output()
+
+
+# -- stall ------------------------------------------------------------------------------------------------
+
+BIG = bytes(10_000)
+
+
+@pytest.mark.parametrize(
+    ("settings", "uart", "state", "stall"),
+    [
+        ({"rtscts": True}, {}, {"cts": False}, "CTS low"),
+        ({"xonxoff": True}, {}, {"xoff": True}, "XOFF received"),
+        ({"xonxoff": True}, {"has_lsr": False}, {"xoff": True}, "XOFF received or peer not reading"),
+        ({}, {}, {"stopped": True}, "output stopped"),
+        ({}, {}, {"stuck": True}, "peer not reading"),
+        ({}, {"baudrate": 9600}, {}, None),  # it is just slow
+        ({"xonxoff": True}, {"baudrate": 9600}, {}, None),
+    ],
+)
+async def test_a_timeout_names_what_held_the_port(settings, uart, state, stall):
+    with simulated_port(settings, **uart) as port:
+        for name, value in state.items():
+            setattr(port.uart, name, value)
+        with pytest.raises(sw.TransferTimeout) as caught:
+            await sw.async_write(port, BIG, timeout=0.5)
+        error = caught.value
+        assert error.stall == stall
+        assert error.queued == port.queued or stall is None
+        assert 4095 <= error.bytes_transferred < len(BIG)
+        assert (stall or "timed out") in str(error)
+
+
+async def test_the_stall_is_known_while_the_port_is_held():
+    with simulated_port({"rtscts": True}) as port:
+        assert port.stall is None
+        port.uart.cts = False
+        assert port.stall is None  # nothing is waiting to be sent
+        pending = sw.async_write(port, BIG, sw.use_promise)
+        await until(lambda: port.stall == "CTS low")
+        port.uart.cts = True
+        assert await pending == len(BIG)
+
+
+async def test_a_pty_whose_peer_may_have_sent_xoff():
+    with PtyPair() as rig, sw.SerialPort(rig.port, xonxoff=True) as port:
+        with rig.open_peer() as peer:
+            peer.write(b"\x13")
+            await asyncio.sleep(0.1)
+            with pytest.raises(sw.TransferTimeout) as caught:
+                await sw.async_write(port, bytes(range(32, 127)) * 1000, timeout=0.2)
+            assert caught.value.stall == "XOFF received or peer not reading"
+
+
+# -- break and modem lines -----------------------------------------------------------------------------------
+
+
+async def test_a_break_comes_behind_what_was_written():
+    with simulated_port() as port:
+        await sw.async_write(port, DATA)
+        assert await port.async_send_break(0.02) == 0
+        assert port.uart.breaks == [(True, len(DATA)), (False, len(DATA))]
+
+
+async def test_a_break_excludes_writes_and_they_exclude_it():
+    with simulated_port() as port:
+        breaking = port.async_send_break(0.05, sw.use_promise)
+        with pytest.raises(sw.StreamBusy):
+            await sw.async_write(port, DATA)
+        await breaking
+        port.uart.stuck = True
+        writing = sw.async_write(port, BIG, sw.use_promise)
+        with pytest.raises(sw.StreamBusy):
+            await port.async_send_break(0.05)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+
+
+async def test_a_break_that_is_cancelled_ends_at_once():
+    with simulated_port() as port:
+        breaking = asyncio.ensure_future(port.async_send_break(60))
+        await until(lambda: port.uart.breaks)
+        breaking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await breaking
+        assert [on for on, _ in port.uart.breaks] == [True, False]
+        assert await sw.async_write(port, b"free again") == 10
+
+
+async def test_a_break_cancelled_while_it_drains_never_begins():
+    with simulated_port() as port:
+        port.uart.stuck = True
+        await sw.async_write(port, DATA)
+        with pytest.raises(sw.TransferTimeout):
+            await port.async_send_break(0.01, timeout=0.05)
+        assert not port.uart.breaks
+
+
+def test_modem_lines():
+    with simulated_port() as port:
+        assert port.modem_lines == sw.ModemLines(cts=True, dsr=True, cd=False, ri=False, rts=True, dtr=True)
+        port.rts = False
+        assert (port.rts, port.modem_lines.rts) == (False, False)
+        assert port.line_counters.tx == 0
+        port.uart.unplugged = True
+        with pytest.raises(sw.Disconnected):
+            _ = port.modem_lines
+
+
+def test_a_blocking_write_meets_the_same_stall():
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        with pytest.raises(sw.TransferTimeout, match="CTS low"):
+            sw.write(port, BIG, timeout=0.1)
