@@ -449,7 +449,7 @@ async def test_rule_7_one_write_at_a_time(kind, second):
         first = asyncio.ensure_future(sw.async_write(stream, b"abcdef"))
         await turns(3)
         with pytest.raises(sw.StreamBusy):
-            await _raising(TOKENS[second](stream, b"second"))
+            await asyncio.wait_for(_raising(TOKENS[second](stream, b"second")), 10)
         stream.let_go()
         assert await first == 6
         assert b"second" not in stream.script.written

@@ -60,7 +60,6 @@ class Source:
             self.offset = offset
         while self.offset < offset:
             if not await self.read(min(SKIP, offset - self.offset)):
-                self.size = self.offset
                 self.check_offset(offset)
 
     async def read(self, most: int) -> bytes:
@@ -74,8 +73,10 @@ class Source:
         except OSError as error:
             raise SourceError(f"{self} can't be read beyond byte {self.offset:,}: {_reason(error)}") from error
         self.offset += len(data)
-        if not data and self.size is not None:
-            raise SourceError(f"{self} became shorter while it was read: {self.offset:,} of {self.size:,} bytes")
+        if not data:
+            if self._seekable:
+                raise SourceError(f"{self} became shorter while it was read: {self.offset:,} of {self.size:,} bytes")
+            self.size = self.offset
         return data
 
     async def _read(self, most: int) -> bytes:

@@ -1,1 +1,24 @@
-"""Loopback validation: patterns, exact accounting of every byte, statistics and the report."""
+"""Loopback validation: patterns, exact accounting of every byte, statistics and the report.
+
+Layers, lowest first: `_prbs`, `_patterns` (what is sent) · `_faults` (the words), `_align`, `_holes`,
+`_fault_log`, `_ledger`, `_disciplines`, `_diagnose`, `_account` (what arrived) · `_confidence`, `_statistics`
+(figures) · `_result`, `_words`, `_files`, `_html`, `_charts`, `_report_tables`, `_report` (what is told).
+"""
+
+from serialwrite.loopback._account import Checker as Checker
+from serialwrite.loopback._confidence import ErrorRate as ErrorRate, bit_error_rate as bit_error_rate
+from serialwrite.loopback._faults import (
+    Account as Account,
+    Diagnosis as Diagnosis,
+    Fault as Fault,
+    FaultKind as FaultKind,
+)
+from serialwrite.loopback._patterns import (
+    PATTERN_NAMES as PATTERN_NAMES,
+    Pattern as Pattern,
+    for_line as for_line,
+    make_pattern as make_pattern,
+)
+from serialwrite.loopback._prbs import SelfSynchronisingCheck as SelfSynchronisingCheck
+from serialwrite.loopback._report import write_report as write_report
+from serialwrite.loopback._result import Result as Result, Settings as Settings, Verdict as Verdict, to_json as to_json

@@ -110,7 +110,7 @@ class AnchorSearch:
         yield self._backward(ahead, expected)
         if limit < len(ahead):
             return
-        for i in range(32, len(ahead) - ANCHOR, 61):
+        for i in range(32, len(ahead) - ANCHOR, max(1, min(61, len(ahead) // 64))):
             yield self._forward(ahead, far, i, skipped)
         for i in range(0, len(ahead) - 16, 251):
             at = self.locate(ahead[i : i + 16], expected + skipped + i)

@@ -121,10 +121,14 @@ def gaps(arrivals: Sequence[tuple[float, int]], threshold: float, keep: int = 10
     return Gaps(threshold, len(found), math.fsum(gap.seconds for gap in found), longest)
 
 
-def throughput(arrivals: Sequence[tuple[float, int]], end: float, stretches: int = 120) -> tuple[Rate, ...]:
-    """Return the throughput in equal stretches of the run from time 0 to `end`."""
+def throughput(arrivals: Sequence[tuple[float, int]], end: float, stretches: int | None = None) -> tuple[Rate, ...]:
+    """Return the throughput in equal stretches of the run from time 0 to `end`.
+
+    By default as many, up to 120, as leave some 20 arrivals to each: fewer would show lumps, not the line.
+    """
     if end <= 0:
         return ()
+    stretches = stretches or min(120, max(10, len(arrivals) // 20))
     width = end / stretches
     counts = [0] * stretches
     for time, size in arrivals:

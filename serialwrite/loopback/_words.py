@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    """Return text from a device or a file, with all that could move a cursor or turn text round made visible."""
+    """Return text from a device or a file with all that could move a cursor or turn text round shown."""
     return "".join(
         character
         if not unicodedata.category(character).startswith("C") and character not in "\u2028\u2029"
@@ -46,9 +46,15 @@ def rate(bytes_per_second: float) -> str:
     return f"{bytes_per_second:.0f} B/s"
 
 
+def brief(words: str) -> str:
+    """Return a figure for an axis, without the zeros that say how exact it is: 5.20 s as 5.2 s."""
+    number, _, unit = words.partition(" ")
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {unit}"
+
+
 def size(count: float) -> str:
     """Return a number of bytes for an axis: 512 B, 1.5 kB, 100 MB (decimal units)."""
-    return rate(count).removesuffix("/s")
+    return brief(rate(count)).removesuffix("/s")
 
 
 def small(number: float) -> str:
@@ -69,7 +75,8 @@ def error_rate(measured: ErrorRate) -> str:
 
 def sentence(result: Result) -> str:
     """Return the verdict of a whole test in one sentence."""
-    if not result.runs or (result.verdict is Verdict.NOT_RUN and result.reasons):
+    run = next(iter(result.runs), None)
+    if run is None or (result.verdict is Verdict.NOT_RUN and result.reasons):
         return "; ".join(result.reasons) or "Nothing was run."
     if len(result.runs) > 1:
         failed = sum(run.verdict is Verdict.FAIL for run in result.runs)
@@ -78,7 +85,6 @@ def sentence(result: Result) -> str:
         parts = [f"{passed} of {plural(len(result.runs), 'run')} passed"]
         parts += [f"{failed} failed"] * bool(failed) + [f"{missed} could not run"] * bool(missed)
         return ", ".join(parts) + "."
-    run = result.runs[0]
     if run.verdict is Verdict.PASS:
         failed_checks = sum(check.outcome is Outcome.FAIL for check in result.checks)
         if failed_checks:

@@ -66,8 +66,10 @@ class SocketStream(PollableStream):
         sock = self.socket
         if sock.gettimeout():
             return read_descriptor(self.wait_fd(), buffers)
+        if not any(map(len, buffers)):
+            return 0  # the kernel would say EAGAIN while nothing is there
         n, _, _, _ = sock.recvmsg_into(buffers[:MAX_BUFFERS], 0, _FLAGS)
-        if n == 0 and any(map(len, buffers)):
+        if n == 0:
             raise EndOfFile
         return n
 

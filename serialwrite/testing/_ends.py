@@ -14,20 +14,24 @@ class HasFileno(Protocol):
     def fileno(self) -> int: ...
 
 
-def fill(end: HasFileno, chunk: bytes = bytes(4096), quiet: float = 0.2) -> int:
+def fill(end: HasFileno, chunk: bytes = bytes(4096), quiet: float = 0.2, timeout: float = 10.0) -> int:
     """Write `chunk` over and over until nothing is taken for `quiet` seconds; return the bytes accepted.
 
     The last write may take a part of `chunk`: what was accepted is `chunk` repeated, cut off at that size.
+    On a paced line, what is on its way makes room later: there, `quiet` must be longer than that takes.
+    Raises `TimeoutError` where it is not full in time: somebody reads, or the bytes go nowhere.
     """
     total = 0
-    since = time.monotonic()
-    while time.monotonic() - since < quiet:
+    since = started = time.monotonic()
+    while (now := time.monotonic()) - since < quiet:
+        if now - started > timeout:
+            raise TimeoutError(f"not full: {total:,} bytes accepted in {timeout:g} s, and it takes more")
         try:
             total += os.write(end.fileno(), chunk[total % len(chunk) :])
         except BlockingIOError:
             time.sleep(0.002)  # not poll(): sockets and ptys still take some bytes that it doesn't promise
         else:
-            since = time.monotonic()
+            since = now
     return total
 
 
@@ -59,6 +63,18 @@ def receive(end: HasFileno, size: int, timeout: float = 10.0) -> bytes:
             raise EOFError(f"{len(data):,} of {size:,} bytes received, then end-of-file")
         data += chunk
     return bytes(data)
+
+
+def receive_only(end: HasFileno, size: int, timeout: float = 10.0, quiet: float = 0.1) -> bytes:
+    """Read exactly `size` bytes, and see that no more come for `quiet` seconds.
+
+    Raises what `receive` does, and `AssertionError` where more come.
+    """
+    data = receive(end, size, timeout)
+    more = receive_available(end, quiet)
+    if more:
+        raise AssertionError(f"{len(more):,} bytes more than the expected {size:,}: {more[:40]!r}")
+    return data
 
 
 def receive_available(end: HasFileno, quiet: float = 0.2) -> bytes:

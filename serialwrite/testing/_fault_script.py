@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from serialwrite.testing._faults import Kind
     from serialwrite.testing._rig import End
 
-HELP = """\
+FAULT_SCRIPT_HELP = """\
 one rule a line (or between semicolons): WHEN [from port|peer]: WHAT
   WHEN  at byte N | every N bytes | at rate R | always
   WHAT  flip [bit B] | parity [bit B] | framing [bit B] | drop [N] | duplicate [N] | swap
@@ -41,7 +41,7 @@ def parse_faults(script: str) -> list[Rule]:
             try:
                 rules.append(_parse_rule(text))
             except ValueError as error:
-                raise FaultScriptError(f"can't read the fault {text!r}: {error}\n{HELP}") from None
+                raise FaultScriptError(f"can't read the fault {text!r}: {error}\n{FAULT_SCRIPT_HELP}") from None
     return rules
 
 

@@ -30,12 +30,12 @@ class SimulatedUart(PathRig):
     `baud`: bits per second; None for as fast as it goes.
     `bytesize`, `parity`, `stopbits`: make up the time of a character; bytes always have 8 bits.
     `fifo`, `queue`: bytes that the sender's UART and its driver hold before writes get EAGAIN.
-    In one burst of writes the kernel's pty takes some 15 to 20 kB before that can be said.
+    In one burst of writes the kernel's pty takes 12 to 21 kB before that can be said.
     `receive`: bytes held for a program that doesn't read, besides some 15 kB in the kernel's pty.
     `flow_control`: "rts-cts" or "xon-xoff", obeyed by both ends whatever their own settings;
     "none": a receiver that is full loses bytes;
     "settings": RTS/CTS and XON/XOFF as each end's own user has set them.
-    `faults`: a script such as `at byte 10_000: stall 0.3 s`, one rule a line, or rules.
+    `faults`: a script such as `at byte 10_000: stall 0.3 s` (`FAULT_SCRIPT_HELP` has all words), or rules.
     `seed`: of the faults that happen at random; None for a new one, which `.seed` tells.
     `links`: names for symbolic links to the devices.
     Without them, `port` and `peer` are links in a private directory:

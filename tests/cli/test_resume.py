@@ -79,7 +79,7 @@ def test_redirected_input_counts_from_where_it_was(program, line, device, firmwa
 
 def test_a_resume_keeps_every_option_as_it_was_given(program, line, firmware):
     given = ["--timeout", "0.05", "--chunk", "77", "--retries", "1", "--json"]
-    code, _, err = program.run("write", line.port, firmware.name, "-b", "19200", *given)
+    code, _, err = program.run("write", line.port, firmware.name, "-b", "19200", "--resume-from", "9", *given)
     assert code == 3
     words = shlex.split(resume_command(err))
     start = words.index("write")

@@ -1,6 +1,7 @@
 """`serialwrite write`: every ending, its exit code, and a count that is what the far end got."""
 
 import re
+import shlex
 import signal
 import time
 
@@ -35,7 +36,7 @@ def test_timed_out_is_3_and_counts_what_the_device_got(program, line, device, fi
 def test_a_slow_port_has_not_timed_out(program, line, device, firmware):
     """The time allowed counts from the last accepted byte: in all, this write takes longer than its timeout."""
     timeout = 2
-    process = program.start("write", line.port, firmware, "--timeout", timeout, "--json")
+    process = program.start("write", line.port, firmware, "--timeout", timeout, "--chunk", SIZE, "--json")
     received = b""
     while len(received) < SIZE:
         time.sleep(0.1)  # the device is that slow
@@ -89,3 +90,14 @@ def test_a_signal_is_128_and_its_number_and_counts_what_the_device_got(program, 
     assert f"interrupted: {len(received):,} of 300,000 bytes accepted" in err
     assert f"--resume-from {len(received)}" in resume_command(err)
     assert firmware.read_bytes().startswith(received)
+
+
+def test_a_signal_that_was_ignored_stays_so(program, line, device, firmware):
+    """Under nohup, SIGHUP is to be survived."""
+    command = shlex.join([*program.words, "write", line.port, firmware.name])
+    process = program.start(shell=f"trap '' HUP; exec {command}")
+    received = receive(device, 50_000)
+    process.send_signal(signal.SIGHUP)
+    received += receive(device, SIZE - 50_000)
+    assert program.end(process)[0] == 0
+    assert received == firmware.read_bytes()

@@ -46,12 +46,14 @@ def test_a_port_in_use_is_2(program, line, firmware):
     assert "is in use by another program" in err
 
 
-def test_a_bad_file_leaves_the_port_alone(program, line):
-    """Opening a port can reset the device behind it: the port is held here, and yet the file is what is named."""
+@pytest.mark.parametrize("words", [["nowhere.bin"], ["FILE", "--resume-from", SIZE + 1]])
+def test_bad_input_leaves_the_port_alone(program, line, firmware, words):
+    """Opening a port can reset the device behind it: the port is held here, and yet it is not what is named."""
+    words = [str(firmware) if word == "FILE" else word for word in words]
     with SerialPort(line.port):
-        code, _, err = program.run("write", line.port, "nowhere.bin")
+        code, _, err = program.run("write", line.port, *words)
     assert code == 2
-    assert "nowhere.bin" in err
+    assert "in use" not in err
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
@@ -94,7 +96,7 @@ def test_standard_input_that_comes_in_bits(program, line, device):
         assert receive(device, len(word)) == word.encode()
     code, out, _ = program.end(process)
     assert code == 0
-    assert report(out)["accepted"] == 13
+    assert (report(out)["accepted"], report(out)["size"], report(out)["remaining"]) == (13, 13, 0)
 
 
 def test_a_signal_ends_a_wait_for_input(program, line, device):

@@ -89,8 +89,9 @@ class Plant:
         a, b = self.at, self.at + first
         # so few bytes, so far from home, are told from chance by nobody: lost here, inserted there
         unambiguous(min(first, second) >= 4 or max(first, second) <= 60)
-        unambiguous(self.sent[a] != self.sent[b] and self.sent[b - 1] != self.sent[b + second - 1])
-        unambiguous(self.sent[a] != self.sent[b + second] and self.sent[a - 1] != self.sent[b + second - 1])
+        end = b + second
+        for one, other in ((a, b), (b, end), (a, end), (a - 1, b - 1), (b - 1, end - 1), (a - 1, end - 1)):
+            unambiguous(self.sent[one] != self.sent[other])  # alike, a byte more or less may have moved
         self.received += self.sent[b : b + second] + self.sent[a:b]
         self.faults.append(((R, a, first, 0, second), (R, b, second, 0, -first)))  # two ways to say it
         self.at = b + second
@@ -135,7 +136,8 @@ FAULTS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+# The same examples every time: among 6,000 random ones none failed, and CI is no place to find the 6,001st.
+@settings(deadline=None, max_examples=300, derandomize=True)
 @given(
     pattern=st.sampled_from(["prbs31", "prbs23", "random:3", "prbs31"]),
     script=st.lists(st.tuples(st.integers(64, 6000), FAULTS), max_size=6),
@@ -159,7 +161,7 @@ def test_planted_faults_are_reported_as_what_they_are(pattern, script, tail, cut
     plant.verify(check(bytes(plant.received), len(plant.sent), pattern, pieces=pieces))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=100, derandomize=True)
 @given(
     script=st.lists(
         st.tuples(
@@ -276,6 +278,24 @@ def test_blocks_that_arrive_late_repeated_and_never():
     account = check(received, len(s), pieces=1)
     assert said(account) == [(L, 25_000, 5_000), (R, 10_000, 15_000), (D, 60_000, 20_000)]
     assert [f.displacement for f in account.faults] == [0, 20_000, 10_000]
+
+
+@pytest.mark.parametrize("alike", [0, 1, 2])
+def test_late_blocks_that_begin_alike(alike):
+    """The byte that both begin with seems to be in its place; the late block must not be torn for that."""
+    s = stream(1_000_000)
+    first, second = 40, 50
+    at = next(
+        at
+        for at in range(1000, 999_000)
+        if (s[at] == s[at + first]) == (alike > 0)
+        and (s[at + 1] == s[at + first + 1]) == (alike > 1)
+        and s[at + 2] != s[at + first + 2]
+    )
+    received = s[:at] + s[at + first : at + first + second] + s[at : at + first] + s[at + first + second :]
+    account = check(received, len(s))
+    assert said(account) == [(R, at, first)]
+    assert account.faults[0].displacement == second
 
 
 @pytest.mark.parametrize(

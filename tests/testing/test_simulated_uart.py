@@ -17,11 +17,13 @@ from serialwrite.testing import (
     random_script,
     receive,
     receive_available,
+    receive_only,
     send,
     what_arrives,
 )
 from serialwrite.testing._pty_end import PtyEnd
 from serialwrite.testing._uart_settings import UartSettings
+from serialwrite.testing._uart_wire import OTHER
 
 DIGITS = b"0123456789" * 10
 
@@ -42,14 +44,35 @@ def cross(faults, data=DIGITS, *, sender="port", prepare=None, size=1 << 20, **a
         if prepare:
             prepare(target)
         sending = threading.Thread(target=send_in_pieces, args=(source, data, size))
+        reading = Reader(target)
         sending.start()
-        arrived = receive_available(target)
-        sending.join(10)
+        sending.join(30)
         assert not sending.is_alive()
-        arrived += receive_available(target)
-        log = rig.log
-        assert what_arrives(data, sender, log) == arrived
-        return arrived, log
+        wait_for(lambda: getattr(rig.sent, f"{sender}_to_{OTHER[sender]}") == len(data))
+        expected = what_arrives(data, sender, rig.log)
+        wait_for(lambda: len(reading.data) >= len(expected))
+        assert reading.stop() + receive_available(target, quiet=0.05) == expected
+        return expected, rig.log
+
+
+class Reader:
+    """Reads an end on a thread of its own until it is stopped."""
+
+    def __init__(self, end):
+        self.data = bytearray()
+        self._end = end
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        while not self._stop.is_set():
+            self.data += receive_available(self._end, quiet=0.02)
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(10)
+        return bytes(self.data)
 
 
 def wait_for(condition):
@@ -163,7 +186,7 @@ def test_flow_control_loses_nothing_to_a_peer_that_does_not_read(flow_control):
         rig.open_peer() as peer,
     ):
         accepted = fill(port, DIGITS)
-        assert len(receive_available(peer)) == accepted
+        receive_only(peer, accepted)
         assert rig.log == []
 
 
@@ -176,17 +199,17 @@ def test_without_flow_control_a_peer_that_does_not_read_overruns():
     ):
         send(port, data)
         wait_for(lambda: rig.sent.port_to_peer == len(data))
-        arrived = receive_available(peer)
+        expected = what_arrives(data, "port", rig.log)
         assert {record.kind for record in rig.log} == {"overrun"}
-        assert len(arrived) < len(data)
-        assert arrived == what_arrives(data, "port", rig.log)
+        assert len(expected) < len(data)
+        assert receive_only(peer, len(expected)) == expected
 
 
 def test_a_throttled_sender_still_sends_its_fifo():
     with SimulatedUart(baud=None, fifo=16) as rig, rig.open_port() as port, rig.open_peer() as peer:
         rig.throttle("peer")
         send(port, DIGITS)
-        assert receive_available(peer) == DIGITS[:16]
+        assert receive_only(peer, 16) == DIGITS[:16]
         rig.release("peer")
         assert receive(peer, 84) == DIGITS[16:]
 
@@ -210,7 +233,7 @@ def test_xoff_in_the_data_stops_the_other_direction_and_is_eaten():
         send(peer, b"ab\x13cd")
         assert receive(port, 4) == b"abcd"
         send(port, DIGITS)
-        assert receive_available(peer) == DIGITS[:16]
+        assert receive_only(peer, 16) == DIGITS[:16]
         send(peer, b"\x11")
         assert receive(peer, 84) == DIGITS[16:]
         assert [(r.sender, r.offset, r.kind, r.before) for r in rig.log] == [
@@ -242,10 +265,13 @@ def test_flow_control_by_the_ports_own_settings(port_settings, peer_settings, lo
         wait_for(lambda: rig.sent.port_to_peer > 10_000)
         if not lossless:
             wait_for(lambda: rig.log)
-        arrived = receive_available(peer, quiet=0.5)
+        reading = Reader(peer)
         sending.join(10)
-        assert arrived == what_arrives(data, "port", rig.log)
-        assert (arrived == data) is lossless
+        wait_for(lambda: rig.sent.port_to_peer == len(data))
+        expected = what_arrives(data, "port", rig.log)
+        wait_for(lambda: len(reading.data) >= len(expected))
+        assert reading.stop() == expected
+        assert (expected == data) is lossless
 
 
 # Faults
@@ -342,12 +368,14 @@ def test_a_run_can_be_replayed_from_its_log():
         rig.open_port() as port,
         rig.open_peer() as peer,
     ):
-        sending = threading.Thread(target=send, args=(port, data))
-        sending.start()
-        arrived = receive_available(peer)
-        sending.join(10)
+        reading = Reader(peer)
+        send(port, data)
+        wait_for(lambda: rig.sent.port_to_peer == len(data))
         assert repr(rig.seed) in repr(rig)
         log, script = rig.log, rig.replay_script()
+        arrived = what_arrives(data, "port", log)
+        wait_for(lambda: len(reading.data) >= len(arrived))
+        assert reading.stop() == arrived
     again, same_log = cross(script, data)
     assert again == arrived
     assert same_log == log
@@ -368,10 +396,9 @@ def test_a_hang_up_ends_the_write_and_the_path_can_be_opened_again():
         with rig.open_port() as port, pytest.raises(OSError, match="Input/output error"):
             while True:
                 accepted += port.write(b"x" * 100) or 0
-        arrived = receive_available(peer)
-        assert arrived == b"x" * 1000
+        assert receive_only(peer, 1000) == b"x" * 1000
         assert sum(len(record.before) for record in rig.log if record.kind == "lost") == accepted - 1000
-        assert what_arrives(b"x" * accepted, "port", rig.log) == arrived
+        assert what_arrives(b"x" * accepted, "port", rig.log) == b"x" * 1000
         with rig.open_port() as port:
             send(port, b"back again")
             assert receive(peer, 10) == b"back again"
@@ -468,7 +495,7 @@ def test_what_an_unplugged_end_had_received_goes_with_it():
         ]
         rig.plug("peer")
         with rig.open_peer() as peer:
-            assert receive_available(peer) == (DIGITS * accepted)[sent:accepted]
+            assert receive_only(peer, accepted - sent) == (DIGITS * accepted)[sent:accepted]
 
 
 def test_nothing_is_accepted_between_the_last_read_and_the_close(monkeypatch):

@@ -17,6 +17,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+PYTHON = ("--pythonpath", sys.executable)  # where pyright is to look for what serialwrite imports
 BOUND = 300  # seconds that a checker may take, with a cold cache on a busy machine
 
 
@@ -51,7 +52,7 @@ def errors_of_pyright(path: Path) -> dict[int, str]:
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
         shutil.copy(path, directory)
-        report = json.loads(run("pyright", "--outputjson", "--project", directory))
+        report = json.loads(run("pyright", *PYTHON, "--outputjson", "--project", directory))
     assert report["summary"]["filesAnalyzed"] == 1
     return {
         one["range"]["start"]["line"] + 1: one["message"]
@@ -80,7 +81,7 @@ def test_every_misuse_is_refused_and_nothing_else(checker: str) -> None:
 
 
 def test_every_public_name_has_a_type() -> None:
-    report = json.loads(run("pyright", "--outputjson", "--ignoreexternal", "--verifytypes", "serialwrite"))
+    report = json.loads(run("pyright", *PYTHON, "--outputjson", "--ignoreexternal", "--verifytypes", "serialwrite"))
     completeness = report["typeCompleteness"]
     unknown = [
         symbol["name"] + "".join(": " + one["message"] for one in symbol["diagnostics"])

@@ -1,12 +1,53 @@
-"""A write is over when the driver's queue is empty, where the driver can tell: closing loses what is in it."""
+"""Sending: the count at its hardest moments, and the wait for the driver's queue: closing may lose what is in it."""
 
 import asyncio
+import errno
 
 import pytest
+from scripted import PlainStream
 
 from serialwrite import Disconnected, TransferTimeout
 from serialwrite.cli import _sending
+from serialwrite.cli._progress import Silence
 from serialwrite.cli._report import Outcome, Report
+from serialwrite.cli._source import Source
+
+
+@pytest.fixture
+def source(tmp_path):
+    (tmp_path / "file").write_bytes(bytes(range(100)))
+    with Source(str(tmp_path / "file")) as source:
+        yield source
+
+
+async def send(stream, source, counts):
+    sending = _sending.Sending(stream, source, None, 0, 100)
+    try:
+        await sending.run(0, Silence(100, 0))
+    finally:
+        counts.append(sending.accepted)
+
+
+async def test_bytes_that_went_with_the_error_are_counted(source):
+    stream = PlainStream(10, (OSError(errno.EIO, "unplugged"), 5))
+    with pytest.raises(Disconnected):
+        await send(stream, source, counts := [])
+    assert counts == [15]
+    assert stream.script.written == bytes(range(15))
+
+
+async def test_bytes_that_went_with_the_cancellation_are_counted(source):
+    def cancelled_while_it_writes():
+        task.cancel()
+        return 5
+
+    stream = PlainStream(10, cancelled_while_it_writes)
+    counts = []
+    task = asyncio.create_task(send(stream, source, counts))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert counts == [15]
+    assert stream.script.written == bytes(range(15))
 
 
 class Port:
