@@ -63,6 +63,8 @@ class OnWire(Layer):
             return error, accepted
         operation.cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
         try:
+            if operation.stopping:
+                raise asyncio.CancelledError
             drain = self.stream._drain(None)
 
             def note() -> None:
