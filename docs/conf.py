@@ -26,6 +26,7 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_rtype = False  # "What the token gives; awaited: ..." is a sentence, not a type
 
 html_theme = "furo"
 html_title = "serialwrite"

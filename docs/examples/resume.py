@@ -15,8 +15,8 @@ async def upload(port, firmware):
         try:
             return await sw.async_write(port, rest, timeout=0.2)
         except sw.TransferTimeout as error:
-            print(error)  # 13,824 of 262,144 bytes accepted in 0.20 s; peer not reading
-            rest = error.remaining  # views of what is left: nothing is copied, nothing is sent twice
+            print(error)  # 13,824 of 262,144 bytes accepted in 0.20 s; ...
+            rest = error.remaining  # what is left: nothing is copied or sent twice
 
 
 # end
