@@ -135,6 +135,8 @@ class ConsumingBuffers:
     def prepare(self, max_size: int) -> list[memoryview]:
         """The next views, at most ``max_size`` bytes and MAX_BUFFERS of them in all."""
         chosen = list(self._views[self._index : self._index + MAX_BUFFERS])
+        for part in self._given:  # the step before is over, but its stream may still have them on the stack
+            part.release()
         self._given = []
         if chosen and self._offset:
             chosen[0] = self._slice(chosen[0], self._offset, None)
