@@ -2,7 +2,7 @@
 
 Layers, lowest first: `_prbs`, `_patterns` (what is sent) · `_faults` (the words), `_align`, `_holes`,
 `_fault_log`, `_ledger`, `_disciplines`, `_diagnose`, `_account` (what arrived) · `_confidence`, `_statistics`
-(figures) · `_result`, `_words`, `_files`, `_html`, `_charts`, `_report_tables`, `_report` (what is told) ·
+(figures) · `_result`, `_words`, `_files`, `_html`, `_charts`, `_report_tables`, `_report`, `_junit` (what is told) ·
 `_line`, `_direction`, `_wiring`, `_proofs`, `_machine`, `_run` (the measured run).
 """
 
@@ -14,6 +14,7 @@ from serialwrite.loopback._faults import (
     Fault as Fault,
     FaultKind as FaultKind,
 )
+from serialwrite.loopback._junit import write_junit as write_junit
 from serialwrite.loopback._patterns import (
     PATTERN_NAMES as PATTERN_NAMES,
     Pattern as Pattern,

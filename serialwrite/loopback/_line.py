@@ -75,8 +75,11 @@ def open_line(target: PathRig | tuple[str, ...], settings: Settings) -> Generato
             peer = port
             if len(names) > 1 and names[1] != names[0]:
                 peer = resources.enter_context(_closing(sw.SerialPort(names[1], settings.baudrate, **options)))
+        except LineUnavailable:
+            raise
         except (OSError, ValueError, TypeError, RuntimeError) as error:
-            raise LineUnavailable(str(error)) from error
+            words = error.strerror if isinstance(error, OSError) else None
+            raise LineUnavailable(words or str(error)) from error
         except Exception as error:  # termios.error is no OSError
             raise LineUnavailable(f"{' ↔ '.join(settings.ports) or 'the port'}: {error}") from error
         yield Line(port, peer, rig.quirks if rig is not None else frozenset(), _rig_facts(rig))
