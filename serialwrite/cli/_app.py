@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ._demo import demo
+from ._loopback import LOOPBACK_EXIT_CODES, loopback
 from ._rig import ENDINGS, rig
 from ._write import EXIT_CODES, write
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command(epilog=EXIT_CODES)(write)
+app.command(epilog=LOOPBACK_EXIT_CODES)(loopback)
 app.command(epilog=ENDINGS)(rig)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import stat
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,18 +45,20 @@ def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:
     n = os.readv(fd, wanted)
     if n or not any(map(len, wanted)):
         return n
-    if not os.isatty(fd):
+    if not stat.S_ISCHR(os.fstat(fd).st_mode):  # not isatty(): a terminal that was hung up is none any more
         raise EndOfFile
     # With VMIN 0, as pyserial sets it, a terminal answers 0 for "nothing yet" and for "hung up" alike: ask poll.
     poller = select.poll()
     poller.register(fd, select.POLLIN)
     events = poller.poll(0)
-    if not events:
-        raise BlockingIOError(errno.EAGAIN, "nothing to read")
-    n = 0 if events[0][1] & (select.POLLHUP | select.POLLERR) else os.readv(fd, wanted)
+    if events and events[0][1] & (select.POLLHUP | select.POLLERR):
+        raise OSError(errno.EIO, "hung up")
+    n = os.readv(fd, wanted) if events else 0
     if n:
         return n
-    raise OSError(errno.EIO, "hung up")
+    if events and not os.isatty(fd):
+        raise EndOfFile
+    raise BlockingIOError(errno.EAGAIN, "nothing to read")
 
 
 class DescriptorStream(PollableStream):

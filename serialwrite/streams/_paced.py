@@ -57,7 +57,7 @@ class Paced(Layer):
         on_reply: Callable[[bytes], object] | None = None,
     ) -> None:
         super().__init__(stream)
-        _check(bytes_per_second, byte_gap, chunk_size, chunk_gap, line_gap, line_end)
+        _check(bytes_per_second, byte_gap, chunk_size, chunk_gap, line_gap, line_end, prompt)
         self._rate = bytes_per_second
         self._byte_gap = byte_gap
         self._chunk_size = chunk_size
@@ -65,6 +65,7 @@ class Paced(Layer):
         self._line_gap = line_gap
         self._line_end = line_end
         self._prompt = re.compile(re.escape(prompt)) if isinstance(prompt, bytes) else prompt
+        self._prompt_given = prompt
         self._prompt_timeout = prompt_timeout
         self._on_reply = on_reply
         self._due = 0.0  # when the next byte may go out, on time.monotonic
@@ -73,7 +74,9 @@ class Paced(Layer):
         self._reply: bytearray | None = None  # what has come so far, while the prompt is awaited
 
     def held_by(self) -> str | None:
-        return None if self._reply is None or self._prompt is None else f"no prompt {self._prompt.pattern!r}"
+        return (
+            None if self._reply is None else f"no prompt {getattr(self._prompt_given, 'pattern', self._prompt_given)!r}"
+        )
 
     def write_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
         executor = self.get_executor()
@@ -161,6 +164,8 @@ class Paced(Layer):
                 None if deadline is None else max(0.0, deadline - time.monotonic()),
             )
             self._reply += data[:n]
+            if operation.stopping and error is None:
+                error = OperationAborted()
             if error is not None:
                 expired = type(error) is OperationAborted and not operation.stopping
                 raise TransferTimeout(stall=self.held_by()) if expired else error
@@ -181,7 +186,13 @@ def first_bytes(buffers: Sequence[memoryview], size: int) -> list[memoryview]:
 
 
 def _check(
-    rate: float | None, byte_gap: float, chunk_size: int | None, chunk_gap: float, line_gap: float, line_end: bytes
+    rate: float | None,
+    byte_gap: float,
+    chunk_size: int | None,
+    chunk_gap: float,
+    line_gap: float,
+    line_end: bytes,
+    prompt: Prompt | None,
 ) -> None:
     if rate is not None and not rate > 0:
         raise ValueError(f"bytes_per_second={rate!r}: pass more than 0, or None for no limit")
@@ -192,5 +203,7 @@ def _check(
     for name, gap in (("byte_gap", byte_gap), ("chunk_gap", chunk_gap), ("line_gap", line_gap)):
         if not gap >= 0:
             raise ValueError(f"{name}={gap!r}: pass seconds, 0 or more")
+    if isinstance(prompt, bytes) and not prompt:
+        raise ValueError("prompt: pass at least one byte")
     if not line_end:
         raise ValueError("line_end: pass at least one byte")

@@ -129,17 +129,17 @@ class Detached(Variant):
 
 
 class Stackful(Variant):
-    """``async_write(stream, data, yield_context)`` inside a stackful coroutine."""
+    """``async_write(stream, data, yield_)`` inside a stackful coroutine."""
 
     needs = ("spawn",)
     requires = ("greenlet",)
 
     async def repeat(self, stream: Any, data: bytes, times: int) -> None:
-        def coroutine(yield_context: Any) -> None:
+        def coroutine(yield_: Any) -> None:
             for _ in range(times):
-                async_write(stream, data, yield_context)
+                async_write(stream, data, yield_)
 
-        await sw.spawn(coroutine)
+        await sw.spawn(stream, coroutine)
 
 
 class Layered(Variant):

@@ -1,0 +1,297 @@
+"""Paced: the rate and every gap are kept, what has gone out is counted, and waiting for a prompt is waiting."""
+
+import asyncio
+import os
+import re
+import time
+
+import pytest
+from fake_uart import simulated_port
+from scripted import STREAMS, stream_of
+
+import serialwrite as sw
+from serialwrite.testing import PtyPair, TcpPair, receive_available, send
+
+
+class Recorder:
+    """A user's stream that notes when each write_some came, and takes all of it."""
+
+    def __init__(self):
+        self.executor, self.writes = sw.EventLoopExecutor(), []
+
+    def get_executor(self):
+        return self.executor
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        def initiation(handler):
+            data = b"".join(buffers)
+            self.writes.append((time.monotonic(), data))
+            self.executor.post(handler, None, len(data))
+
+        return sw.async_initiate(initiation, token, self.executor)
+
+    @property
+    def data(self):
+        return b"".join(data for _, data in self.writes)
+
+    @property
+    def gaps(self):
+        """Between one write and the next: the bytes before it, the seconds."""
+        return [(a, after - before) for (before, a), (after, _) in zip(self.writes, self.writes[1:], strict=False)]
+
+
+def ends(stream):
+    """A pipe, a pty or a socket: the stream to write to, and what to read."""
+    return {"pipe": Pipe, "pty": Pty, "socket": Socket}[stream]()
+
+
+class Pipe:
+    def __enter__(self):
+        self.reader, writer = os.pipe()
+        self.stream = sw.DescriptorStream(writer)
+        self.peer = os.fdopen(self.reader, "rb", buffering=0)
+        return self.stream, self.peer
+
+    def __exit__(self, *_):
+        self.stream.close()
+        self.peer.close()
+
+
+class Pty:
+    def __enter__(self):
+        self.rig = PtyPair().open()
+        self.stream, self.peer = sw.SerialPort(self.rig.port), self.rig.open_peer()
+        return self.stream, self.peer
+
+    def __exit__(self, *_):
+        self.stream.close()
+        self.peer.close()
+        self.rig.close()
+
+
+class Socket:
+    def __enter__(self):
+        self.rig = TcpPair().open()
+        self.port, self.peer = self.rig.open_port(), self.rig.open_peer()
+        return sw.as_stream(self.port), self.peer
+
+    def __exit__(self, *_):
+        self.port.close()
+        self.peer.close()
+        self.rig.close()
+
+
+@pytest.mark.parametrize("rate", [300, 20_000])
+@pytest.mark.parametrize("kind", ["pipe", "pty", "socket"])
+async def test_the_rate_is_kept(kind, rate):
+    with ends(kind) as (stream, peer):
+        paced = sw.Paced(stream, bytes_per_second=rate)
+        size, sent = rate // 2, b""
+        sent = os.urandom(size)
+        started = time.monotonic()
+        assert await sw.async_write(paced, sent) == size
+        elapsed = time.monotonic() - started
+        # The last slice goes out at the beginning of its time. Slower it may be, on a busy machine; faster never.
+        assert 0.5 - max(1 / rate, 0.02) - 0.025 <= elapsed < 5
+        assert receive_available(peer) == sent
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pty", "socket"])
+async def test_a_cancelled_one_counts_just_what_arrived_and_goes_on_from_there(kind):
+    with ends(kind) as (stream, peer):
+        paced = sw.Paced(stream, bytes_per_second=5000)
+        data = os.urandom(3000)
+        operation = sw.async_write(paced, data)
+        task = asyncio.ensure_future(operation)
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        n = operation.bytes_transferred
+        assert 0 < n < 3000
+        first = receive_available(peer)
+        assert first == data[:n]
+        with pytest.raises(sw.TransferTimeout) as caught:
+            await sw.async_write(paced, operation.remaining, timeout=0.1)
+        m = caught.value.bytes_transferred
+        assert b"".join(caught.value.remaining) == data[n + m :]
+        await sw.async_write(paced, caught.value.remaining)
+        assert first + receive_available(peer) == data
+
+
+async def test_gaps_after_bytes():
+    recorder = Recorder()
+    assert await sw.async_write(sw.Paced(recorder, byte_gap=0.01), [b"ab", b"", b"cde"]) == 5
+    assert [data for _, data in recorder.writes] == [b"a", b"b", b"c", b"d", b"e"]
+    assert all(gap >= 0.01 for _, gap in recorder.gaps)
+
+
+async def test_gaps_after_chunks_over_several_writes():
+    recorder = Recorder()
+    paced = sw.Paced(recorder, chunk_size=4, chunk_gap=0.03)
+    for data in (b"ab", b"cdefg", b"h", b"ij"):
+        await sw.async_write(paced, data)
+    assert [data for _, data in recorder.writes] == [b"ab", b"cd", b"efg", b"h", b"ij"]
+    assert [gap >= 0.03 for _, gap in recorder.gaps] == [False, True, False, True]
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"<end>"])
+async def test_gaps_after_lines_wherever_the_buffers_are_cut(line_end):
+    text = line_end.join([b"G28", b"", b"G1 X10", b"M84"])
+    for cut in range(1, len(text)):
+        recorder = Recorder()
+        paced = sw.Paced(recorder, line_gap=0.004, line_end=line_end)
+        await sw.async_write(paced, [text[:cut], text[cut:]])
+        await sw.async_write(paced, b"!")
+        assert recorder.data == text + b"!"
+        sent = b""
+        for data, gap in recorder.gaps:
+            sent += data
+            assert (gap >= 0.004) == sent.endswith(line_end) or gap >= 0.004  # and late it may always be
+            assert line_end not in data[: -len(line_end)]
+
+
+async def test_the_gap_is_before_the_next_and_not_behind_the_last():
+    recorder = Recorder()
+    started = time.monotonic()
+    await sw.async_write(sw.Paced(recorder, line_gap=60), b"only line\n")
+    assert time.monotonic() - started < 30
+
+
+async def test_waiting_can_be_cancelled_totally():
+    recorder = Recorder()
+    paced = sw.Paced(recorder, line_gap=60)
+    await sw.async_write(paced, b"first\n")
+    signal = sw.CancellationSignal()
+    token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
+    some = paced.async_write_some(b"second\n", token)
+    await asyncio.sleep(0.01)
+    signal.emit(sw.CancellationType.TOTAL)
+    error, n = await some
+    assert (type(error), n, recorder.data) == (sw.OperationAborted, 0, b"first\n")
+
+
+async def test_closing_ends_the_wait_for_a_gap():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        paced = sw.Paced(port, line_gap=60)
+        await sw.async_write(paced, b"first\n")
+        second = sw.async_write(paced, b"second\n", sw.as_tuple(sw.use_promise))
+        await asyncio.sleep(0.01)
+        port.close()
+        error, n = await asyncio.wait_for(second, 10)
+        assert (type(error), n) == (sw.StreamClosed, 0)
+
+
+async def test_one_write_at_a_time_through_it_and_past_it():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        paced = sw.Paced(port, byte_gap=60)
+        writing = sw.async_write(paced, b"ab", sw.as_tuple(sw.use_promise))
+        await asyncio.sleep(0.01)
+        for stream in (paced, port, sw.Paced(port, byte_gap=1)):
+            with pytest.raises(sw.StreamBusy):
+                await sw.async_write(stream, b"in between")
+            with pytest.raises(sw.StreamBusy):
+                await stream.async_write_some(b"in between")
+        writing.cancel()
+        await asyncio.wait([writing])
+        assert writing.bytes_transferred == 1
+        assert await sw.async_write(port, b"free") == 4
+
+
+async def test_it_keeps_no_memory():
+    data = bytearray(b"abc" * 10)
+    await sw.async_write(sw.Paced(Recorder(), chunk_size=7), data)
+    data.clear()  # a BufferError, if a view were left
+
+
+# -- prompts ------------------------------------------------------------------------------------------------
+
+
+async def device(peer, prompt=b"> ", delay=0.01):
+    """A console: it answers each line, and then asks for the next."""
+    stream, buffer = sw.as_stream(peer), bytearray()
+    lines = []
+    while True:
+        n = await sw.async_read_until(stream, sw.dynamic_buffer(buffer), b"\n")
+        lines.append(bytes(buffer[:n]))
+        assert len(buffer) == n, "the next line came before the prompt"
+        del buffer[:n]
+        await asyncio.sleep(delay)
+        await sw.async_write(stream, b"did " + lines[-1] + prompt)
+
+
+@pytest.mark.parametrize("prompt", [b"> ", re.compile(rb"\d?[>#] ")])
+async def test_the_next_line_waits_for_the_prompt(prompt):
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        console, replies = asyncio.ensure_future(device(peer)), []
+        paced = sw.Paced(port, prompt=prompt, on_reply=replies.append)
+        assert await sw.async_write(paced, b"one\ntwo\nthree\n", timeout=10) == 14
+        assert b"".join(replies) == b"did one\n> did two\n> "
+        await sw.async_write(paced, b"four\n", timeout=10)
+        assert replies[-1].endswith(b"did three\n> ")
+        console.cancel()
+        await asyncio.wait([console])
+
+
+async def test_a_prompt_that_does_not_come_is_named():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        paced = sw.Paced(port, prompt=b"> ", prompt_timeout=0.05)
+        with pytest.raises(sw.TransferTimeout, match=r"4 of 8 bytes accepted .*; no prompt b'> '") as caught:
+            await sw.async_write(paced, b"one\ntwo\n")
+        assert caught.value.bytes_transferred == 4
+        paced = sw.Paced(port, prompt=b"> ")
+        with pytest.raises(sw.TransferTimeout, match=r"no prompt b'> '"):
+            await sw.async_write(paced, b"one\ntwo\n", timeout=0.05)
+        send(peer, b"half a prompt>")
+        with pytest.raises(sw.TransferTimeout):
+            await sw.async_write(paced, b"two\n", timeout=0.1)
+        send(peer, b" ")  # and the other half
+        assert await sw.async_write(paced, b"two\n", timeout=10) == 4
+
+
+async def test_a_prompt_is_waited_for_until_the_port_is_gone():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        paced = sw.Paced(port, prompt=b"> ")
+        await sw.async_write(paced, b"one\n")
+        waiting = sw.async_write(paced, b"two\n", sw.as_tuple(sw.use_promise))
+        await asyncio.sleep(0.01)
+        rig.hang_up("port")
+        error, n = await asyncio.wait_for(waiting, 10)
+        assert (type(error), n) == (sw.Disconnected, 0)
+
+
+# -- on the wire ----------------------------------------------------------------------------------------------
+
+
+async def test_gaps_on_the_line_itself():
+    with simulated_port(baudrate=9600) as port:
+        started = time.monotonic()
+        await sw.async_write(sw.Paced(port.on_wire, byte_gap=0.01), b"abcde")
+        assert time.monotonic() - started >= 5 * 10 / 9600 + 4 * 0.01
+        assert port.uart.received == b"abcde"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bytes_per_second": 0},
+        {"bytes_per_second": float("nan")},
+        {"byte_gap": -1},
+        {"chunk_size": 0},
+        {"chunk_gap": 1},
+        {"line_gap": float("nan")},
+        {"line_end": b""},
+        {"prompt": b""},
+    ],
+)
+def test_settings_that_cannot_be(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        sw.Paced(Recorder(), **options)
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+async def test_without_any_pace_it_is_the_stream_itself(kind):
+    with stream_of(kind, 2, 3) as stream:
+        assert await sw.async_write(sw.Paced(stream), b"abcdefgh") == 8
+        assert await sw.async_write(sw.Paced(stream), b"") == 0
+        assert (stream.script.written, stream.script.asked) == (b"abcdefgh", [8, 6, 3, 0])

@@ -1,0 +1,43 @@
+"""What a stream over a descriptor does when the descriptor lies, or ends."""
+
+import os
+import time
+
+import pytest
+
+import serialwrite as sw
+from serialwrite.streams._pollable import LONGEST_PAUSE
+from serialwrite.testing import PtyPair
+
+
+def test_readiness_may_lie_for_ever():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        port.write_side._lies = 100_000  # a day of it: the pause was once computed as a float of 2 ** that
+        assert port.write_side._pause_length() == LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("opened", ["SerialPort", "descriptor"])
+async def test_a_hung_up_terminal_is_disconnected_and_not_at_its_end(opened):
+    with PtyPair() as rig, rig.open_port() as raw:
+        with sw.SerialPort(rig.port) if opened == "SerialPort" else sw.DescriptorStream(os.dup(raw.fileno())) as port:
+            rig.hang_up("port")
+            with pytest.raises(sw.Disconnected):
+                await sw.async_read(port, bytearray(1), timeout=10)
+
+
+async def test_a_file_that_ends_is_at_its_end(tmp_path):
+    reader, writer = os.pipe()
+    os.write(writer, b"ab")
+    os.close(writer)
+    with sw.DescriptorStream(reader) as stream:
+        with pytest.raises(sw.EndOfFile) as caught:
+            await sw.async_read(stream, bytearray(3), timeout=10)
+        assert caught.value.bytes_transferred == 2
+
+
+def test_dev_null_is_at_its_end_at_once():
+    with sw.DescriptorStream(os.open("/dev/null", os.O_RDWR)) as stream:
+        started = time.monotonic()
+        with pytest.raises(sw.EndOfFile):
+            sw.read(stream, bytearray(3), timeout=10)
+        assert time.monotonic() - started < 5

@@ -1,0 +1,224 @@
+"""Queued: whole writes in the order in which they were started, each cancellable while it waits and while it writes."""
+
+import asyncio
+import random
+import time
+
+import pytest
+from fake_uart import simulated_port
+from scripted import STREAMS, WAIT, stream_of
+
+import serialwrite as sw
+from serialwrite.testing import PtyPair, TcpPair, UnixPair, receive_available
+
+
+async def until(condition, timeout=10.0):
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture(params=STREAMS)
+def kind(request):
+    return request.param
+
+
+class Reader:
+    """Reads what comes at the far end, as slowly as it is told."""
+
+    def __init__(self, peer, pause=0.0):
+        self.peer, self.pause, self.data = peer, pause, bytearray()
+        self.task = asyncio.ensure_future(self._run())
+
+    async def _run(self):
+        stream = sw.as_stream(self.peer)
+        buffer = bytearray(4096)
+        while True:
+            n = await stream.async_read_some(buffer)
+            self.data += buffer[:n]
+            await asyncio.sleep(self.pause)
+
+    async def stop(self, quiet=0.2):
+        """Everything that comes until nothing has for a while."""
+        size = -1
+        while size != len(self.data):
+            size = len(self.data)
+            await asyncio.sleep(quiet)
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        return bytes(self.data)
+
+
+@pytest.mark.parametrize("rig", [PtyPair, TcpPair, UnixPair])
+@pytest.mark.parametrize("seed", range(3))
+async def test_fifty_writes_arrive_whole_and_in_order_any_of_them_cancelled_at_random(rig, seed):
+    """Each is of one letter, so that any mixing is seen; the sum of the counts is what arrived."""
+    chance = random.Random(seed)
+    options = {} if rig is PtyPair else {"send_buffer": 8192}
+    with rig(**options) as pair, pair.open_port() if rig is not PtyPair else sw.SerialPort(pair.port) as port:
+        with pair.open_peer() as peer:
+            reader = Reader(peer, pause=0.002)
+            queued = sw.Queued(port)
+            sizes = [chance.choice([1, 100, 5_000, 60_000]) for _ in range(50)]
+            payloads = [bytes([65 + i]) * size for i, size in enumerate(sizes)]
+            operations = [sw.async_write(queued, payload) for payload in payloads]
+            tasks = [asyncio.ensure_future(each) for each in operations]
+
+            async def cancel_some():
+                for _ in range(20):
+                    await asyncio.sleep(chance.random() * 0.02)
+                    chance.choice(tasks).cancel()
+
+            await cancel_some()
+            results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 60)
+            received = await reader.stop()
+    counts = [operation.bytes_transferred for operation in operations]
+    assert received == b"".join(payload[:n] for payload, n in zip(payloads, counts, strict=True))
+    assert sum(counts) == len(received)
+    for result, count, size in zip(results, counts, sizes, strict=True):
+        assert isinstance(result, asyncio.CancelledError) or result == count == size
+    assert any(isinstance(result, asyncio.CancelledError) for result in results)
+
+
+async def test_a_write_that_waits_has_written_nothing_and_gives_up_its_place(kind):
+    with stream_of(kind, 2, WAIT) as stream:
+        queued = sw.Queued(stream)
+        first = sw.async_write(queued, b"abcdef", sw.as_tuple(sw.use_promise))
+        signal = sw.CancellationSignal()
+        token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
+        second = sw.async_write(queued, b"ghijkl", token)
+        third = sw.async_write(queued, b"mnopqr", sw.as_tuple(sw.use_promise))
+        await asyncio.sleep(0.01)
+        assert queued.waiting == 2
+        signal.emit()
+        error, n = await second
+        assert (type(error), n, bytes(error.remaining[0])) == (sw.OperationAborted, 0, b"ghijkl")
+        assert queued.waiting == 1
+        stream.script.steps.clear()
+        first.cancel()
+        assert await third == (None, 6)
+        assert stream.script.written == b"abmnopqr"
+
+
+async def test_a_timeout_counts_from_the_start_and_says_what_it_waited_for(kind):
+    with stream_of(kind, WAIT) as stream:
+        queued = sw.Queued(stream)
+        first = sw.async_write(queued, b"abcdef", sw.as_tuple(sw.use_promise))
+        with pytest.raises(sw.TransferTimeout, match=r"0 of 6 bytes .* waiting behind 1 other writes"):
+            await sw.async_write(queued, b"ghijkl", timeout=0.05)
+        first.cancel()
+        await asyncio.wait([first])
+
+
+async def test_write_some_stands_in_line_too(kind):
+    with stream_of(kind, 2, WAIT) as stream:
+        queued = sw.Queued(stream)
+        first = sw.async_write(queued, b"abcdef", sw.as_tuple(sw.use_promise))
+        some = queued.async_write_some(b"ghi", sw.as_tuple(sw.use_promise))
+        await asyncio.sleep(0.01)
+        assert stream.script.written == b"ab"
+        stream.script.steps.clear()
+        first.cancel()
+        assert await some == (None, 3)
+        assert stream.script.written == b"abghi"
+
+
+async def test_a_handler_may_start_the_next_write_and_stands_at_the_end(kind):
+    with stream_of(kind, 2, 2) as stream:
+        queued, done = sw.Queued(stream), []
+
+        def handler(error, n):
+            done.append((error, n))
+            if len(done) == 1:
+                sw.async_write(queued, b"third", handler)
+
+        sw.async_write(queued, b"first", handler)
+        sw.async_write(queued, b"second", handler)
+        await until(lambda: len(done) == 3)
+        assert stream.script.written == b"firstsecondthird"
+        assert done == [(None, 5), (None, 6), (None, 5)]
+
+
+async def test_an_error_ends_its_own_write_only(kind):
+    with stream_of(kind, 2, OSError(5, "unplugged")) as stream:
+        queued = sw.Queued(stream)
+        results = await asyncio.gather(
+            sw.async_write(queued, b"abcdef", sw.as_tuple()), sw.async_write(queued, b"ghi", sw.as_tuple())
+        )
+        assert [(type(error), n) for error, n in results] == [(sw.Disconnected, 2), (type(None), 3)]
+
+
+async def test_writing_past_the_line_is_refused_or_makes_the_next_one_refused():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        queued = sw.Queued(port)
+        pending = sw.async_write(queued, bytes(100_000), sw.as_tuple(sw.use_promise))
+        await asyncio.sleep(0.01)
+        with pytest.raises(sw.StreamBusy):
+            await sw.async_write(port, b"past it")
+        reader = Reader(peer)
+        assert await pending == (None, 100_000)
+        await reader.stop()
+        direct = sw.async_write(port, bytes(200_000), sw.as_tuple(sw.use_promise))
+        with pytest.raises(sw.StreamBusy):
+            await sw.async_write(queued, b"whose turn it is")
+        direct.cancel()
+        await asyncio.wait([direct])
+        assert (await sw.async_write(queued, b"free")) == 4
+        receive_available(peer)
+
+
+async def test_closing_ends_all_that_stand_in_line():
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        queued = sw.Queued(port)
+        writes = [sw.async_write(queued, bytes(3000), sw.as_tuple(sw.use_promise)) for _ in range(5)]
+        await asyncio.sleep(0.01)
+        assert await queued.stream.async_close(policy="discard") == 4095
+        results = await asyncio.wait_for(asyncio.gather(*writes), 10)
+        assert [(type(error), n) for error, n in results] == [
+            (type(None), 3000),
+            (sw.StreamClosed, 1095),
+            *[(sw.StreamClosed, 0)] * 3,
+        ]
+
+
+async def test_reading_goes_past_the_line():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        queued = sw.Queued(port)
+        pending = sw.async_write(queued, bytes(200_000), sw.as_tuple(sw.use_promise))
+        peer.write(b"hello")
+        assert await sw.async_read(queued, reply := bytearray(5), timeout=10) == 5
+        assert reply == b"hello"
+        pending.cancel()
+        await asyncio.wait([pending])
+
+
+def test_a_blocking_write_may_be_queued():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        assert sw.write(sw.Queued(port), b"hello") == 5
+        assert receive_available(peer) == b"hello"
+
+
+def test_an_event_loop_that_was_closed_gives_up_its_places():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        queued = sw.Queued(port)
+
+        async def leave():
+            sw.async_write(queued, bytes(200_000), sw.detached)
+            sw.async_write(queued, b"never", sw.detached)
+
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(leave())
+        loop.close()
+        receive_available(peer)
+        assert sw.write(queued, b"after it") == 8
+        assert receive_available(peer) == b"after it"
+
+
+async def test_a_queue_of_many_costs_no_more_than_its_length(kind):
+    with stream_of(kind) as stream:
+        queued = sw.Queued(stream)
+        started = time.process_time()
+        counts = await asyncio.gather(*(sw.async_write(queued, b"x") for _ in range(2000)))
+        assert sum(counts) == len(stream.script.written) == 2000
+        assert time.process_time() - started < 10
