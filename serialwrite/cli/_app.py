@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ._demo import demo
+from ._loopback import LOOPBACK_EXIT_CODES, loopback
 from ._write import EXIT_CODES, write
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command(epilog=EXIT_CODES)(write)
+app.command(epilog=LOOPBACK_EXIT_CODES)(loopback)
 
 
 def _print_version(wanted: bool) -> None:
