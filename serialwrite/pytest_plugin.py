@@ -140,7 +140,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed and call.when == "call":
-        for uart in item.stash[uarts] if uarts in item.stash else ():
+        for uart in item.stash.get(uarts, ()):
             try:
                 said = f"seed={uart.seed!r}\n{uart.replay_script() or '(no faults happened)'}"
             except RuntimeError:  # closed by the test
