@@ -101,7 +101,7 @@ def show(result: Result, console: Console) -> None:
     """Print the result: the verdict first."""
     console.print(Text.assemble((result.verdict.upper(), STYLES[result.verdict]), "  ", printable(sentence(result))))
     if result.runs:
-        _print(console, _sweep(result, console) if result.axes else _figures(result.runs[0], console))
+        print_table(console, _sweep(result, console) if result.axes else _figures(result.runs[0], console))
     for run in result.runs:
         _show_faults(run, console, named=len(result.runs) > 1)
     if result.checks:
@@ -110,10 +110,10 @@ def show(result: Result, console: Console) -> None:
             table.add_row(
                 printable(check.name), Text(check.outcome, style=STYLES[check.outcome]), printable(check.detail)
             )
-        _print(console, table)
+        print_table(console, table)
 
 
-def _print(console: Console, table: Table) -> None:
+def print_table(console: Console, table: Table) -> None:
     """Print a table: within a terminal's width, and elsewhere as wide as it is, a row a line."""
     if is_watched(console):
         console.print(table)
