@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -128,8 +129,8 @@ def print_table(console: Console, table: Table) -> None:
 def _figures(run: Run, console: Console) -> Table:
     settings = run.settings
     table = _table(console, printable(" ↔ ".join(settings.ports)), *(way.name for way in run.directions))
-    rows = {
-        "settings": lambda _: f"{settings.mode}, flow {settings.flow}",
+    rows: dict[str, Callable[[Direction], str]] = {
+        "settings": lambda way: f"{settings.mode}, flow {settings.flow}",
         "pattern": lambda way: printable(way.account.pattern),
         "sent, received": lambda way: f"{way.account.sent:,}, {way.account.received:,}",
         "wrong": damage,

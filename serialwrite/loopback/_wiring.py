@@ -123,7 +123,7 @@ async def round_trips(
             except sw.TransferError as error:
                 problem = f"round trip {len(times) + 1} did not come back: {error}"
                 break
-            if answer != ping:
+            if bytes(answer) != ping:
                 problem = f"round trip {len(times) + 1}: sent {ping.hex(' ')}, got {answer.hex(' ')}"
                 break
             times.append(time.monotonic() - began)
