@@ -106,14 +106,9 @@ def verdicts(tables: Sequence[Table], growths: Sequence[Growth], measurements: S
         if table.work.action == "timeout":
             made += _lateness(table)
     for growth in growths:
-        made.append(
-            Verdict(
-                f"W6 {growth.axis}",
-                f"{growth.contestant}: exponent ≤ {EXPONENT}",
-                f"{growth.exponent:.2f}",
-                growth.exponent <= EXPONENT,
-            )
-        )
+        if growth.contestant == OURS:
+            reached = growth.exponent <= EXPONENT
+            made.append(Verdict(f"W6 {growth.axis}", f"exponent ≤ {EXPONENT}", f"{growth.exponent:.2f}", reached))
     return made
 
 

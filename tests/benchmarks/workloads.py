@@ -119,7 +119,7 @@ def _w6() -> Iterator[Work]:
     for n in (1, 10, 100, 1_000, 10_000, 100_000):
         what = "n buffers of 16 bytes in one call"
         yield replace(socketpair, what=what, variant="buffers", action="gather", buffers=n, at=n)
-    for power in range(0, 31, 5):
+    for power in (0, 5, 10, 15, 20, 24, 26, 28, 30):
         yield replace(socketpair, what="n bytes in one call", variant="payload", size=1 << power, at=1 << power)
     for n in (1, 10, 100, 1_000, 10_000):
         what = "n writes, each on a full stream of its own, until their timeouts"
