@@ -64,7 +64,7 @@ class Contestant:
         self.name = name
 
     def takes(self, work: Work) -> bool:
-        return work.link in self.links and work.action in self.actions and work.name in self.works
+        return work.link in (*self.links, "") and work.action in self.actions and work.name in self.works
 
     def missing(self) -> str | None:
         """What it lacks to take part, in words; None where nothing."""
