@@ -9,8 +9,8 @@ import typer
 
 from ._demo import demo
 from ._loopback import LOOPBACK_EXIT_CODES, loopback
-from ._rig import ENDINGS, rig
 from ._probe import probe
+from ._rig import ENDINGS, rig
 from ._write import EXIT_CODES, write
 
 app = typer.Typer(
