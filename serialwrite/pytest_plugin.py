@@ -16,7 +16,7 @@ SETTLE = 5.0  # seconds that what a test has let go of may take to be gone: a th
 LEAKS = "serial_leak_check"
 NO_PORT = "needs a real serial port: give --serial-port"
 
-uarts = pytest.StashKey[list["SimulatedUart"]]()
+uarts: pytest.StashKey[list[SimulatedUart]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

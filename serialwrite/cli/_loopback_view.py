@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -101,7 +102,7 @@ def show(result: Result, console: Console) -> None:
     """Print the result: the verdict first."""
     console.print(Text.assemble((result.verdict.upper(), STYLES[result.verdict]), "  ", printable(sentence(result))))
     if result.runs:
-        _print(console, _sweep(result, console) if result.axes else _figures(result.runs[0], console))
+        print_table(console, _sweep(result, console) if result.axes else _figures(result.runs[0], console))
     for run in result.runs:
         _show_faults(run, console, named=len(result.runs) > 1)
     if result.checks:
@@ -110,10 +111,10 @@ def show(result: Result, console: Console) -> None:
             table.add_row(
                 printable(check.name), Text(check.outcome, style=STYLES[check.outcome]), printable(check.detail)
             )
-        _print(console, table)
+        print_table(console, table)
 
 
-def _print(console: Console, table: Table) -> None:
+def print_table(console: Console, table: Table) -> None:
     """Print a table: within a terminal's width, and elsewhere as wide as it is, a row a line."""
     if is_watched(console):
         console.print(table)
@@ -128,8 +129,8 @@ def _print(console: Console, table: Table) -> None:
 def _figures(run: Run, console: Console) -> Table:
     settings = run.settings
     table = _table(console, printable(" ↔ ".join(settings.ports)), *(way.name for way in run.directions))
-    rows = {
-        "settings": lambda _: f"{settings.mode}, flow {settings.flow}",
+    rows: dict[str, Callable[[Direction], str]] = {
+        "settings": lambda way: f"{settings.mode}, flow {settings.flow}",
         "pattern": lambda way: printable(way.account.pattern),
         "sent, received": lambda way: f"{way.account.sent:,}, {way.account.received:,}",
         "wrong": damage,

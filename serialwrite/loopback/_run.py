@@ -8,7 +8,7 @@ import datetime as dt
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -232,7 +232,7 @@ class _Watch:
         self._began = time.monotonic()
 
     @contextlib.asynccontextmanager
-    async def on(self, phase: str, ways: list[Way]) -> Any:
+    async def on(self, phase: str, ways: list[Way]) -> AsyncGenerator[None]:
         telling = asyncio.create_task(self._keep_telling(phase, ways))
         try:
             yield

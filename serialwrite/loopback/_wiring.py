@@ -15,6 +15,7 @@ from serialwrite.loopback._statistics import Latency, latency
 
 FOLLOW: Final = 0.3  # seconds that a line at the far end is given to follow; a USB adapter reports within some 20 ms
 LOOK: Final = 0.005
+WORDS: Final = {"cts": "CTS", "dsr": "DSR", "cd": "DCD"}
 PING: Final = b"ping\x55\xaa\r\n"
 
 OutputLine = Literal["rts", "dtr"]
@@ -63,10 +64,10 @@ async def _check_line(
         return Check(name, Outcome.SKIPPED, f"the modem lines can't be read or set: {error}")
     good = [each for each in inputs if all(followed[each])]
     bad = [each for each in inputs if each not in good]
-    words = f"{' and '.join(each.upper() for each in good)} followed within {slowest * 1000:.0f} ms" if good else ""
+    words = f"{' and '.join(WORDS[each] for each in good)} followed within {slowest * 1000:.0f} ms" if good else ""
     if not bad:
         return Check(name, Outcome.PASS, words)
-    lacking = f"{' and '.join(each.upper() for each in bad)} did not follow: not wired, or wired to something else"
+    lacking = f"{' and '.join(WORDS[each] for each in bad)} did not follow: not wired, or wired to something else"
     return Check(name, Outcome.FAIL if required else Outcome.UNKNOWN, "; ".join(filter(None, (words, lacking))))
 
 
@@ -122,7 +123,7 @@ async def round_trips(
             except sw.TransferError as error:
                 problem = f"round trip {len(times) + 1} did not come back: {error}"
                 break
-            if answer != ping:
+            if bytes(answer) != ping:
                 problem = f"round trip {len(times) + 1}: sent {ping.hex(' ')}, got {answer.hex(' ')}"
                 break
             times.append(time.monotonic() - began)

@@ -53,7 +53,7 @@ class ScriptedStream:
         self._executor: Executor = executor or EventLoopExecutor()
         self._script = deque(step_of(step) for step in script)
         self._pending: _Pending | None = None
-        self.written = bytearray()
+        self.written: bytearray = bytearray()
         self.asked: list[int] = []
 
     @property

@@ -95,10 +95,10 @@ class VirtualTimer:
     __slots__ = ("args", "due", "function", "number")
 
     def __init__(self, due: float, number: int, function: Callable[..., object], args: tuple[Any, ...]) -> None:
-        self.due = due
-        self.number = number
+        self.due: float = due
+        self.number: int = number
         self.function: Callable[..., object] | None = function
-        self.args = args
+        self.args: tuple[Any, ...] = args
 
     def cancel(self) -> None:
         """Don't call it. May be called again, and afterwards."""

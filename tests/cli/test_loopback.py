@@ -99,3 +99,16 @@ def test_ctrl_c_ends_it_at_once(program):
         code, out, err = program.end(process)
     assert (code, out) == (130, "")
     assert "stopped before there was a verdict" in err
+
+
+def test_probe_as_a_table_and_as_json(program):
+    with PtyPair() as rig:
+        code, out, _ = program.run("probe", rig.port)
+        assert code == 0
+        assert "pty (a pseudo-terminal)" in out
+        code, out, _ = program.run("probe", rig.port, "--measure", "--json")
+        assert code == 0
+    card = json.loads(out)
+    assert card["opened"]
+    assert any(fact["name"] == "queue depth" for fact in card["facts"])
+    assert program.run("probe", "/dev/ttyNONE")[0] == 3

@@ -230,3 +230,21 @@ def test_a_count_that_lies_is_caught_by_the_accounting_check(monkeypatch):
     assert check.outcome is Outcome.FAIL
     assert "100 went out uncounted" in check.detail
     assert result.verdict is Verdict.FAIL
+
+
+def test_the_modem_lines_of_a_plug_are_checked_and_one_that_does_not_follow_is_named():
+    """pyserial's loop:// has RTS on CTS and DTR on DSR; its DCD is always on."""
+    result = loopback.run("loop://", bytes_to_send=2_000, trips=0, patience=0.5)
+    assert check_named(result, "RTS → CTS").outcome is Outcome.PASS
+    lines = check_named(result, "DTR → DSR, DCD")
+    assert (lines.outcome, "DCD did not follow" in lines.detail) == (Outcome.UNKNOWN, True)
+    assert result.verdict is Verdict.PASS
+    result = loopback.run("loop://", bytes_to_send=2_000, trips=0, patience=0.5, require_lines=True)
+    assert check_named(result, "DTR → DSR, DCD").outcome is Outcome.FAIL
+    assert result.verdict is Verdict.FAIL
+
+
+def test_flow_control_is_no_pass_where_nobody_can_tell_what_held_the_sender():
+    result = loopback.run(rig="pty", bytes_to_send=2_000, trips=0, patience=0.5, flow="rtscts")
+    assert check_named(result, "flow control").outcome is Outcome.UNKNOWN
+    assert check_named(result, "RTS → CTS").outcome is Outcome.SKIPPED
