@@ -30,7 +30,7 @@ class OnWire(Layer):
         io.UnsupportedOperation: the driver can't tell what has left its queue.
     """
 
-    verb = "transmitted"
+    verb: str | None = "transmitted"
 
     def __init__(self, port: TtyStream) -> None:
         super().__init__(port)
@@ -63,6 +63,8 @@ class OnWire(Layer):
             return error, accepted
         operation.cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
         try:
+            if operation.stopping:
+                raise asyncio.CancelledError
             drain = self.stream._drain(None)
 
             def note() -> None:

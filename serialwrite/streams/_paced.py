@@ -164,6 +164,8 @@ class Paced(Layer):
                 None if deadline is None else max(0.0, deadline - time.monotonic()),
             )
             self._reply += data[:n]
+            if operation.stopping and error is None:
+                error = OperationAborted()
             if error is not None:
                 expired = type(error) is OperationAborted and not operation.stopping
                 raise TransferTimeout(stall=self.held_by()) if expired else error

@@ -55,7 +55,7 @@ class Spawned(Operation[Any]):
         self._work = work
         self.name = name
         self.count = 0
-        self.requested = CancellationType.NONE  # the types of cancellation that were asked for
+        self.requested: CancellationType = CancellationType.NONE  # the types of cancellation that were asked for
         self._timeout = timeout
         self.cancellable = cancellable
         self._before = before
@@ -64,7 +64,7 @@ class Spawned(Operation[Any]):
         self._among: set[Spawned] = set() if among is None else among
         self._holding = holding
         self._entered = False
-        self.stopping = False
+        self.stopping: bool = False  # the work has been told to end
         self._expired = False
         self.failure: TransferError | None = None
         self._timer: Timer | None = None
@@ -152,7 +152,7 @@ async def completion(
     """Start an operation with a handler of ours, and give what that is called with.
 
     Cancelled, or after ``timeout`` seconds, it asks the operation to stop, and stays until it has, so that no count is
-    lost. The CancelledError ends here: whoever is to end because of it sees the operation's error.
+    lost. The CancelledError ends here; ``outer.stopping`` tells of it: the operation may have succeeded all the same.
 
     Args:
         start: starts the operation.
@@ -172,6 +172,8 @@ async def completion(
         try:
             await asyncio.wait((completed,))
         except asyncio.CancelledError:
+            if outer is not None:
+                outer.stopping = True
             signal.emit(outer.requested if outer and outer.requested else CancellationType.TERMINAL)
     if timer is not None:
         timer.cancel()

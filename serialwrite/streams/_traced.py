@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from .._errors import transfer_error
 from .._operation import Handler
 from .._sides import side_of
 from ._layer import Layer, LayerSide, Step
@@ -93,7 +94,8 @@ class Traced(Layer):
         def complete(error: BaseException | None, n: int) -> None:
             elapsed = time.monotonic() - begin
             data = b"".join(first_bytes(buffers, n))
-            self._show(TraceEvent(direction, started, elapsed, asked, n, error, data))
+            shown = transfer_error(error) if isinstance(error, OSError) else error
+            self._show(TraceEvent(direction, started, elapsed, asked, n, shown, data))
             handler(error, n)
 
         below(buffers, handler.replaced(complete))

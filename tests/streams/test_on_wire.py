@@ -1,0 +1,174 @@
+"""on_wire and RS485: the count is of what has left the port, and the line is turned around behind its last bit."""
+
+import asyncio
+import random
+
+import pytest
+import serial.rs485
+from fake_uart import simulated_port
+
+import serialwrite as sw
+
+DATA = random.Random(485).randbytes(6000)
+
+
+async def until(condition, timeout=10.0):
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def settled(port):
+    """Everything that will ever come out of ``port`` has."""
+    await port.async_drain(timeout=10)
+    return port.uart.received
+
+
+# -- on_wire --------------------------------------------------------------------------------------------
+
+
+async def test_it_completes_when_everything_has_left():
+    with simulated_port(baudrate=460800) as port:
+        assert await sw.async_write(port.on_wire, DATA) == len(DATA)
+        assert port.uart.received == DATA
+        assert (port.queued, port.on_wire.hidden) == (0, 0)
+
+
+async def test_what_the_driver_hides_is_stated():
+    with simulated_port(has_lsr=False) as port:
+        assert await sw.async_write(port.on_wire, DATA[:1000]) == 1000
+        assert port.on_wire.hidden == 16
+        assert len(port.uart.received) >= 1000 - 16
+
+
+@pytest.mark.parametrize("after", [0, 0.003, 0.03, 0.1, 0.2])
+@pytest.mark.parametrize("how", ["timeout", "task"])
+async def test_cancelled_it_counts_what_the_far_end_gets(after, how):
+    with simulated_port(baudrate=115200) as port:
+        operation = sw.async_write(port.on_wire, DATA, timeout=after if how == "timeout" else None)
+        task = asyncio.ensure_future(operation)
+        if how == "task":
+            await asyncio.sleep(after)
+            task.cancel()
+        with pytest.raises((sw.TransferTimeout, asyncio.CancelledError)) as caught:
+            await task
+        n = operation.bytes_transferred
+        assert await settled(port) == DATA[:n]
+        if how == "timeout":
+            assert str(caught.value).startswith(f"{n:,} of 6,000 bytes transmitted")
+        assert await sw.async_write(port.on_wire, operation.remaining) == len(DATA) - n
+        assert port.uart.received == DATA
+
+
+async def test_a_driver_that_ignores_a_discard_is_not_made_to_lie():
+    with simulated_port(flush_works=False) as port:
+        with pytest.raises(sw.TransferTimeout) as caught:
+            await sw.async_write(port.on_wire, DATA, timeout=0.05)
+        n = caught.value.bytes_transferred
+        assert caught.value.queued > 0  # still to go, and counted
+        assert await settled(port) == DATA[:n]
+
+
+async def test_what_was_queued_before_is_not_discarded_with_it():
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        assert await sw.async_write(port, DATA[:1000]) == 1000
+        with pytest.raises(sw.TransferTimeout, match="CTS low") as caught:
+            await sw.async_write(port.on_wire, b"later", timeout=0.05)
+        assert (caught.value.bytes_transferred, caught.value.queued) == (0, 1000)
+        port.uart.cts = True
+        assert await settled(port) == DATA[:1000]
+
+
+async def test_total_cancellation_only_before_anything_is_handed_over():
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        signal = sw.CancellationSignal()
+        token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
+        some = port.on_wire.async_write_some(DATA[:100], token)
+        await until(lambda: port.queued == 100)
+        signal.emit(sw.CancellationType.TOTAL)
+        await asyncio.sleep(0.02)
+        assert not some.done()
+        signal.emit(sw.CancellationType.PARTIAL)
+        error, n = await some
+        assert (type(error), n, await settled(port)) == (sw.OperationAborted, 0, b"")
+
+
+async def test_unplugged_it_counts_no_more_than_had_left():
+    with simulated_port() as port:
+        writing = sw.async_write(port.on_wire, DATA, sw.as_tuple(sw.use_promise))
+        await until(lambda: len(port.uart.received) > 100)
+        with port.uart.lock:
+            port.uart.unplugged, gone = True, len(port.uart.received)
+        error, n = await writing
+        assert isinstance(error, sw.Disconnected)
+        assert n <= gone + 16
+
+
+async def test_closing_the_port_leaves_the_queue_to_the_close():
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        writing = sw.async_write(port.on_wire, DATA[:1000], sw.as_tuple(sw.use_promise))
+        await until(lambda: port.queued == 1000)
+        assert await port.async_close(timeout=0.05) == 1000
+        error, n = await writing
+        assert (type(error), n) == (sw.StreamClosed, 0)
+
+
+async def test_it_is_one_write_at_a_time_with_the_port():
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        writing = sw.async_write(port.on_wire, DATA[:100], sw.use_promise)
+        await asyncio.sleep(0.01)
+        with pytest.raises(sw.StreamBusy):
+            await sw.async_write(port, b"in between")
+        port.uart.cts = True
+        assert await writing == 100
+
+
+# -- RS-485 ---------------------------------------------------------------------------------------------
+
+
+SETTINGS = serial.rs485.RS485Settings(delay_before_tx=0.002, delay_before_rx=0.002)
+
+
+async def test_the_transmitter_is_on_for_the_bytes_and_off_behind_the_last_bit():
+    with simulated_port(baudrate=460800) as port:
+        bus = sw.RS485(port, SETTINGS)
+        assert await sw.async_write(bus, DATA[:300]) == 300
+        assert port.uart.rts_log == [(False, 0), (True, 0), (False, 300)]
+        assert await sw.async_write(bus, DATA) == len(DATA)  # in more than one step: the line stays ours in between
+        assert port.uart.rts_log[3:] == [(True, 300), (False, 300 + len(DATA))]
+
+
+async def test_the_line_is_turned_around_however_it_ends():
+    with simulated_port() as port:
+        bus = sw.RS485(port, SETTINGS)
+        with pytest.raises(sw.TransferTimeout) as caught:
+            await sw.async_write(bus, DATA, timeout=0.05)
+        n = caught.value.bytes_transferred
+        assert port.uart.rts_log[-1] == (False, n)
+        assert await settled(port) == DATA[:n]
+
+
+async def test_a_write_that_is_content_with_a_part_gives_the_line_back():
+    with simulated_port() as port:
+        bus = sw.RS485(port, SETTINGS)
+        n = await sw.async_write(bus, DATA, completion_condition=sw.transfer_at_least(1))
+        assert 0 < n < len(DATA)
+        await until(lambda: port.uart.rts_log[-1][0] is False)
+
+
+async def test_levels_may_be_the_other_way_round():
+    with simulated_port(baudrate=460800) as port:
+        bus = sw.RS485(port, serial.rs485.RS485Settings(rts_level_for_tx=False, rts_level_for_rx=True))
+        await sw.async_write(bus, b"abc")
+        assert [on for on, _ in port.uart.rts_log] == [True, False, True]
+
+
+async def test_without_a_shift_register_the_fifo_is_given_its_time():
+    with simulated_port(has_lsr=False, baudrate=9600) as port:
+        await sw.async_write(sw.RS485(port), b"abcdefgh")
+        on, sent = port.uart.rts_log[-1]
+        assert (on, sent) == (False, 8)
