@@ -224,7 +224,8 @@ class SocketBackend(_OverTcp):
         port.timeout = 0
 
     def wait_readable(self, stop: threading.Event) -> None:
-        while not stop.is_set() and not select.select([self._socket, self._wake], [], [], WATCHDOG)[0]:
+        # A wake-up may be left from an earlier step, and the socket have nothing: to read then looks like its end.
+        while not stop.is_set() and self._socket not in select.select([self._socket, self._wake], [], [], WATCHDOG)[0]:
             self._slept()
 
     def read(self, size: int) -> bytes:
