@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint docs format clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ lint: .venv/have-dev ## Check format, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: .venv/have-docs ## Build the documentation, strictly, into .cache/site
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs .cache/site
+	@echo "open .cache/site/index.html"
 
 format: .venv/have-dev ## Put the format right
 	$(BIN)/ruff format .
@@ -41,6 +45,11 @@ clean: ## Remove all that was made here
 	@echo "Installing serialwrite and what its tests need in .venv: a minute or two ..."
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ .venv/have-cli
+
+.venv/have-docs: pyproject.toml | .venv/bin/python
+	@echo "Installing serialwrite and what builds its documentation in .venv ..."
+	@$(PIP) install --editable '.[docs]'
+	@touch $@
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { \

@@ -15,6 +15,7 @@ from hw_tests.device import Device
 from hw_tests.emulated import DEVICES, twenty
 from hw_tests.rig.guest.host import in_guest
 from hw_tests.wired import LoopbackPlug, WiredPair
+from serialwrite import pytest_plugin
 
 NO_DEVICE = "no serial port: run `python -m hw_tests.rig`, or give --serial-port (see hw_tests/README.md)"
 
@@ -24,19 +25,10 @@ if in_guest():
 results = pytest.StashKey[dict[str, dict[str, Any]]]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Name the wired ports. serialwrite's own pytest plugin has the same options, and goes first where it is installed."""
-    options = {
-        "--serial-port": "device of the serial port under test",
-        "--serial-peer": "device at the other end of its cable; without it the port wears a loopback plug",
-        "--serial-quirks": "comma-separated quirks that the driver's name doesn't tell: " + ", ".join(quirks.ALL),
-    }
-    group = parser.getgroup("hw_tests")
-    for option, text in options.items():
-        try:
-            group.addoption(option, default=None, help=text)
-        except ValueError:  # already there
-            continue
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Name the wired ports by the options of serialwrite's own pytest plugin, also where it is not installed."""
+    if not pluginmanager.is_registered(pytest_plugin):
+        pluginmanager.register(pytest_plugin, "serialwrite")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -146,19 +146,21 @@ class CdcAcm(UsbDevice):
         number = (self._gadget.function / "port_num").read_text().strip()
         self._gadget.plug()
         wait_until(self._there, f"{self.path} appears")
-        self.far = FarEnd(lambda: raw.open_port(f"/dev/ttyGS{number}"))
+        self._far_path = f"/dev/ttyGS{number}"
+        self.far = FarEnd(self._open_far_end)
+
+    def _open_far_end(self) -> int:
+        fd = raw.open_port(self._far_path)
+        termios.tcflush(fd, termios.TCIFLUSH)  # what it had not read when the device was last unplugged
+        return fd
 
     def _plug(self, plugged: bool) -> None:
         if plugged:
+            # Before, not after: its DCD would drop once more, and hang up whoever has just opened the port.
+            self.far.reopen()
             self._gadget.plug()
         else:
             self._gadget.unplug()
-
-    def replug(self) -> None:
-        was_gone = not self._there()
-        super().replug()
-        if was_gone:
-            self.far.reopen()
 
     def stall(self) -> None:
         self.far.pause(True)

@@ -26,7 +26,11 @@ CC_RAW[termios.VSTART], CC_RAW[termios.VSTOP] = b"\x11", b"\x13"
 def open_port(path: str, baudrate: int = 115200, *, rtscts: bool = False, xonxoff: bool = False) -> int:
     """Open raw, non-blocking, 8N1. The caller closes it."""
     fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-    set_up(fd, baudrate, rtscts=rtscts, xonxoff=xonxoff)
+    try:
+        set_up(fd, baudrate, rtscts=rtscts, xonxoff=xonxoff)
+    except BaseException:
+        os.close(fd)  # an fd left open would give the device another name after its next replug
+        raise
     return fd
 
 
@@ -116,13 +120,16 @@ def baudrate(fd: int) -> int:
     )
 
 
-def fill(fd: int, chunk: bytes, limit: int = 1 << 20, quiet: float = 0.15) -> int:
-    """Write until the port has taken nothing for ``quiet`` seconds; the bytes it took."""
-    taken = 0
-    while taken < limit:
+def fill(fd: int, chunk: bytes, limit: int = 1 << 20) -> int:
+    """Write until the port takes no more; the bytes it took."""
+    taken = quiet = 0
+    # Several short waits, not a long one: on a busy host a long one can be over before the guest has run at all.
+    while quiet < 8:
         try:
             taken += os.write(fd, chunk)
+            quiet = 0
         except BlockingIOError:
-            if not select.select([], [fd], [], quiet)[1]:
-                return taken
-    raise AssertionError(f"the port took {taken} bytes: it isn't stalled")
+            quiet += not select.select([], [fd], [], 0.025)[1]
+        if taken > limit:
+            raise AssertionError(f"the port took {taken} bytes: it isn't stalled")
+    return taken

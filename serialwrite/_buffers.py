@@ -124,12 +124,19 @@ class ConsumingBuffers:
         self.total_consumed: int = 0
 
     @property
+    def size_asked(self) -> int | None:
+        """Bytes asked for, for messages; None where there is no such number."""
+        return self.total_size
+
+    @property
     def empty(self) -> bool:
         return self.total_consumed >= self.total_size
 
     def prepare(self, max_size: int) -> list[memoryview]:
         """The next views, at most ``max_size`` bytes and MAX_BUFFERS of them in all."""
         chosen = list(self._views[self._index : self._index + MAX_BUFFERS])
+        for part in self._given:  # the step before is over, but its stream may still have them on the stack
+            part.release()
         self._given = []
         if chosen and self._offset:
             chosen[0] = self._slice(chosen[0], self._offset, None)
@@ -222,6 +229,10 @@ class GrowingBuffer(ConsumingBuffers):
         self._chunk = bytearray()
         room = sys.maxsize if dynamic.max_size is None else dynamic.max_size - len(dynamic)
         self.total_size: int = max(0, room)
+
+    @property
+    def size_asked(self) -> int | None:
+        return None if self._dynamic.max_size is None else self.total_size
 
     def prepare(self, max_size: int) -> list[memoryview]:
         size = min(max_size, self.CHUNK, self.total_size - self.total_consumed)

@@ -15,10 +15,10 @@ Function: TypeAlias = Callable[..., object]
 class Executor(Protocol):
     """Where functions run. Follows Asio's executor concept.
 
-    ==================  ======================================================
-    ``post(f, *a)``     run ``f(*a)`` later, never inside this call
-    ``dispatch(f, *a)`` run it inside this call when already there, else post
-    ==================  ======================================================
+    ===================  =====================================================
+    ``post(f, *a)``      run ``f(*a)`` later, never inside this call
+    ``dispatch(f, *a)``  run it inside this call when already there, else post
+    ===================  =====================================================
     """
 
     def post(self, function: Function, /, *args: Any) -> object: ...

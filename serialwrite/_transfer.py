@@ -313,7 +313,7 @@ class Transfer(Operation[int]):
         if self._expired and type(error) is OperationAborted:
             error = TransferTimeout()
         error.bytes_transferred = self._loop.buffers.total_consumed
-        error.total = self._loop.buffers.total_size
+        error.total = self._loop.buffers.size_asked
         error.verb = getattr(self._side, "verb", None) or self.verb
         error._remaining = lambda: self.remaining
         if self._started is not None:

@@ -7,12 +7,10 @@ import logging
 import os
 import shutil
 import signal
-import sys
-import threading
-import time
-from pathlib import Path
 
 import pytest
+
+from serialwrite.testing._leaks import Held, leaked_since
 
 try:
     import uvloop
@@ -21,7 +19,6 @@ except ImportError:  # not made for this platform; everything still runs on asyn
 
 # Seconds that what a test has let go of may take to be gone: a thread that ends, a child that is reaped.
 SETTLE = 5.0
-FD = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
 
 
 # -- event loops ------------------------------------------------------------------------------------
@@ -139,11 +136,8 @@ def no_leaks(loop_errors):
     """
     before = Held()
     yield
-    deadline = time.monotonic() + SETTLE
-    while leaked := Held().since(before):
-        if time.monotonic() > deadline:
-            pytest.fail(f"the test leaked {', '.join(leaked)}", pytrace=False)
-        time.sleep(0.005)
+    if leaked := leaked_since(before, SETTLE):
+        pytest.fail(f"the test leaked {', '.join(leaked)}", pytrace=False)
     assert not loop_errors, "the event loop was left with an error that nobody saw: " + "\n".join(loop_errors)
 
 
@@ -167,46 +161,3 @@ class Messages(logging.Handler):
 
     def emit(self, record):
         self.messages.append(logging.Formatter().format(record))
-
-
-class Held:
-    """What this process holds now that it would have to give back."""
-
-    def __init__(self):
-        self.descriptors = dict(_descriptors())
-        self.threads = set(threading.enumerate())
-        self.children = _children()
-
-    def since(self, before):
-        """Names of what is held now and was not before."""
-        return [
-            *(
-                f"descriptor {fd} -> {target}"
-                for fd, target in self.descriptors.items()
-                if before.descriptors.get(fd) != target
-            ),
-            *(f"thread {thread.name}" for thread in self.threads - before.threads),
-            *(f"child process {pid} {name}" for pid, name in (self.children - before.children)),
-        ]
-
-
-def _descriptors():
-    for entry in FD.iterdir():
-        with contextlib.suppress(OSError):  # the descriptor that lists the others is gone by now
-            yield int(entry.name), entry.readlink() if sys.platform == "linux" else entry.stat().st_ino
-
-
-def _children():
-    """Child processes, zombies too, as (pid, name)."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:  # nearly always: this process has none
-        return set()
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            pid, _, rest = stat.read_text().partition(" (")
-            name, _, rest = rest.rpartition(") ")
-            if int(rest.split()[1]) == os.getpid():
-                found.add((int(pid), name))
-    return found

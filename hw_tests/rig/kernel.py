@@ -79,7 +79,8 @@ def install_packages() -> None:
     """Install by apt what the host lacks. Needs root."""
     if missing := _missing_packages():
         _run("apt-get", "update", "-qq")
-        _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
+        wait_for_others = ("-o", "DPkg::Lock::Timeout=120")
+        _run("apt-get", *wait_for_others, "install", "-y", "-qq", "--no-install-recommends", *missing)
 
 
 def get_kernel(package: str = DEFAULT_PACKAGE, cache: Path = CACHE) -> Kernel:

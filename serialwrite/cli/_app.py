@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from ._demo import demo
+from ._loopback import LOOPBACK_EXIT_CODES, loopback
+from ._probe import probe
+from ._rig import ENDINGS, rig
 from ._write import EXIT_CODES, write
 
 app = typer.Typer(
@@ -21,6 +24,9 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command(epilog=EXIT_CODES)(write)
+app.command(epilog=LOOPBACK_EXIT_CODES)(loopback)
+app.command(epilog=ENDINGS)(rig)
+app.command(epilog="Exit codes: 0 it was opened; 2 bad usage; 3 it could not be opened.")(probe)
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,10 +2,12 @@
 
 Layers, lowest first: `_prbs`, `_patterns` (what is sent) · `_faults` (the words), `_align`, `_holes`,
 `_fault_log`, `_ledger`, `_disciplines`, `_diagnose`, `_account` (what arrived) · `_confidence`, `_statistics`
-(figures) · `_result`, `_words`, `_files`, `_html`, `_charts`, `_report_tables`, `_report` (what is told).
+(figures) · `_result`, `_words`, `_files`, `_html`, `_charts`, `_report_tables`, `_report`, `_junit` (what is told) ·
+`_line`, `_direction`, `_wiring`, `_proofs`, `_machine`, `_run` (the measured run) · `_card` (a port's card).
 """
 
 from serialwrite.loopback._account import Checker as Checker
+from serialwrite.loopback._card import Card as Card, lock_holders as lock_holders, probe as probe
 from serialwrite.loopback._confidence import ErrorRate as ErrorRate, bit_error_rate as bit_error_rate
 from serialwrite.loopback._faults import (
     Account as Account,
@@ -13,6 +15,7 @@ from serialwrite.loopback._faults import (
     Fault as Fault,
     FaultKind as FaultKind,
 )
+from serialwrite.loopback._junit import write_junit as write_junit
 from serialwrite.loopback._patterns import (
     PATTERN_NAMES as PATTERN_NAMES,
     Pattern as Pattern,
@@ -21,4 +24,14 @@ from serialwrite.loopback._patterns import (
 )
 from serialwrite.loopback._prbs import SelfSynchronisingCheck as SelfSynchronisingCheck
 from serialwrite.loopback._report import write_report as write_report
-from serialwrite.loopback._result import Result as Result, Settings as Settings, Verdict as Verdict, to_json as to_json
+from serialwrite.loopback._result import (
+    Check as Check,
+    Direction as Direction,
+    Outcome as Outcome,
+    Result as Result,
+    Run as Run,
+    Settings as Settings,
+    Verdict as Verdict,
+    to_json as to_json,
+)
+from serialwrite.loopback._run import Progress as Progress, async_run as async_run, run as run

@@ -181,8 +181,8 @@ class SelfSynchronisingCheck:
         """Check against `polynomial`, with its inversion."""
         self._polynomial = polynomial
         self._tail = b""
-        self.bits_checked = 0
-        self.violations = 0
+        self.bits_checked: int = 0
+        self.violations: int = 0
 
     @property
     def bit_errors(self) -> float:

@@ -30,7 +30,7 @@ class OnWire(Layer):
         io.UnsupportedOperation: the driver can't tell what has left its queue.
     """
 
-    verb = "transmitted"
+    verb: str | None = "transmitted"
 
     def __init__(self, port: TtyStream) -> None:
         super().__init__(port)

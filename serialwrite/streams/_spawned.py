@@ -55,7 +55,7 @@ class Spawned(Operation[Any]):
         self._work = work
         self.name = name
         self.count = 0
-        self.requested = CancellationType.NONE  # the types of cancellation that were asked for
+        self.requested: CancellationType = CancellationType.NONE  # the types of cancellation that were asked for
         self._timeout = timeout
         self.cancellable = cancellable
         self._before = before
@@ -64,7 +64,7 @@ class Spawned(Operation[Any]):
         self._among: set[Spawned] = set() if among is None else among
         self._holding = holding
         self._entered = False
-        self.stopping = False  # the work has been told to end
+        self.stopping: bool = False  # the work has been told to end
         self._expired = False
         self.failure: TransferError | None = None
         self._timer: Timer | None = None

@@ -12,6 +12,10 @@ from serialwrite.testing._ends import (
     receive_only as receive_only,
     send as send,
 )
+from serialwrite.testing._explorer import (
+    Violation as Violation,
+    explore as explore,
+)
 from serialwrite.testing._fault_script import (
     FAULT_SCRIPT_HELP as FAULT_SCRIPT_HELP,
     FaultScriptError as FaultScriptError,
@@ -27,6 +31,9 @@ from serialwrite.testing._faults import (
 from serialwrite.testing._hardware import (
     HardwarePair as HardwarePair,
 )
+from serialwrite.testing._lease import (
+    PortLease as PortLease,
+)
 from serialwrite.testing._net import (
     TcpPair as TcpPair,
     UnixPair as UnixPair,
@@ -41,9 +48,18 @@ from serialwrite.testing._rig import (
     Rig as Rig,
     RigUnavailable as RigUnavailable,
 )
+from serialwrite.testing._scripted import (
+    BLOCKED as BLOCKED,
+    ScriptedNowaitStream as ScriptedNowaitStream,
+    ScriptedStream as ScriptedStream,
+    Step as Step,
+)
 from serialwrite.testing._simulated_uart import (
     SimulatedUart as SimulatedUart,
 )
 from serialwrite.testing._socat import (
     SocatPair as SocatPair,
+)
+from serialwrite.testing._virtual_time import (
+    VirtualTime as VirtualTime,
 )

@@ -68,14 +68,14 @@ async def clog_by_writing(stream: Any) -> int:
     Returns:
         The bytes that it has taken.
 
-    The stream must support total cancellation, which is what ends the write that waits.
+    The stream must support total or partial cancellation, which is what ends the write that waits.
     """
     total = stuck = 0
     while stuck < 2:  # a socket that is not ready may still take what is tried: only the second wait is for nothing
         probe = Probe(stream, 10.0)
         probe.initiate(lambda handler: stream.async_write_some([memoryview(PATTERN)], handler))
         if not await probe.ends_within(QUIET):
-            probe.signal.emit(CancellationType.TOTAL)
+            probe.signal.emit(CancellationType.PARTIAL | CancellationType.TOTAL)
         error, n = await probe.result("a write_some that fills the stream")
         aborted = isinstance(error, OperationAborted)
         require(error is None or aborted, f"a write_some that fills the stream ended with {error!r}")

@@ -1,6 +1,6 @@
 """The benchmarks: every contestant interleaved in one run, each in a process of its own. Run ``make bench``.
 
-workloads      what is to be done: W1 to W6
+workloads      what is to be done: W1 to W6, and to be imported
 contestants/   who does it: one class a library
 links          the two ends: socketpairs and ptys
 drain, native  the far end, which verifies every byte; C where there is a compiler

@@ -7,6 +7,16 @@ import tty
 from typing import Self
 
 
+def allow_descriptors(count: int) -> None:
+    """Let this process and its children have so many; where they may not, whoever opens the last of them is told."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (count, max(count, hard)))
+        except (OSError, ValueError):  # only root may raise the hard limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 class Links:
     """``count`` links of one kind.
 
@@ -17,8 +27,7 @@ class Links:
     """
 
     def __init__(self, kind: str, count: int) -> None:
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        allow_descriptors(2 * count + 100)
         self.near: list[int] = []
         self.far: list[int] = []
         self.paths: list[str] = []

@@ -130,10 +130,17 @@ def _measure(contestant: Contestant, work: Work, measurement: Measurement) -> No
             raise Failed("not every byte arrived once and in its place")
 
 
+def readable(fd: int, seconds: float) -> bool:
+    """Whether there is something to read within so many seconds. Not by select(), which knows no descriptor past 1,023."""
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    return bool(poller.poll(seconds * 1000))
+
+
 def _arrived(fd: int) -> int:
     """Bytes that come until nothing has come for a while: a pty hands them on bit by bit."""
     total = 0
-    while select.select([fd], [], [], SILENCE)[0]:
+    while readable(fd, SILENCE):
         data = drain.read(fd)
         if not data:
             break
@@ -150,7 +157,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            bufsize=0,  # select() is to see whatever was not read
+            bufsize=0,  # poll() is to see whatever was not read
             pass_fds=fds,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
@@ -160,8 +167,7 @@ class Process:
     def line(self) -> str:
         """Its next line; Failed where none comes."""
         assert self._process.stdout
-        ready, _, _ = select.select([self._process.stdout], [], [], LIMIT)
-        if not ready:
+        if not readable(self._process.stdout.fileno(), LIMIT):
             raise Failed(f"nothing came within {LIMIT:.0f} s")
         line = self._process.stdout.readline().decode().strip()
         if not line:

@@ -79,6 +79,7 @@ RATIOS = [
     Ratio("W4 socketpair", _CO_AWAIT, 1.3),
     *faster("W4 socketpair", 1.2, _STREAM_WRITER),
     *ahead("W4 pty", _CO_AWAIT, _STREAM_WRITER, *_PTY_PEERS),
+    Ratio("import", "import serial, asyncio", 1.3, "import serialwrite"),
 ]
 # µs a write above the default token, at the most
 ABOVE_DEFAULT = 3.0
@@ -106,14 +107,9 @@ def verdicts(tables: Sequence[Table], growths: Sequence[Growth], measurements: S
         if table.work.action == "timeout":
             made += _lateness(table)
     for growth in growths:
-        made.append(
-            Verdict(
-                f"W6 {growth.axis}",
-                f"{growth.contestant}: exponent ≤ {EXPONENT}",
-                f"{growth.exponent:.2f}",
-                growth.exponent <= EXPONENT,
-            )
-        )
+        if growth.contestant == OURS:
+            reached = growth.exponent <= EXPONENT
+            made.append(Verdict(f"W6 {growth.axis}", f"exponent ≤ {EXPONENT}", f"{growth.exponent:.2f}", reached))
     return made
 
 

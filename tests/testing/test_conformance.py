@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import socket
 import threading
 import time
 
@@ -103,11 +104,46 @@ def clog_transport(stream):
     return ahead
 
 
+def traced(rig):
+    return sw.Traced(socket_stream(rig), lambda event: None)
+
+
+def queued(rig):
+    return sw.Queued(socket_stream(rig))
+
+
+def paced(rig):
+    return sw.Paced(socket_stream(rig), chunk_size=8192)
+
+
+def stacked(rig):
+    return sw.Queued(sw.Traced(sw.Paced(sw.SerialPort(rig.port), chunk_size=4096), lambda event: None))
+
+
+@contextlib.contextmanager
+def over_socket_url(far):
+    """A port of pyserial's that has no descriptor to wait for."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, number = server.getsockname()
+        stream = sw.SerialPort(f"socket://{host}:{number}")
+        with server.accept()[0] as peer:
+            peer.setblocking(False)
+            try:
+                yield stream, far(peer)
+            finally:
+                stream.close("abort")  # before the peer: pyserial forgets its socket where that is gone
+
+
 OURS = {
     "DescriptorStream on a pty": (lambda far: over_rig(PtyPair, descriptor, far), clog_by_writing),
     "SerialPort on a pty": (lambda far: over_rig(PtyPair, serial_port, far), clog_by_writing),
     "SocketStream, Unix": (lambda far: over_rig(UnixPair, socket_stream, far), clog_by_writing),
     "SocketStream, TCP": (lambda far: over_rig(TcpPair, socket_stream, far), clog_by_writing),
+    "Traced": (lambda far: over_rig(UnixPair, traced, far), clog_by_writing),
+    "Paced": (lambda far: over_rig(UnixPair, paced, far), clog_by_writing),
+    "Queued": (lambda far: over_rig(UnixPair, queued, far), clog_by_writing),
+    "Queued over Traced over Paced over SerialPort": (lambda far: over_rig(PtyPair, stacked, far), clog_by_writing),
+    "SerialPort on socket://": (over_socket_url, clog_by_writing),
     "TransportStream": (over_transport, clog_by_writing),
     "BufferedTransportStream": (over_buffered_transport, clog_transport),
 }
@@ -118,7 +154,10 @@ async def test_the_librarys_streams_are_written_to_by_the_rules(make, clog):
     await check_write_stream(lambda: make(available), clog=clog)
 
 
-@pytest.mark.parametrize("make", [make for make, _ in list(OURS.values())[:4]], ids=list(OURS)[:4])
+READ = {name: make for name, (make, _) in OURS.items() if "Transport" not in name}
+
+
+@pytest.mark.parametrize("make", READ.values(), ids=READ)
 async def test_the_librarys_streams_are_read_from_by_the_rules(make):
     await check_read_stream(lambda: make(sending))
 
@@ -392,7 +431,7 @@ class ClosesLate(Pipe):
     """10: waits for the peer."""
 
     def close(self):
-        time.sleep(2.1)
+        time.sleep(0.8)
         super().close()
 
 

@@ -13,6 +13,7 @@ import serial
 
 from serialwrite.testing import (
     SimulatedUart,
+    _uart_line,
     fill,
     random_script,
     receive,
@@ -137,14 +138,18 @@ def test_a_stall_before_the_first_byte_is_not_saved_up_either():
         assert time.monotonic() - started > 0.3 + 0.2
 
 
-def test_a_fast_line_is_carried_in_portions():
+def test_a_fast_line_is_carried_in_portions(monkeypatch):
     """Carried byte by byte, a line of some megabaud would keep a core busy."""
+    carried = []
+    carry = _uart_line.UartLane._carry
+    monkeypatch.setattr(_uart_line.UartLane, "_carry", lambda lane, n: (carried.append(n), carry(lane, n)))
     with SimulatedUart(baud=3_000_000) as rig, rig.open_port() as port, rig.open_peer() as peer:
         sending = threading.Thread(target=send, args=(port, bytes(150_000)))
         sending.start()
         receive(peer, 150_000)
         sending.join(10)
-        assert rig._wire.pump.call(time.thread_time) < 0.2  # for half a second of line time
+    assert sum(carried) == 150_000
+    assert len(carried) < 600
 
 
 # Queues and flow control
@@ -304,6 +309,19 @@ def test_each_fault_at_its_byte(fault, arrived, sender):
 def test_a_fault_of_several_bytes_makes_do_with_the_last_ones():
     assert cross("at byte 9: swap", b"0123456789")[0] == b"0123456789"
     assert cross("at byte 8: drop 5", b"0123456789")[0] == b"01234567"
+
+
+def test_a_fault_of_several_bytes_waits_for_them(monkeypatch):
+    monkeypatch.setattr(_uart_line, "IMPATIENCE", 10)
+    with (
+        SimulatedUart(baud=None, faults="at byte 4: swap") as rig,
+        rig.open_port() as port,
+        rig.open_peer() as peer,
+    ):
+        send(port, b"01234")
+        assert receive_only(peer, 4) == b"0123"
+        send(port, b"56789")
+        assert receive_only(peer, 6) == b"546789"
 
 
 def test_faults_in_one_place_strike_one_after_the_other():
@@ -554,6 +572,13 @@ def test_it_leaves_nothing_behind():
         assert Path(rig.port).parent.stat().st_mode & 0o777 == 0o700
         assert Path(rig.port).stat().st_mode & 0o777 == 0o600
     assert set(Path(tempfile.gettempdir()).glob("serialwrite-*")) == before
+
+
+def test_closing_is_no_trouble_when_a_cleaner_has_taken_the_directory():
+    with SimulatedUart() as rig:
+        Path(rig.port).unlink()
+        Path(rig.peer).unlink()
+        Path(rig.port).parent.rmdir()
 
 
 def test_quirks_say_what_it_can_do():

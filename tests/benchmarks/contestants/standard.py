@@ -113,7 +113,7 @@ class Trio(Contestant):
         import trio
 
         streams, meter, more = [await self.open(end) for end in ends], Meter(), {}
-        data = b"".join(buffers(work)) if work.action == "gather" else payload(work)
+        data, parts = payload(work), buffers(work)
 
         async def repeat(stream: Any, times: int) -> None:
             for _ in range(times):
@@ -121,7 +121,9 @@ class Trio(Contestant):
 
         await repeat(streams[0], work.warmup)
         meter.start()
-        if work.action == "timeout":
+        if work.action == "gather":
+            await streams[0].send_all(b"".join(parts))
+        elif work.action == "timeout":
             more = {"late_us": [], "counts": []}
             for _ in range(work.times):
                 begun = time.monotonic()

@@ -1,0 +1,178 @@
+"""`serialwrite loopback`: its options, its files and its exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json as jsonlib
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from serialwrite.loopback import PATTERN_NAMES, Result, Verdict, async_run, to_json, write_junit, write_report
+
+from ._console import console, say
+from ._loopback_view import live, show
+from ._resume import shell_line
+
+LOOPBACK_EXIT_CODES = "Exit codes: 0 pass; 1 fail; 2 bad usage; 3 could not run; 130 Ctrl-C."
+AXES = ("baud", "databits", "parity", "stopbits", "flow", "pattern")
+
+
+class RigChoice(StrEnum):
+    """A line without hardware."""
+
+    PTY = "pty"
+    SOCAT = "socat"
+    UART = "uart"
+
+
+def _swept(words: list[str]) -> dict[str, list[str]]:
+    """Return the values of each axis out of ``baud=9600,115200``, several in a word or a word each."""
+    axes: dict[str, list[str]] = {}
+    for word in " ".join(words).split():
+        name, equals, values = word.partition("=")
+        if name not in AXES or not equals or not values.strip(","):
+            raise typer.BadParameter(
+                f"{word!r}: write NAME=VALUE,VALUE with one of {', '.join(AXES)}", param_hint="--sweep"
+            )
+        axes.setdefault(name, []).extend(value for value in values.split(",") if value)
+    return axes
+
+
+def loopback(
+    ports: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PORT [PEER]",
+            help="One port whose output is wired to its own input, or two that are wired together: devices or "
+            "pyserial URLs. None: a rig without hardware.",
+            show_default=False,
+        ),
+    ] = None,
+    rig: Annotated[
+        RigChoice | None, typer.Option(help="A line without hardware.", show_default="pty, where no port is given")
+    ] = None,
+    pattern: Annotated[
+        str, typer.Option("--pattern", "-p", help=f"What is sent: {', '.join(PATTERN_NAMES)}.")
+    ] = "prbs31",
+    seed: Annotated[int, typer.Option(help="Of the pattern `random`.")] = 0,
+    count: Annotated[
+        int | None,
+        typer.Option("--bytes", "-n", min=1, metavar="N", help="Bytes to send each way.", show_default=False),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", "-s", metavar="S", help="How long to send.", show_default="2")
+    ] = None,
+    baud: Annotated[int, typer.Option("--baud", "-b", min=1, metavar="N", help="Bits per second.")] = 115200,
+    data_bits: Annotated[int, typer.Option("--databits", min=5, max=8, help="Data bits of a character.")] = 8,
+    parity: Annotated[str, typer.Option(help="N, E, O, M or S.")] = "N",
+    stop_bits: Annotated[float, typer.Option("--stopbits", help="1, 1.5 or 2.")] = 1,
+    flow: Annotated[str, typer.Option(help="none, rtscts, xonxoff or dsrdtr.")] = "none",
+    block: Annotated[int, typer.Option(min=1, metavar="BYTES", help="Bytes given to one write.")] = 4096,
+    one_way: Annotated[bool, typer.Option("--one-way", help="Send from PORT to PEER only.")] = False,
+    trips: Annotated[int, typer.Option(min=0, metavar="N", help="Round trips to measure; 0 for none.")] = 200,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE,...",
+            help="Try all combinations: --sweep baud=9600,115200 parity=N,E flow=none,rtscts.",
+            show_default=False,
+        ),
+    ] = None,
+    stop_early: Annotated[bool, typer.Option("--stop-early", help="End a sweep with its first failure.")] = False,
+    checks: Annotated[bool, typer.Option(help="Check the wiring and the accounting.")] = True,
+    require_lines: Annotated[
+        bool, typer.Option("--require-lines", help="Modem lines that are not wired are a failure.")
+    ] = False,
+    max_gap: Annotated[
+        float | None, typer.Option(metavar="S", help="A longer time without a byte is a failure.", show_default="none")
+    ] = None,
+    patience: Annotated[
+        float, typer.Option(min=0.01, metavar="S", help="Silence after which what is missing is lost.")
+    ] = 2.0,
+    json: Annotated[bool, typer.Option("--json", help="Print the whole result as one JSON object.")] = False,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write JUnit XML for a CI system.", show_default=False)
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a report, one page for any browser.", show_default=False),
+    ] = None,
+) -> None:
+    """Prove a line: send a pattern, account for every byte that comes back. Without a port, on a rig of its own."""
+    words = ports or []
+    # `--sweep baud=1,2 parity=N,E`: only its first word is the option's, the others arrive as ports
+    axes = _swept([*(sweep or []), *(word for word in words if sweep and word.partition("=")[0] in AXES)])
+    words = [word for word in words if not (sweep and word.partition("=")[0] in AXES)]
+    if len(words) > 2:
+        raise typer.BadParameter(f"one port or two, not {len(words)}", param_hint="PORT")
+    if words and rig is not None:
+        raise typer.BadParameter("a rig or a port, not both", param_hint="--rig")
+    with live(console(stderr=True), quiet=json) as watcher:
+        running = async_run(
+            *words,
+            rig=(rig or RigChoice.PTY).value,
+            pattern=pattern,
+            seed=seed,
+            baudrate=baud,
+            data_bits=data_bits,
+            parity=parity.upper(),
+            stop_bits=stop_bits,
+            flow=flow,
+            bytes_to_send=count,
+            seconds=seconds,
+            block_size=block,
+            both_ways=not one_way,
+            trips=trips,
+            checks=checks,
+            require_lines=require_lines,
+            max_gap=max_gap,
+            patience=patience,
+            sweep=axes,
+            stop_early=stop_early,
+            progress=watcher.tell,
+            command=shell_line(["serialwrite", *sys.argv[1:]], from_stdin=False),
+        )
+        try:
+            result = asyncio.run(_until_signalled(running))
+        except (ValueError, OSError) as error:
+            raise typer.BadParameter(str(error)) from error
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            say("serialwrite: stopped before there was a verdict", stderr=True)
+            raise typer.Exit(130) from None
+    if json:
+        say(jsonlib.dumps(to_json(result)))
+    else:
+        show(result, console())
+    unwritten = _write_files(result, junit, report)
+    raise typer.Exit(unwritten or result.verdict.exit_code)
+
+
+async def _until_signalled(running: Any) -> Result:
+    """Wait for the result; SIGTERM and SIGHUP end it as Ctrl-C does, with the ports closed."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, task.cancel)
+    result: Result = await running
+    return result
+
+
+def _write_files(result: Result, junit: Path | None, report: Path | None) -> int:
+    """Write what was asked for; the exit code of a file that can't be written, where the test itself is no failure."""
+    code = 0
+    for path, write in ((junit, write_junit), (report, write_report)):
+        if path is None:
+            continue
+        try:
+            write(result, path)
+        except OSError as error:
+            say(f"serialwrite: {str(path)!r} can't be written: {error}", stderr=True)
+            code = 0 if result.verdict is Verdict.FAIL else Verdict.NOT_RUN.exit_code
+    return code

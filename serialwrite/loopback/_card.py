@@ -1,0 +1,197 @@
+"""Owns the card of a port: what its driver is, what it can tell, what of that is true, and what to set."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import serialwrite as sw
+from serialwrite.loopback._machine import closing_wait_in_words, driver, latency_timer
+from serialwrite.loopback._result import Fact
+from serialwrite.streams._drain import discard
+
+MOST: Final = 1 << 20  # bytes that a measurement of the queue writes; a port that takes them all has somebody who reads
+FILL_TIME: Final = 2.0  # seconds for that
+QUIET: Final = 0.1  # seconds without a byte taken, after which the port is full
+PIECE: Final = b"U" * 4096  # 0x55: an even square wave, which no device takes for a command
+UNTOLD: Final = "can't be told"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is known of a port."""
+
+    port: str
+    opened: bool
+    """Whether it could be opened; else only what its device tells is here."""
+    facts: tuple[Fact, ...]
+    advice: tuple[str, ...]
+    """What to set, and what to beware of."""
+
+
+def probe(port: str, *, baudrate: int = 115200, measure: bool = False) -> Card:
+    """Return the card of a port, which is opened for it and closed again.
+
+    Without `measure` nothing is sent. With it the output is held (TCOOFF) where the driver obeys, and filled with
+    0x55 until it takes no more, to measure the queue and to see whether discard and drain tell the truth: a driver
+    that does not hold sends these to whatever is connected, and so does a pty.
+    """
+    facts = [Fact("port", port), *_device_facts(port)]
+    advice = _device_advice(port)
+    try:
+        opened = sw.SerialPort(port, baudrate)
+    except (OSError, ValueError) as error:
+        words = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return Card(port, opened=False, facts=(*facts, Fact("opening", words)), advice=tuple(advice))
+    try:
+        facts += _driver_facts(opened, advice)
+        if measure:
+            facts += _measured(opened, advice)
+        else:
+            facts.append(Fact("queue, discard, drain", "not measured: that may send bytes", "asked for with measure"))
+    except OSError as error:
+        facts.append(Fact("ended early", str(error)))
+    finally:
+        opened.close("discard")
+    facts.append(Fact("errno of an unplug", "not measured: nobody unplugged it"))
+    return Card(port, opened=True, facts=tuple(facts), advice=tuple(advice))
+
+
+def lock_holders(device: str) -> list[str]:
+    """Return the programs that have a device open, as far as this user may see: `minicom (process 4711)`."""
+    real, found = os.path.realpath(device), list[str]()
+    for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        with contextlib.suppress(OSError):
+            if any(_target(each) == real for each in (process / "fd").iterdir()):
+                found.append(f"{(process / 'comm').read_text().strip()} (process {process.name})")
+    lock = Path("/var/lock") / f"LCK..{Path(real).name}"
+    with contextlib.suppress(OSError):
+        found.append(f"the lock file {lock} of process {lock.read_text(errors='replace').strip()}")
+    return found
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
+
+
+def _device_facts(port: str) -> list[Fact]:
+    facts: list[Fact] = []
+    if "://" in port:
+        return [Fact("driver", "none: a pyserial URL")]
+    found, source = driver(port)
+    facts.append(Fact("driver", found or UNTOLD, source))
+    for name, value in _usb(port):
+        facts.append(Fact(name, value, "/sys"))
+    timer = latency_timer(port)
+    facts.append(Fact("latency timer", f"{timer[0]} ms" if timer else "none", timer[1] if timer else ""))
+    holders = lock_holders(port)
+    facts.append(Fact("held open by", ", ".join(holders) or "nobody that this user may see", "/proc"))
+    return facts
+
+
+def _usb(port: str) -> list[tuple[str, str]]:
+    """Return what a USB adapter says of itself; its interface and device are above it in /sys."""
+    at = Path("/sys/class/tty") / Path(os.path.realpath(port)).name / "device"
+    told: list[tuple[str, str]] = []
+    with contextlib.suppress(OSError):
+        for above in at.resolve(strict=True).parents[:4]:
+            if (above / "idVendor").exists():
+                for name in ("idVendor", "idProduct", "manufacturer", "product", "serial"):
+                    with contextlib.suppress(OSError):
+                        told.append((f"USB {name}", (above / name).read_text(errors="replace").strip()))
+                break
+    return told
+
+
+def _device_advice(port: str) -> list[str]:
+    timer = latency_timer(port)
+    if timer is None or timer[0] <= 1:
+        return []
+    return [f"latency: bytes are held back for {timer[0]} ms: open it with low_latency=True, or: echo 1 > {timer[1]}"]
+
+
+def _driver_facts(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
+    tty: Any = port._tty
+    queue, empty, lines, counters = tty.output_queue(), tty.transmitter_empty(), port.modem_lines, port.line_counters
+    speed, fifo, wait = tty.output_speed(), tty.fifo_size(), tty.closing_wait()
+    if tty.is_pty():
+        advice.append("this is a pseudo-terminal: no baud rate, no modem lines, and no queue that could be read")
+    elif queue is not None and empty is None:
+        advice.append("drain proves that the queue is empty, not that the last bytes have left the hardware")
+    if wait not in {None, 65535}:
+        advice.append(
+            f"closing_wait: a program that closes this port with bytes queued waits ({closing_wait_in_words(wait)}); "
+            "serialwrite keeps out of that; for others: setserial closing_wait none"
+        )
+    always_0 = f"{UNTOLD} (a pty: always 0)" if tty.is_pty() else UNTOLD
+    told = (
+        None if lines is None else ", ".join(f"{name} {'on' if on else 'off'}" for name, on in lines._asdict().items())
+    )
+    return [
+        Fact("baud rate", UNTOLD if speed is None else f"{speed:,} of {port.serial.baudrate:,} asked for", "TCGETS2"),
+        Fact("output queue", always_0 if queue is None else f"told; now {queue:,}", "TIOCOUTQ"),
+        Fact("transmitter empty", UNTOLD if empty is None else f"told; now {empty}".lower(), "TIOCSERGETLSR"),
+        Fact("hardware FIFO", UNTOLD if not fifo else f"{fifo:,} bytes, by the driver's word", "TIOCGSERIAL"),
+        Fact("modem lines", told or "none", "TIOCMGET"),
+        Fact("error counters", "none" if counters is None else "told", "TIOCGICOUNT"),
+        Fact("closing_wait", UNTOLD if wait is None else closing_wait_in_words(wait), "TIOCGSERIAL"),
+        *(Fact(f"proof of {level.name.lower()}", str(proof)) for level, proof in port.proof_levels.items()),
+    ]
+
+
+def _measured(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
+    """Fill the port with its output held, and see whether what the driver tells of that is true."""
+    tty: Any = port._tty
+    if isinstance(port, sw.BlockingPortStream):
+        return [Fact("queue, discard, drain", "not measured: this port has no descriptor that could say it is full")]
+    holds = not tty.is_pty()  # a pty that is held takes nothing at all
+    if holds:
+        tty.hold_output()
+    try:
+        taken = _fill(port)
+        queue, empty = tty.output_queue(), tty.transmitter_empty()
+        full = taken < MOST
+        depth = f"{taken:,} bytes taken before EAGAIN" if full else f"{taken:,} bytes taken, and never full"
+        facts = [Fact("queue depth", depth, "measured")]
+        if queue is None:
+            return facts
+        facts.append(Fact("output queue when full", f"{queue:,} of {taken:,}", "TIOCOUTQ, measured"))
+        if queue > taken:
+            advice.append("TIOCOUTQ counts more than there is: take it for `not empty`, not for a number")
+        if holds and not queue:
+            facts.append(Fact("holding the output", "not obeyed: it was all sent", "TCOOFF, measured"))
+            return facts
+        if empty:
+            facts.append(Fact("transmitter when full", "says empty, as it is held", "TIOCSERGETLSR, measured"))
+        gone = discard(tty, hold=False)
+        left = tty.output_queue()
+        obeyed = f"{gone:,} bytes dropped" if gone else f"ignored: {left:,} bytes are still there"
+        facts.append(Fact("discard", obeyed, "TCOFLUSH, measured"))
+        if not gone:
+            advice.append("discard is ignored: what the driver has accepted goes out, whatever a program asks for")
+        return facts
+    finally:
+        if holds:
+            tty.let_output()
+
+
+def _fill(port: sw.SerialPort) -> int:
+    taken, began = 0, time.monotonic()
+    moved = began
+    while taken < MOST and (now := time.monotonic()) - moved < QUIET and now - began < FILL_TIME:
+        try:
+            taken += port.write_some_nowait((PIECE,))
+        except BlockingIOError:
+            time.sleep(0.005)  # not poll(): it says ready where a write then takes nothing
+        else:
+            moved = now
+    return taken

@@ -1,0 +1,183 @@
+"""Owns one way through the line: send, receive, check every byte, and drain the tail before the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import serialwrite as sw
+from serialwrite.loopback._account import Checker
+from serialwrite.loopback._patterns import Pattern
+from serialwrite.loopback._result import Direction, KernelCounters, Settings, Writes
+from serialwrite.loopback._statistics import baud_estimate, gaps, throughput
+
+GAP: Final = 0.1  # seconds without a byte that are worth telling, on a line that is fast enough
+QUIET: Final = 0.15  # seconds listened for bytes beyond the total, once the total is there
+READ_SIZE: Final = 1 << 16
+
+
+@dataclass
+class Way:
+    """One direction under way: its sender, its receiver, and what both have counted so far."""
+
+    name: str
+    sender: sw.SerialPort
+    receiver: sw.SerialPort
+    pattern: Pattern
+    settings: Settings
+    patience: float
+    sent: int = 0
+    total: int | None = None
+    """What the sender says it sent, once it has ended: what the receiver drains the tail for."""
+    problems: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        """Make the check."""
+        self.checker = Checker(self.pattern, data_bits=self.settings.data_bits)
+        self.meter = WriteMeter()
+        self._arrivals: list[tuple[float, int]] = []
+        self._began = time.monotonic()
+        self._counters = _counters(self.receiver)
+
+    @property
+    def slack(self) -> float:
+        """Seconds of silence that are no news: what was asked for, and the time of a lump of bytes."""
+        return self.patience + 64 / self.settings.line_rate
+
+    async def run(self) -> Direction:
+        """Send and receive at once; return the account.  Problems are in `problems`, none is raised."""
+        self._began = time.monotonic()
+        receiving = asyncio.create_task(self._receive())
+        try:
+            await self._send()
+            await receiving
+        finally:
+            receiving.cancel()
+        end = self._arrivals[-1][0] if self._arrivals else time.monotonic() - self._began
+        threshold = max(GAP, 64 / self.settings.line_rate)
+        return Direction(
+            name=self.name,
+            account=self.checker.finish(self.total),
+            seconds=end,
+            throughput=throughput(self._arrivals, end),
+            gaps=gaps(self._arrivals, threshold),
+            baud=baud_estimate(self._arrivals, self.settings.frame_bits, threshold),
+            writes=self.meter.writes(),
+            kernel=self._kernel(),
+        )
+
+    async def _send(self) -> None:
+        """Send until the bytes or the seconds are used up; the total is exact, however the last write ended."""
+        settings = self.settings
+        block = settings.block_size
+        longest = self.slack + 2 * block / settings.line_rate  # a write that takes longer is stuck
+        deadline = None if settings.bytes_to_send is not None else self._began + (settings.seconds or 0.0)
+        try:
+            with self.meter.on(self.sender):
+                while (size := self._next_size(block)) and (deadline is None or time.monotonic() < deadline):
+                    left = longest if deadline is None else min(longest, deadline - time.monotonic())
+                    data = self.pattern.block(self.sent, size)
+                    try:
+                        self.sent += await sw.async_write(self.sender, data, timeout=max(left, 0.0))
+                    except sw.TransferError as error:
+                        self.sent += error.bytes_transferred
+                        if not (isinstance(error, sw.TransferTimeout) and left < longest):  # the run's time is up
+                            self.problems.append(f"{self.name}: the sender stopped after {self.sent:,} bytes: {error}")
+                            return
+        finally:
+            self.total = self.sent
+
+    def _next_size(self, block: int) -> int:
+        wanted = self.settings.bytes_to_send
+        return block if wanted is None else min(block, wanted - self.sent)
+
+    async def _receive(self) -> None:
+        """Receive until everything has come and nothing more comes, or nothing has come for too long."""
+        buffer = bytearray(READ_SIZE)
+        view = memoryview(buffer)
+        last = time.monotonic()
+        at_least_one = sw.transfer_at_least(1)
+        while True:
+            complete = self.total is not None and self.checker.received >= self.total
+            quiet = QUIET + 16 / self.settings.line_rate if complete else self.slack
+            try:
+                n = await sw.async_read(
+                    self.receiver, buffer, completion_condition=at_least_one, timeout=min(quiet, 0.25)
+                )
+            except sw.TransferTimeout:
+                ended = self.total is not None and time.monotonic() - last >= quiet
+                if ended:
+                    return
+                continue
+            except sw.TransferError as error:
+                self.problems.append(f"{self.name}: the receiver ended after {self.checker.received:,} bytes: {error}")
+                return
+            last = time.monotonic()
+            self._arrivals.append((last - self._began, n))
+            self.checker.feed(view[:n])
+
+    def _kernel(self) -> KernelCounters | None:
+        before, after = self._counters, _counters(self.receiver)
+        if before is None or after is None:
+            return None
+        return KernelCounters(
+            frame=after.frame - before.frame,
+            overrun=after.overrun - before.overrun,
+            parity=after.parity - before.parity,
+            breaks=after.brk - before.brk,
+            buffer_overrun=after.buf_overrun - before.buf_overrun,
+        )
+
+
+class WriteMeter:
+    """Counts how the operating system took each write."""
+
+    def __init__(self) -> None:
+        """Count from zero."""
+        self._calls = self._short = self._blocked = 0
+        self._smallest: int | None = None
+        self._metered = False
+
+    @contextlib.contextmanager
+    def on(self, port: sw.SerialPort) -> Generator[None]:
+        """Count the writes to `port` inside the block; a port without a descriptor isn't metered."""
+        side: Any = port.write_side
+        below: Callable[[Any], int] | None = getattr(side, "nowait", None)
+        if below is None:
+            yield
+            return
+
+        def metered(buffers: Any) -> int:
+            self._calls += 1
+            try:
+                n = below(buffers)
+            except BlockingIOError:
+                self._blocked += 1
+                raise
+            if n < sw.buffer_size(buffers):
+                self._short += 1
+                self._smallest = n if self._smallest is None else min(self._smallest, n)
+            return n
+
+        self._metered = True
+        side.nowait = metered
+        try:
+            yield
+        finally:
+            side.nowait = below
+
+    def writes(self) -> Writes | None:
+        """Return the counts; None where they could not be had."""
+        if not self._metered:
+            return None
+        return Writes(calls=self._calls, short=self._short, blocked=self._blocked, smallest=self._smallest)
+
+
+def _counters(port: sw.SerialPort) -> sw.LineCounters | None:
+    with contextlib.suppress(OSError, NotImplementedError, AttributeError):
+        return port.line_counters
+    return None

@@ -1,0 +1,106 @@
+"""Owns the checks of what can be trusted: the count of a write that was cut off, flow control, the baud rate."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Final
+
+import serialwrite as sw
+from serialwrite.loopback._line import Line
+from serialwrite.loopback._patterns import Pattern
+from serialwrite.loopback._result import Check, Direction, Outcome, Settings
+from serialwrite.testing._rig import NO_PACING
+
+STALL: Final = 0.5  # seconds that the peer doesn't read
+PAYLOAD: Final = 1 << 23  # more than any port holds, and most sockets
+LATE: Final = 0.3  # seconds listened for bytes that went out behind the count's back
+
+TOLERANCE: Final = 0.015  # of the baud rate: what one end may be off if the other one is allowed the same
+SURE_AFTER: Final = 1.0  # seconds of a busy line, before its rate can be told
+
+
+async def check_accounting(line: Line, settings: Settings, pattern: Pattern, patience: float) -> list[Check]:
+    """Stall the peer, let a write time out, and compare its count with what arrives then.
+
+    This is the promise of the library on the user's own adapter; what stopped the sender tells of the flow control.
+    """
+    name = "accounting on this line"
+    payload = pattern.block(0, PAYLOAD)
+    stopped: sw.TransferError | None = None
+    try:
+        count = await sw.async_write(line.port, payload, timeout=STALL)
+    except sw.TransferTimeout as error:
+        stopped, count = error, error.bytes_transferred
+    except sw.TransferError as error:
+        return [Check(name, Outcome.FAIL, f"the write ended otherwise than by its timeout: {error}")]
+    got = await _all_that_comes(line.peer, count, patience + 64 / settings.line_rate)
+    detail = f"the write {'was cut off' if stopped else 'ended'} at {count:,} bytes; {len(got):,} arrived"
+    held = (stopped.stall if stopped else None) or "nothing that the driver tells"
+    if bytes(got) == payload[:count]:
+        checks = [Check(name, Outcome.PASS, f"{detail}, all right, and none came later; stall: {held}")]
+        if settings.flow != "none":
+            checks.append(_flow(stopped, settings))
+        return checks
+    if len(got) > count and payload.startswith(bytes(got)):
+        return [Check(name, Outcome.FAIL, f"{detail}: {len(got) - count:,} went out uncounted")]
+    if settings.flow == "none":
+        why = "without flow control that may be the receiver's overrun: try again with flow control"
+        return [Check(name, Outcome.UNKNOWN, f"{detail}, not the same bytes; {why}")]
+    return [Check(name, Outcome.FAIL, f"{detail}, not the same bytes")]
+
+
+def _flow(stopped: sw.TransferError | None, settings: Settings) -> Check:
+    name = "flow control stops the sender"
+    if stopped is None:
+        return Check(name, Outcome.UNKNOWN, "everything was taken before the receiver was full")
+    if stopped.queued is None:
+        return Check(name, Outcome.UNKNOWN, "nothing was lost; but the driver can't tell a sender that was stopped")
+    if stopped.stall is None:
+        return Check(name, Outcome.UNKNOWN, "nothing was lost; but the sender was still sending when its time was up")
+    return Check(name, Outcome.PASS, f"{settings.flow}: {stopped.stall}; nothing was lost")
+
+
+async def _all_that_comes(port: sw.SerialPort, count: int, slack: float) -> bytearray:
+    """Read until `count` bytes are there and nothing more comes, or nothing has come for `slack` seconds."""
+    got, piece = bytearray(), bytearray(1 << 16)
+    while True:
+        quiet = LATE if len(got) >= count else slack
+        try:
+            n = await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=quiet)
+        except sw.TransferError:
+            return got
+        got += memoryview(piece)[:n]
+
+
+def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str]) -> Check:
+    """Return whether the line really runs at the baud rate that was set, by when the bytes arrived."""
+    name = f"real baud rate, {direction.name}"
+    if NO_PACING in quirks:
+        return Check(name, Outcome.SKIPPED, "nothing paces this line: it is no UART")
+    busy = sum(rate.seconds for rate in direction.throughput) - (direction.gaps.total if direction.gaps else 0.0)
+    if direction.baud is None or busy < SURE_AFTER:
+        return Check(name, Outcome.UNKNOWN, f"the line was busy for {busy:.2f} s: {SURE_AFTER:g} s are needed to tell")
+    off = direction.baud / settings.baudrate - 1
+    words = (
+        f"{direction.baud:,.0f} bit/s, {abs(off):.1%} {'above' if off > 0 else 'below'} the {settings.baudrate:,} set"
+    )
+    if abs(off) <= TOLERANCE:
+        return Check(name, Outcome.PASS, words)
+    if abs(off) > 0.1:  # no UART that is this far off carries anything right
+        return Check(name, Outcome.UNKNOWN, f"{words}: not the line's doing; the sender starved, or nothing paces it")
+    if off < 0 and direction.writes is not None and not (direction.writes.short or direction.writes.blocked):
+        return Check(name, Outcome.UNKNOWN, f"{words}: but the port was never full, so the sender may have starved it")
+    return Check(name, Outcome.FAIL, words)
+
+
+async def let_settle(*ports: sw.SerialPort) -> None:
+    """Throw away what is still coming in: between two parts of a test."""
+    for port in dict.fromkeys(ports):
+        piece = bytearray(4096)
+        deadline = time.monotonic() + 1.0
+        with contextlib.suppress(sw.TransferError):
+            while time.monotonic() < deadline:
+                await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=0.02)
+    await asyncio.sleep(0)

@@ -1,0 +1,149 @@
+"""The pytest plugin: serial lines as fixtures. What makes them is imported when a test first asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from serialwrite import SerialPort
+    from serialwrite.testing import PathRig, ScriptedStream, SimulatedUart
+
+LEASE_TIMEOUT = 300.0  # seconds to wait for a real port that another process tests on
+SETTLE = 5.0  # seconds that what a test has let go of may take to be gone: a thread that ends, a child that is reaped
+LEAKS = "serial_leak_check"
+NO_PORT = "needs a real serial port: give --serial-port"
+
+uarts: pytest.StashKey[list[SimulatedUart]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("serialwrite", "serial ports")
+    group.addoption("--serial-port", metavar="DEVICE", help="the real serial port to test on")
+    group.addoption(
+        "--serial-peer",
+        metavar="DEVICE",
+        help="the port at the other end of its cable; without it, the port is wired to itself (a loopback plug)",
+    )
+    group.addoption(
+        "--serial-baud",
+        metavar="BAUD",
+        type=int,
+        default=115200,
+        help="its speed, in bits per second (default: 115200)",
+    )
+    group.addoption(
+        "--serial-quirks", metavar="QUIRK,...", help="what the port or its cable can't do, such as no-modem-lines"
+    )
+    group.addoption("--serial-leak-check", action="store_true", help="the ini option serial_leak_check, for this run")
+    parser.addini(
+        LEAKS,
+        "fail every test that leaves a descriptor, a thread or a child process behind",
+        type="bool",
+        default=False,
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "serial_hardware: the test needs a real serial port; skipped without --serial-port"
+    )
+    if config.getoption("--serial-peer") and not config.getoption("--serial-port"):
+        raise pytest.UsageError("--serial-peer is the other end of --serial-port's cable: give both")
+    if config.getoption("--serial-leak-check") or config.getini(LEAKS):
+        config.pluginmanager.register(LeakCheck(), LEAKS)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("serial_hardware") and not item.config.getoption("--serial-port"):
+        pytest.skip(NO_PORT)
+
+
+@pytest.fixture
+def serial_pair(request: pytest.FixtureRequest) -> Iterator[PathRig]:
+    """Two ends of a serial line: a `PtyPair`, or with --serial-port the real ports, leased for the test."""
+    from serialwrite.testing import HardwarePair, PtyPair, RigUnavailable  # noqa: PLC0415 # see the module's docstring
+    from serialwrite.testing._lease import PortLease  # noqa: PLC0415
+
+    option: Callable[[str], Any] = request.config.getoption
+    port, peer = option("--serial-port"), option("--serial-peer")
+    if port is None:
+        with PtyPair() as rig:
+            yield rig
+        return
+    quirks = filter(None, (option("--serial-quirks") or "").split(","))
+    with PortLease([port] if peer is None else [port, peer], LEASE_TIMEOUT):
+        try:
+            real = HardwarePair(port, peer, quirks).open()
+        except RigUnavailable as missing:  # it was asked for by name: that it isn't there is no reason to skip
+            pytest.fail(str(missing), pytrace=False)
+        with real:
+            yield real
+
+
+@pytest.fixture
+def serial_port(request: pytest.FixtureRequest, serial_pair: PathRig) -> Iterator[SerialPort]:
+    """The port of `serial_pair`, open as a `SerialPort` at --serial-baud."""
+    from serialwrite import SerialPort  # noqa: PLC0415
+
+    with SerialPort(serial_pair.port, baudrate=request.config.getoption("--serial-baud")) as port:
+        yield port
+
+
+@pytest.fixture
+def simulated_uart(request: pytest.FixtureRequest) -> Iterator[Callable[..., SimulatedUart]]:
+    """`simulated_uart(baud=..., faults=..., seed=...)` makes an open `SimulatedUart`, as often as it is called.
+
+    A test that fails says the seeds, and the faults that happened as a script that makes them happen again.
+    """
+    from serialwrite.testing import SimulatedUart  # noqa: PLC0415
+
+    made: list[SimulatedUart] = request.node.stash.setdefault(uarts, [])
+
+    def make(*args: Any, **options: Any) -> SimulatedUart:
+        uart = SimulatedUart(*args, **options).open()
+        made.append(uart)
+        return uart
+
+    yield make
+    while made:
+        made.pop().close()
+
+
+@pytest.fixture
+def scripted_stream() -> type[ScriptedStream]:
+    """`scripted_stream(3, Step(5, after=0.5), error, executor=...)` makes a `ScriptedStream`."""
+    from serialwrite.testing import ScriptedStream  # noqa: PLC0415
+
+    return ScriptedStream
+
+
+class LeakCheck:
+    """Registered where it was asked for: every test is looked at."""
+
+    @pytest.fixture(autouse=True)
+    def serial_leak_check(self) -> Iterator[None]:
+        """No test leaks a descriptor, a thread or a child process."""
+        from serialwrite.testing._leaks import Held, leaked_since  # noqa: PLC0415
+
+        before = Held()
+        yield
+        if leaked := leaked_since(before, SETTLE):
+            pytest.fail(f"the test leaked {', '.join(leaked)}", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed and call.when == "call":
+        for uart in item.stash.get(uarts, ()):
+            try:
+                said = f"seed={uart.seed!r}\n{uart.replay_script() or '(no faults happened)'}"
+            except RuntimeError:  # closed by the test
+                said = f"seed={uart.seed!r}"
+            report.sections.append(("simulated UART", said))
+    return report

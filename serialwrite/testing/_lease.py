@@ -1,0 +1,75 @@
+"""PortLease: real ports for one test at a time, however many processes run tests (pytest-xdist)."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+RETRY = 0.02  # seconds between two looks at a lock that somebody else has
+
+
+class PortLease:
+    """The right to use these devices, among all processes of this user that ask for it in this way.
+
+    `paths`: devices; a link and what it points to are the same one.
+    `timeout`: seconds to wait for a lease; `TimeoutError` after that, which names who has it.
+
+    A lock is the kernel's (flock): it ends with the process that holds it, however that ends.
+    It is on a file beside, not on the device: opening a port moves its modem lines, and pyserial's
+    `exclusive=True` locks the device itself.
+    """
+
+    def __init__(self, paths: Iterable[str], timeout: float = 300.0) -> None:
+        # Sorted: two processes that want the same two ports must not wait for each other.
+        self._paths = sorted({os.path.realpath(path) for path in paths})
+        self._timeout = timeout
+        self._held = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        deadline = time.monotonic() + self._timeout
+        try:
+            for path in self._paths:
+                self._take(path, deadline)
+        except BaseException:
+            self._held.close()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._held.close()
+
+    def _take(self, path: str, deadline: float) -> None:
+        name = path.strip("/").replace("/", "-") + ".lock"
+        fd = os.open(_folder() / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._held.callback(os.close, fd)
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    holder = os.pread(fd, 20, 0).decode(errors="replace").strip() or "another process"
+                    raise TimeoutError(
+                        f"{path} was not free within {self._timeout:g} s: process {holder} has its lease"
+                    ) from None
+                time.sleep(RETRY)
+            else:
+                os.truncate(fd, 0)
+                os.pwrite(fd, str(os.getpid()).encode(), 0)
+                return
+
+
+def _folder() -> Path:
+    """A folder for the locks that nobody else can write to: names in a shared one could be taken by links."""
+    folder = Path(tempfile.gettempdir(), f"serialwrite-leases-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise PermissionError(f"{folder} is not a folder of this user alone: remove it")
+    return folder

@@ -1,0 +1,114 @@
+"""`serialwrite loopback` as users start it: verdicts, exit codes, and the files it writes."""
+
+import json
+import signal
+import time
+import xml.etree.ElementTree as ET
+
+from serialwrite.testing import PtyPair, SimulatedUart
+
+QUICK = ("--no-checks", "--trips", "0", "--patience", "1")
+
+
+def test_it_needs_no_hardware_and_passes_with_every_file(program, tmp_path):
+    code, out, err = program.run(
+        "loopback", "--bytes", 100_000, "--trips", 10, "--junit", "r.xml", "--report", "r.html"
+    )
+    assert (code, err) == (0, "")
+    assert out.startswith("PASS  All 200,000 bytes arrived once, right and in order.\n")
+    assert "accounting on this line" in out
+    assert "the driver has no modem lines (TIOCMGET)" in out  # skipped, with the reason, and not cut short
+    suite = ET.parse(tmp_path / "r.xml").getroot()[0]
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "0")
+    assert suite[0].get("classname") == "loopback.data"
+    page = (tmp_path / "r.html").read_text()
+    assert "PASS" in page.upper()
+    assert "serialwrite loopback --bytes 100000" in page
+
+
+def test_two_ports_and_json(program):
+    with PtyPair() as rig:
+        port, peer = rig
+        code, out, _ = program.run("loopback", port, peer, "--bytes", 20_000, *QUICK, "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert result["verdict"] == "pass"
+    (run,) = result["runs"]
+    assert run["settings"]["ports"] == [port, peer]
+    assert [way["account"]["correct"] for way in run["directions"]] == [20_000, 20_000]
+
+
+def test_a_fault_is_told_and_the_exit_code_is_1(program, tmp_path):
+    with SimulatedUart(None, faults="at byte 30_000: flip bit 0") as rig:
+        code, out, _ = program.run(
+            "loopback", rig.port, rig.peer, "--one-way", "-n", 60_000, *QUICK, "--junit", "r.xml"
+        )
+    assert code == 1
+    assert out.startswith("FAIL  ")
+    assert "1 byte corrupted at 30,000 (1 bit flipped)" in out
+    failure = ET.parse(tmp_path / "r.xml").getroot().find(".//failure")
+    assert "1 byte corrupted" in failure.get("message")
+
+
+def test_a_port_that_is_not_there_could_not_run(program):
+    code, out, _ = program.run("loopback", "/dev/ttyNONE\x1b[31m", "--seconds", "0.1")
+    assert code == 3
+    assert out.startswith("COULD NOT RUN  ")
+    assert "does not exist" in out
+    assert "\x1b" not in out
+
+
+def test_bad_usage_is_2(program):
+    for words in (
+        ("--flow", "maybe"),
+        ("--pattern", "plaid"),
+        ("--sweep", "colour=red"),
+        ("--bytes", "5", "--seconds", "5"),
+        ("a", "b", "c"),
+        ("--rig", "pty", "/dev/ttyNONE"),
+    ):
+        code, out, err = program.run("loopback", *words)
+        assert (code, out) == (2, ""), words
+        assert "Traceback" not in err
+
+
+def test_a_sweep_takes_its_axes_as_the_help_writes_them(program):
+    code, out, _ = program.run(
+        "loopback", *QUICK, "-n", 5_000, "--sweep", "baud=9600,115200", "flow=none,xonxoff", "--json"
+    )
+    assert code == 0
+    result = json.loads(out)
+    assert [axis["name"] for axis in result["axes"]] == ["baud", "flow"]
+    assert len(result["runs"]) == 4
+
+
+def test_a_report_that_cannot_be_written_is_no_pass(program, tmp_path):
+    code, out, err = program.run("loopback", *QUICK, "-n", 5_000, "--report", tmp_path / "none" / "r.html")
+    assert code == 3
+    assert out.startswith("PASS")
+    assert "can't be written" in err
+
+
+def test_ctrl_c_ends_it_at_once(program):
+    with PtyPair() as rig:
+        process = program.start("loopback", rig.port, rig.peer, "--seconds", "600")
+        while not rig.counters.port_to_peer:  # the test has begun
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        code, out, err = program.end(process)
+    assert (code, out) == (130, "")
+    assert "stopped before there was a verdict" in err
+
+
+def test_probe_as_a_table_and_as_json(program):
+    with PtyPair() as rig:
+        code, out, _ = program.run("probe", rig.port)
+        assert code == 0
+        assert "pty (a pseudo-terminal)" in out
+        code, out, _ = program.run("probe", rig.port, "--measure", "--json")
+        assert code == 0
+    card = json.loads(out)
+    assert card["opened"]
+    assert any(fact["name"] == "queue depth" for fact in card["facts"])
+    assert program.run("probe", "/dev/ttyNONE")[0] == 3

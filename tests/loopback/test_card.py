@@ -1,0 +1,84 @@
+"""A port's card: what is told of it, and what is measured to be true or not."""
+
+import subprocess
+import sys
+
+import pytest
+from fake_uart import simulated_port
+
+from serialwrite import SerialPort
+from serialwrite.loopback import lock_holders, probe
+from serialwrite.loopback._card import _driver_facts, _measured
+from serialwrite.testing import PtyPair, receive_available
+
+
+def facts_of(facts):
+    return {fact.name: fact.value for fact in facts}
+
+
+def test_nothing_is_sent_unless_that_is_asked_for():
+    with PtyPair() as rig, rig.open_peer() as peer:
+        card = probe(rig.port)
+        assert card.opened
+        assert receive_available(peer, 0.1) == b""
+        facts = facts_of(card.facts)
+    assert facts["driver"].startswith("pty")
+    assert facts["output queue"] == "can't be told (a pty: always 0)"
+    assert "not measured" in facts["queue, discard, drain"]
+
+
+def test_the_queue_of_a_pty_is_measured_by_filling_it():
+    with PtyPair() as rig:
+        facts = facts_of(probe(rig.port, measure=True).facts)
+    count = int(facts["queue depth"].partition(" ")[0].replace(",", ""))
+    assert count > 4_000
+
+
+def test_a_missing_port_has_a_card_that_says_so(tmp_path):
+    card = probe(str(tmp_path / "ttyNONE"))
+    assert not card.opened
+    assert "does not exist" in facts_of(card.facts)["opening"]
+
+
+HOLDER = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); print('open', flush=True); sys.stdin.read()"
+
+
+def test_who_holds_a_port_is_told():
+    with PtyPair() as rig:
+        words = [sys.executable, "-c", HOLDER, rig.port]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            assert child.stdout.readline() == b"open\n"
+            assert any(f"(process {child.pid})" in holder for holder in lock_holders(rig.port))
+            child.stdin.close()
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_held_uart_gives_its_depth_and_the_truth_about_discard(works):
+    advice = []
+    with simulated_port(flush_works=works) as port:
+        facts = facts_of(_measured(port, advice))
+        sent = len(port.uart.wire)
+        assert not port.uart.stopped  # let go again
+    assert facts["queue depth"] == "4,095 bytes taken before EAGAIN"
+    assert facts["output queue when full"] == "4,095 of 4,095"
+    assert facts["discard"] == ("4,095 bytes dropped" if works else "ignored: 4,095 bytes are still there")
+    assert bool(advice) is not works
+    assert sent == 0
+
+
+def test_what_to_set_is_told():
+    advice = []
+    with simulated_port(has_lsr=False) as port:
+        facts = facts_of(_driver_facts(port, advice))
+    assert facts["closing_wait"] == "30 s"
+    assert facts["transmitter empty"] == "can't be told"
+    assert any("drain proves that the queue is empty" in line for line in advice)
+    assert any("closing_wait" in line for line in advice)
+
+
+def test_a_port_in_use_is_told_as_such():
+    with PtyPair() as rig, SerialPort(rig.port) as port:
+        card = probe(rig.port)
+        assert port.is_open()
+    assert not card.opened
+    assert "in use" in facts_of(card.facts)["opening"]

@@ -1,0 +1,250 @@
+"""The measured run: faults that are planted on a simulated line are each reported as what they are, where they are."""
+
+import pytest
+
+import serialwrite as sw
+from serialwrite import loopback
+from serialwrite.loopback import FaultKind, Outcome, Verdict
+from serialwrite.testing import PtyPair, SimulatedUart
+
+SHORT = {"trips": 0, "checks": False, "patience": 1.0, "both_ways": False}
+
+
+def over_uart(faults="", *, size=1_000_000, baud=None, **options):
+    """One way over a simulated UART that goes wrong as told; reading keeps up, as it has flow control."""
+    with SimulatedUart(baud, faults=faults, flow_control="rts-cts") as rig:
+        result = loopback.run(rig, bytes_to_send=size, baudrate=115200, **{**SHORT, **options})
+    return result, result.runs[0], result.runs[0].directions[0]
+
+
+def only_fault(direction):
+    assert direction.account.fault_count == 1, direction.account.faults
+    return direction.account.faults[0]
+
+
+def check_named(result, beginning):
+    return next(check for check in result.checks if check.name.startswith(beginning))
+
+
+def test_a_clean_line_passes_both_ways_with_every_figure():
+    result = loopback.run(rig="pty", bytes_to_send=300_000, trips=20)
+    assert result.verdict is Verdict.PASS
+    (run,) = result.runs
+    assert [direction.account.clean for direction in run.directions] == [True, True]
+    assert [direction.account.received for direction in run.directions] == [300_000, 300_000]
+    assert all(direction.account.sent_is_known and direction.throughput for direction in run.directions)
+    assert all(direction.writes.calls for direction in run.directions)
+    assert run.latency.count == 20
+    assert run.cpu_seconds > 0
+    assert check_named(result, "accounting").outcome is Outcome.PASS
+    skipped = [check for check in result.checks if check.outcome is Outcome.SKIPPED]
+    assert {check.name.partition(",")[0] for check in skipped} >= {"RTS → CTS", "DTR → DSR", "break"}
+    assert all(check.detail for check in skipped)
+
+
+def test_one_flipped_bit_in_a_million_bytes():
+    result, run, direction = over_uart("at byte 654_321: flip bit 3")
+    fault = only_fault(direction)
+    assert (fault.kind, fault.offset, fault.length, fault.flipped_bits) == (FaultKind.CORRUPTED, 654_321, 1, 1)
+    assert fault.expected[0] ^ fault.received[0] == 8
+    assert direction.error_rate.errors == 1
+    assert result.verdict is Verdict.FAIL
+    assert "1 byte corrupted" in run.reasons[0]
+    assert "654,321" in run.reasons[0]
+
+
+def test_a_dropped_byte():
+    _, run, direction = over_uart("at byte 400_000: drop")
+    fault = only_fault(direction)
+    assert (fault.kind, fault.offset, fault.length) == (FaultKind.LOST, 400_000, 1)
+    assert direction.account.received == direction.account.sent - 1
+    assert run.verdict is Verdict.FAIL
+
+
+def test_a_dropped_last_byte_is_seen_as_the_totals_are_compared():
+    _, run, direction = over_uart("at byte 99_999: drop", size=100_000)
+    fault = only_fault(direction)
+    assert (fault.kind, fault.offset, fault.length) == (FaultKind.TRUNCATED, 99_999, 1)
+    assert run.verdict is Verdict.FAIL
+
+
+def test_a_duplicated_byte():
+    _, _, direction = over_uart("at byte 123_456: duplicate")
+    fault = only_fault(direction)
+    assert (fault.kind, fault.length) == (FaultKind.DUPLICATED, 1)
+    assert fault.offset in (123_455, 123_456)
+    assert direction.account.received == direction.account.sent + 1
+
+
+def test_two_swapped_bytes():
+    _, _, direction = over_uart("at byte 200_000: swap")
+    account = direction.account
+    assert account.reordered in (1, 2)
+    assert account.lost == account.duplicated == account.corrupted == 0
+    assert {fault.kind for fault in account.faults} == {FaultKind.REORDERED}
+    assert account.faults[0].offset in (200_000, 200_001)
+
+
+def test_a_stall_of_300_ms_is_a_gap_at_its_offset_and_fails_where_gaps_are_limited():
+    result, run, direction = over_uart("at byte 5_000: stall 0.3 s", size=12_000, baud=115200)
+    assert result.verdict is Verdict.PASS
+    gap = direction.gaps.longest[0]
+    assert 0.25 < gap.seconds < 1.5
+    assert gap.offset == 5_000
+    _, run, _ = over_uart("at byte 5_000: stall 0.3 s", size=12_000, baud=115200, max_gap=0.2)
+    assert run.verdict is Verdict.FAIL
+    assert "after byte 5,000" in run.reasons[0]
+
+
+def test_a_line_that_is_2_percent_slow_is_told_so():
+    result, run, direction = over_uart(size=30_000, baud=115200 * 0.98)
+    assert run.verdict is Verdict.PASS  # the data is right
+    assert direction.baud == pytest.approx(112_896, rel=0.008)
+    check = check_named(result, "real baud rate")
+    assert check.outcome is Outcome.FAIL
+    assert "below the 115,200 set" in check.detail
+    assert result.verdict is Verdict.FAIL
+
+
+def test_a_line_at_its_rate_passes_the_check_of_its_rate():
+    result, _, _ = over_uart(size=20_000, baud=115200)
+    assert check_named(result, "real baud rate").outcome is Outcome.PASS
+
+
+def test_newline_translation_is_named():
+    _, run, direction = over_uart("always: newline lf to crlf", size=200_000)
+    assert [cause.name for cause in direction.account.diagnoses] == ["newline translation"]
+    sent = loopback.make_pattern("prbs31").block(0, 200_000)
+    assert direction.account.inserted == sent.count(b"\n")
+    assert "newline translation" in run.reasons[0]
+
+
+def test_an_eaten_xoff_is_named_at_its_first_offset():
+    _, _, direction = over_uart("always: eat 0x13", size=100_000, pattern="all256")
+    assert [cause.name for cause in direction.account.diagnoses] == ["XOFF eaten"]
+    assert (direction.account.faults[0].kind, direction.account.faults[0].offset) == (FaultKind.LOST, 0x13)
+
+
+def test_a_sender_that_stalls_for_good_is_told_with_its_count():
+    with PtyPair() as rig:
+        rig.stall("peer")
+        result = loopback.run(rig, bytes_to_send=1_000_000, **{**SHORT, "patience": 0.3})
+    (run,) = result.runs
+    (direction,) = run.directions
+    assert run.verdict is Verdict.FAIL
+    assert "the sender stopped after" in run.reasons[0]
+    assert 0 < direction.account.sent < 1_000_000
+    assert direction.account.lost == direction.account.sent - direction.account.received
+
+
+def test_a_hang_up_in_the_middle_is_a_failure_with_an_account_and_no_exception():
+    _, run, direction = over_uart("at byte 50_000: hang up port", size=200_000)
+    assert run.verdict is Verdict.FAIL
+    assert direction.account.sent == direction.account.correct + direction.account.lost
+
+
+def test_a_run_by_time_ends_with_an_exact_total():
+    result = loopback.run(rig="pty", seconds=0.3, trips=0, checks=False)
+    assert result.verdict is Verdict.PASS
+    assert all(d.account.sent == d.account.received > 0 for d in result.runs[0].directions)
+
+
+def test_one_port_with_a_plug():
+    result = loopback.run("loop://", bytes_to_send=20_000, trips=5, checks=False)
+    assert result.verdict is Verdict.PASS, result.runs[0].reasons
+    assert [direction.name for direction in result.runs[0].directions] == ["port → itself"]
+
+
+def test_a_missing_port_could_not_run(tmp_path):
+    result = loopback.run(str(tmp_path / "ttyNONE"), seconds=0.1)
+    assert result.verdict is Verdict.NOT_RUN
+    assert "does not exist" in result.reasons[0]
+
+
+def test_a_sweep_runs_all_combinations_and_says_which_could_not_run():
+    result = loopback.run(
+        rig="pty", bytes_to_send=5_000, trips=0, checks=False, sweep={"baud": [9600, 115200], "parity": ["N", "E"]}
+    )
+    assert [axis.values for axis in result.axes] == [("9600", "115200"), ("N", "E")]
+    settings = [(run.settings.baudrate, run.settings.parity) for run in result.runs]
+    assert settings == [(9600, "N"), (9600, "E"), (115200, "N"), (115200, "E")]
+    assert [run.verdict for run in result.runs] == [Verdict.PASS, Verdict.NOT_RUN] * 2
+    assert "no character format" in result.runs[1].reasons[0]
+
+
+def test_a_sweep_stops_early_where_that_is_asked_for():
+    result = loopback.run(
+        rig="pty", bytes_to_send=5_000, trips=0, checks=False, sweep={"parity": ["E", "N"]}, stop_early=True
+    )
+    assert len(result.runs) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sweep": {"colour": ["red"]}},
+        {"sweep": {"baud": ["fast"]}},
+        {"flow": "maybe"},
+        {"parity": "Q"},
+        {"bytes_to_send": 0},
+        {"bytes_to_send": None, "seconds": float("nan")},
+        {"seconds": 1},
+        {"pattern": "plaid"},
+        {"rig": "cloud"},
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused_before_anything_is_opened(wrong):
+    with pytest.raises(ValueError):
+        loopback.run(**{"bytes_to_send": 10, **wrong})
+
+
+def test_xonxoff_leaves_its_characters_out_of_the_pattern():
+    result = loopback.run(rig="pty", bytes_to_send=50_000, flow="xonxoff", trips=0, checks=False)
+    assert result.verdict is Verdict.PASS
+    assert "1113" in result.runs[0].directions[0].account.pattern
+
+
+async def test_the_async_form_and_its_progress():
+    seen = []
+    async with PtyPair() as rig:
+        result = await loopback.async_run(rig, seconds=0.3, trips=0, checks=False, progress=seen.append)
+    assert result.verdict is Verdict.PASS
+    assert seen
+    assert (seen[-1].phase, seen[-1].runs) == ("data", 1)
+
+
+def test_a_count_that_lies_is_caught_by_the_accounting_check(monkeypatch):
+    """A library that tells less than it sent: what every other one does on a timeout."""
+    honest = sw.async_write
+
+    async def liar(port, data, **options):
+        try:
+            return await honest(port, data, **options)
+        except sw.TransferTimeout as error:
+            error.bytes_transferred -= 100
+            raise
+
+    monkeypatch.setattr("serialwrite.async_write", liar)
+    result = loopback.run(rig="pty", bytes_to_send=5_000, trips=0)
+    check = check_named(result, "accounting")
+    assert check.outcome is Outcome.FAIL
+    assert "100 went out uncounted" in check.detail
+    assert result.verdict is Verdict.FAIL
+
+
+def test_the_modem_lines_of_a_plug_are_checked_and_one_that_does_not_follow_is_named():
+    """pyserial's loop:// has RTS on CTS and DTR on DSR; its DCD is always on."""
+    result = loopback.run("loop://", bytes_to_send=2_000, trips=0, patience=0.5)
+    assert check_named(result, "RTS → CTS").outcome is Outcome.PASS
+    lines = check_named(result, "DTR → DSR, DCD")
+    assert (lines.outcome, "DCD did not follow" in lines.detail) == (Outcome.UNKNOWN, True)
+    assert result.verdict is Verdict.PASS
+    result = loopback.run("loop://", bytes_to_send=2_000, trips=0, patience=0.5, require_lines=True)
+    assert check_named(result, "DTR → DSR, DCD").outcome is Outcome.FAIL
+    assert result.verdict is Verdict.FAIL
+
+
+def test_flow_control_is_no_pass_where_nobody_can_tell_what_held_the_sender():
+    result = loopback.run(rig="pty", bytes_to_send=2_000, trips=0, patience=0.5, flow="rtscts")
+    assert check_named(result, "flow control").outcome is Outcome.UNKNOWN
+    assert check_named(result, "RTS → CTS").outcome is Outcome.SKIPPED

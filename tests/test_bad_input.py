@@ -1,0 +1,133 @@
+"""Bad input gets an error at once that names the argument and says what to do; nothing is written, nothing is lost."""
+
+import errno
+import os
+import socket
+
+import pytest
+import serial
+
+import serialwrite as sw
+from serialwrite.testing import PtyPair, receive_available
+
+ignored = lambda error, n: None  # noqa: E731
+TOKENS = [sw.deferred, sw.use_awaitable, sw.use_future, sw.detached, ignored, sw.as_tuple(sw.use_future)]
+
+BUFFERS = {
+    "str": ("text", "str; encode"),
+    "int": (5, r"bytes\(\[n\]\)"),
+    "None": (None, "bytes-like"),
+    "list of ints": ([1, 2, 3], r"\[0\].*bytes\(values\)"),
+    "list with a str": ([b"ok", "text"], r"\[1\].*encode"),
+    "non-contiguous": (memoryview(b"abcdef")[::2], "not contiguous.*copy"),
+    "object": (object(), "bytes-like"),
+}
+
+
+@pytest.fixture
+def line():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        yield port, peer
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=repr)
+@pytest.mark.parametrize("case", BUFFERS)
+async def test_buffers(line, case, token):
+    port, peer = line
+    buffers, what_to_do = BUFFERS[case]
+    with pytest.raises(TypeError, match=rf"buffers.*{what_to_do}"):
+        sw.async_write(port, buffers, token)
+    assert receive_available(peer, quiet=0.02) == b""
+    assert await sw.async_write(port, b"fine") == 4
+
+
+@pytest.mark.parametrize(("timeout", "error"), [(-1, ValueError), (float("nan"), ValueError), ("1 s", TypeError)])
+async def test_timeouts(line, timeout, error):
+    port, peer = line
+    for token in TOKENS:
+        with pytest.raises(error, match=r"timeout=.*seconds"):
+            sw.async_write(port, b"x", token, timeout=timeout)
+    with pytest.raises(error, match=r"cancel_after=.*seconds"):
+        sw.cancel_after(timeout)
+    assert receive_available(peer, quiet=0.02) == b""
+
+
+async def test_tokens(line):
+    with pytest.raises(TypeError, match=r"token: .*completion token"):
+        sw.async_write(line[0], b"x", 42)
+
+
+@pytest.mark.parametrize(
+    ("stream", "what_to_do"),
+    [
+        ("/dev/ttyUSB0", "SerialPort"),
+        (None, "NoneType"),
+        (object(), "async_write_some"),
+        ((1, 2), "writer"),
+    ],
+    ids=str,
+)
+async def test_streams(stream, what_to_do):
+    with pytest.raises(TypeError, match=f"stream: .*{what_to_do}"):
+        sw.async_write(stream, b"x")
+
+
+async def test_a_closed_port():
+    with PtyPair() as rig:
+        port = serial.Serial(rig.port)
+        port.close()
+        with pytest.raises(sw.StreamClosed, match=r"closed; open\(\)"):
+            sw.async_write(port, b"x")
+        stream = sw.SerialPort(rig.port)
+        stream.close()
+        operation = sw.async_write(stream, b"x")
+        with pytest.raises(sw.StreamClosed) as info:
+            await operation
+        assert (info.value.errno, info.value.bytes_transferred) == (errno.EBADF, 0)
+        with pytest.raises(sw.StreamClosed):
+            await sw.async_write(stream, b"x", sw.use_awaitable)
+
+
+async def test_a_closed_socket_and_descriptor():
+    sock, other = socket.socketpair()
+    other.close()
+    sock.close()
+    with pytest.raises(sw.StreamClosed, match="closed"):
+        sw.async_write(sock, b"x")
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.close(writer)
+    with pytest.raises(sw.StreamClosed, match=f"{writer} is not an open"):
+        sw.async_write(writer, b"x")
+
+
+def test_a_port_that_does_not_exist(tmp_path):
+    with pytest.raises(serial.SerialException, match=r"nowhere.* does not exist.*list_ports") as info:
+        sw.SerialPort(str(tmp_path / "nowhere"))
+    assert info.value.errno == errno.ENOENT
+
+
+def test_a_port_in_use():
+    with PtyPair() as rig, sw.SerialPort(rig.port), pytest.raises(serial.SerialException, match=r"in use.*close"):
+        sw.SerialPort(rig.port)
+
+
+def test_settings_beside_an_open_port():
+    with PtyPair() as rig, serial.Serial(rig.port) as port, pytest.raises(ValueError, match="baudrate"):
+        sw.SerialPort(port, 9600)
+
+
+@pytest.mark.parametrize("make", [sw.transfer_at_least, sw.transfer_exactly])
+def test_conditions(make):
+    with pytest.raises(ValueError, match="0 or more"):
+        make(-1)
+
+
+async def test_write_inside_a_loop(line):
+    with pytest.raises(RuntimeError, match="await async_write"):
+        sw.write(line[0], b"x")
+
+
+def test_no_loop_at_all(line):
+    with pytest.raises(RuntimeError, match=r"no running event loop.*IoThread"):
+        sw.async_write(line[0], b"x", sw.use_future)

@@ -1,0 +1,158 @@
+"""Memory of every kind, cut anywhere: compared with what joined bytes would do."""
+
+import asyncio
+import ctypes
+import mmap
+import os
+from array import array
+
+import pytest
+from hypothesis import given, strategies as st
+
+import serialwrite as sw
+from serialwrite._buffers import MAX_BUFFERS, ConsumingBuffers, remaining, views
+
+LISTS = st.lists(st.binary(max_size=12), max_size=8)
+
+
+def mapped():
+    memory = mmap.mmap(-1, 4096)
+    memory[:6] = b"mapped"
+    return memory
+
+
+KINDS = {
+    "bytes": lambda: b"abcdef",
+    "bytearray": lambda: bytearray(b"abcdef"),
+    "memoryview": lambda: memoryview(b"abcdef"),
+    "slice": lambda: memoryview(b"abcdef")[2:5],
+    "itemsize 4": lambda: memoryview(array("I", [1, 2, 3])),
+    "array of doubles": lambda: array("d", [1.0, 2.0]),
+    "two dimensions": lambda: memoryview(bytes(12)).cast("B", (3, 4)),
+    "empty array": lambda: array("I"),
+    "empty bytes": lambda: b"",
+    "ctypes": lambda: (ctypes.c_uint16 * 3)(1, 2, 3),
+    "ctypes, big-endian": lambda: (ctypes.c_uint32.__ctype_be__ * 2)(1, 2),
+    "mmap": mapped,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_seen_as_its_bytes(kind):
+    data = KINDS[kind]()
+    expected = bytes(data)
+    view = sw.buffer(data)
+    assert (bytes(view), view.itemsize, view.ndim) == (expected, 1, 1)
+    assert sw.buffer_size(data) == len(expected)
+    assert bytes(sw.buffer(data, 2)) == expected[:2]
+    view.release()
+
+
+def test_numpy_arrays():
+    numpy = pytest.importorskip("numpy")
+    for data in (numpy.arange(6, dtype=">i4"), numpy.zeros((2, 3), dtype="f8"), numpy.zeros(0, dtype="i2")):
+        assert bytes(sw.buffer(data)) == data.tobytes()
+    with pytest.raises(TypeError, match="not contiguous"):
+        sw.buffer(numpy.arange(10)[::2])
+    with pytest.raises(TypeError, match="not contiguous"):
+        sw.buffer(numpy.zeros((2, 3), order="F"))
+
+
+@given(LISTS, st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20))))
+def test_the_cursor_is_a_cursor_over_the_joined_bytes(parts, steps):
+    whole = b"".join(parts)
+    cursor = ConsumingBuffers(views(parts))
+    position = 0
+    for size, consumed in steps:
+        prepared = cursor.prepare(size)
+        assert b"".join(prepared) == whole[position : position + size]
+        n = min(consumed, len(whole) - position)
+        cursor.consume(n)
+        position += n
+        assert (cursor.total_consumed, cursor.empty) == (position, position == len(whole))
+        assert b"".join(remaining(views(parts), position)) == whole[position:]
+    assert cursor.total_size == len(whole)
+
+
+@given(LISTS, st.lists(st.integers(0, 12), max_size=8), st.none() | st.integers(0, 60))
+def test_buffer_copy_is_a_copy_of_the_joined_bytes(source, sizes, limit):
+    whole = b"".join(source)
+    targets = [bytearray(size) for size in sizes]
+    n = sw.buffer_copy(targets, source, *([] if limit is None else [limit]))
+    assert n == min(len(whole), sum(sizes), *([] if limit is None else [limit]))
+    copied = b"".join(targets)
+    assert copied == whole[:n] + bytes(len(copied) - n)
+
+
+def test_no_more_buffers_than_the_kernel_takes():
+    cursor = ConsumingBuffers(views([b"x"] * 5000))
+    assert len(cursor.prepare(10**9)) == MAX_BUFFERS
+
+
+def test_released_memory_can_be_resized():
+    memory = bytearray(b"abcdef")
+    cursor = ConsumingBuffers(views([memory]))
+    cursor.prepare(3)
+    with pytest.raises(BufferError):
+        memory.append(0)
+    cursor.release()
+    memory.append(0)
+
+
+async def test_memory_is_exported_until_just_before_the_handler_runs():
+    memory = bytearray(1 << 20)
+    with pytest.raises(sw.TransferTimeout) as info:
+        async with stalled_pipe() as stream:
+            operation = sw.async_write(stream, memory, timeout=0.05)
+            with pytest.raises(BufferError):
+                memory.clear()
+            await operation
+    memory.clear()
+    assert info.value.bytes_transferred == operation.bytes_transferred > 0
+
+
+async def test_a_handler_may_resize_the_memory():
+    memory, results = bytearray(b"abc"), []
+
+    def handler(error, n):
+        memory.extend(b"more")
+        results.append((error, n))
+
+    async with stalled_pipe() as stream:
+        sw.async_write(stream, memory, handler)
+        await stream_is_idle(stream)
+    assert results == [(None, 3)]
+
+
+class stalled_pipe:  # noqa: N801 # a function in all but its form
+    async def __aenter__(self):
+        self.reader, writer = os.pipe()
+        self.stream = sw.DescriptorStream(writer)
+        return self.stream
+
+    async def __aexit__(self, *_):
+        self.stream.close()
+        os.close(self.reader)
+
+
+async def stream_is_idle(stream):
+    while stream.write_side.user is not None:
+        await asyncio.sleep(0)
+
+
+async def test_a_dynamic_buffer_loses_what_was_written_on_every_ending():
+    memory = bytearray(range(256)) * 1024
+    whole = bytes(memory)
+    async with stalled_pipe() as stream:
+        operation = sw.async_write(stream, sw.dynamic_buffer(memory), timeout=0.05)
+        with pytest.raises(sw.TransferTimeout) as info:
+            await operation
+    n = info.value.bytes_transferred
+    assert 0 < n < len(whole)
+    assert memory == whole[n:]
+    assert b"".join(info.value.remaining) == b"".join(operation.remaining) == whole[n:]
+
+
+def test_a_dynamic_buffer_needs_a_bytearray():
+    with pytest.raises(TypeError, match="bytearray"):
+        sw.dynamic_buffer(b"abc")

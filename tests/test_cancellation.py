@@ -1,0 +1,103 @@
+"""Signals, slots, states and filters, as Asio has them."""
+
+import asyncio
+import itertools
+
+import pytest
+
+import serialwrite as sw
+from serialwrite.testing import PtyPair
+
+T = sw.CancellationType
+TYPES = [T.NONE, T.TERMINAL, T.PARTIAL, T.TOTAL, T.TERMINAL | T.PARTIAL, T.ALL]
+FILTERS = {
+    sw.disable_cancellation: T.NONE,
+    sw.enable_terminal_cancellation: T.TERMINAL,
+    sw.enable_partial_cancellation: T.TERMINAL | T.PARTIAL,
+    sw.enable_total_cancellation: T.ALL,
+}
+
+
+def test_a_slot_holds_one_handler():
+    signal, got = sw.CancellationSignal(), []
+    slot = signal.slot
+    assert (slot.is_connected, slot.has_handler) == (True, False)
+    signal.emit()  # nobody listens: nothing happens
+    slot.assign(lambda type: got.append(("first", type)))
+    slot.assign(lambda type: got.append(("second", type)))
+    signal.emit()
+    signal.emit(T.PARTIAL)
+    assert got == [("second", T.TERMINAL), ("second", T.PARTIAL)]
+    slot.clear()
+    assert not slot.has_handler
+    signal.emit()
+    assert len(got) == 2
+
+
+def test_an_unconnected_slot_forgets():
+    slot = sw.CancellationSlot()
+    slot.assign(print)
+    assert (slot.is_connected, slot.has_handler) == (False, False)
+    assert not sw.CancellationState(slot).slot.is_connected
+
+
+@pytest.mark.parametrize("accepts", FILTERS)
+@pytest.mark.parametrize("type", TYPES)
+def test_filters(accepts, type):
+    assert accepts(type) == type & FILTERS[accepts]
+
+
+@pytest.mark.parametrize(("in_filter", "out_filter"), list(itertools.product(FILTERS, [None, *FILTERS])))
+def test_state(in_filter, out_filter):
+    signal, passed = sw.CancellationSignal(), []
+    state = sw.CancellationState(signal.slot, in_filter, out_filter)
+    state.slot.assign(passed.append)
+    seen = T.NONE
+    for kind in TYPES:
+        signal.emit(kind)
+        seen |= in_filter(kind)
+        assert state.cancelled == seen
+    out = out_filter or in_filter
+    assert passed == [out(in_filter(kind)) for kind in TYPES if out(in_filter(kind))]
+    state.clear()
+    assert state.cancelled == T.NONE
+
+
+async def test_a_bound_slot_and_the_tasks_own_cancellation_both_work():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        for by_signal in (True, False):
+            signal = sw.CancellationSignal()
+            token = sw.bind_cancellation_slot(signal.slot, sw.deferred)
+            task = asyncio.create_task(sw.async_write(port, bytes(1 << 20), token))
+            await asyncio.sleep(0.02)
+            assert signal.slot.has_handler
+            signal.emit() if by_signal else task.cancel()
+            with pytest.raises(sw.OperationAborted if by_signal else asyncio.CancelledError):
+                await task
+            assert not signal.slot.has_handler
+
+
+async def test_a_signal_may_be_emitted_from_another_thread():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        signal = sw.CancellationSignal()
+        task = asyncio.create_task(
+            sw.async_write(port, bytes(1 << 20), sw.bind_cancellation_slot(signal.slot, sw.deferred))
+        )
+        await asyncio.sleep(0.02)
+        await asyncio.to_thread(signal.emit)
+        with pytest.raises(sw.OperationAborted):
+            await task
+
+
+async def test_a_second_cancel_while_it_stops_is_not_lost_and_not_doubled():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        operation = sw.async_write(port, bytes(1 << 20))
+        task = asyncio.create_task(operation)
+        await asyncio.sleep(0.02)
+        task.cancel()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert task.cancelled()
+        assert operation.bytes_transferred > 0
+        assert port.write_side.user is None

@@ -1,0 +1,146 @@
+"""Where handlers run: on the loop, from any thread, or on the thread of an IoThread."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+import serialwrite as sw
+from serialwrite.testing import PtyPair, receive, receive_available
+
+
+async def test_post_is_later_and_dispatch_is_now():
+    executor, order = sw.EventLoopExecutor(), []
+    executor.post(order.append, "posted")
+    executor.dispatch(order.append, "dispatched")
+    assert order == ["dispatched"]
+    await asyncio.sleep(0)
+    assert order == ["dispatched", "posted"]
+
+
+async def test_dispatch_from_another_thread_is_posted():
+    executor, threads = sw.EventLoopExecutor(asyncio.get_running_loop()), []
+    await asyncio.to_thread(executor.dispatch, lambda: threads.append(threading.get_ident()))
+    while not threads:
+        await asyncio.sleep(0)
+    assert threads == [threading.get_ident()]
+
+
+def test_an_executor_without_a_loop_takes_the_next_running_one():
+    executor = sw.EventLoopExecutor()
+    loops = []
+
+    async def main():
+        executor.dispatch(lambda: loops.append(executor.loop))
+        assert executor.loop is asyncio.get_running_loop()
+
+    asyncio.run(main())
+    asyncio.run(main())
+    assert len(set(map(id, loops))) == 2
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        executor.post(print)
+
+
+def test_a_pinned_executor_does_not_change_its_loop():
+    loop = asyncio.new_event_loop()
+    executor = sw.EventLoopExecutor(loop)
+    loop.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        executor.post(print)
+
+
+async def test_a_timer_is_never_early():
+    executor, loop = sw.EventLoopExecutor(), asyncio.get_running_loop()
+
+    for delay in (0.0, 0.0004, 0.0011, 0.0137):
+        fired = loop.create_future()
+        started = time.monotonic()
+        executor.call_later(delay, lambda f=fired: f.set_result(time.monotonic()))
+        assert await fired - started >= delay
+
+
+def test_io_thread_gives_a_script_a_loop():
+    with PtyPair() as rig, rig.open_peer() as peer, sw.IoThread() as io:
+        with sw.SerialPort(rig.port, executor=io.get_executor()) as port:
+            assert sw.write(port, b"blocking") == 8
+            future = sw.async_write(port, b" future", sw.use_future)
+            assert future.result(timeout=10) == 7
+            done = threading.Event()
+            sw.async_write(port, b" callback", lambda error, n: done.set())
+            assert done.wait(10)
+            assert receive(peer, 24) == b"blocking future callback"
+
+
+def test_io_thread_stops_what_is_waited_for():
+    with PtyPair() as rig, rig.open_peer() as peer:
+        io = sw.IoThread()
+        port = sw.SerialPort(rig.port, executor=io.get_executor())
+        future = sw.async_write(port, bytes(1 << 20), sw.use_future)
+        while not future.bytes_transferred:
+            pass
+        io.close()
+        error = future.exception(timeout=10)
+        assert type(error) is sw.OperationAborted
+        assert len(receive_available(peer)) == error.bytes_transferred == future.bytes_transferred
+        assert not any(thread.name == "serialwrite-io" for thread in threading.enumerate())
+        port.close("abort")
+
+
+def test_a_future_is_cancelled_from_another_thread_with_the_exact_count():
+    with PtyPair() as rig, rig.open_peer() as peer, sw.IoThread() as io:
+        with sw.SerialPort(rig.port, executor=io.get_executor()) as port:
+            future = sw.async_write(port, bytes(1 << 20), sw.use_future)
+            with pytest.raises(TimeoutError):
+                future.result(timeout=0.05)
+            assert future.cancel()
+            with pytest.raises(sw.OperationAborted) as info:
+                future.result(timeout=10)
+            assert len(receive_available(peer)) == info.value.bytes_transferred
+
+
+async def test_another_thread_may_initiate_on_a_running_loop():
+    with PtyPair() as rig, rig.open_peer() as peer, sw.SerialPort(rig.port) as port:
+        await sw.async_write(port, b"bound ")
+        threads = []
+
+        def elsewhere():
+            handler_ran = threading.Event()
+
+            def handler(error, n):
+                threads.append(threading.get_ident())
+                handler_ran.set()
+
+            sw.async_write(port, b"from a thread", handler)
+            return handler_ran.wait(10)
+
+        assert await asyncio.to_thread(elsewhere)
+        assert threads == [threading.get_ident()]
+        assert receive(peer, 19) == b"bound from a thread"
+
+
+async def test_busy_from_another_thread_goes_to_the_handler():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        first = asyncio.ensure_future(sw.async_write(port, bytes(1 << 20)))
+        await asyncio.sleep(0.01)
+        future = await asyncio.to_thread(sw.async_write, port, b"second", sw.use_future)
+        with pytest.raises(sw.StreamBusy):
+            await asyncio.wrap_future(future)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+
+def test_a_stream_outlives_the_loop_of_a_write_that_was_left_waiting():
+    with PtyPair() as rig, rig.open_peer() as peer, sw.SerialPort(rig.port) as port:
+
+        async def leave():
+            sw.async_write(port, bytes(1 << 20), sw.detached)
+            await asyncio.sleep(0.01)
+
+        async def again():
+            receive_available(peer)
+            return await sw.async_write(port, b"again")
+
+        asyncio.run(leave())
+        assert asyncio.run(again()) == 5

@@ -1,0 +1,35 @@
+"""``import serialwrite`` is cheap: what is for extras is loaded by what uses it."""
+
+import subprocess
+import sys
+
+import pytest
+
+import serialwrite
+
+EXTRAS = ["typer", "click", "rich", "matplotlib", "greenlet", "numpy", "pytest", "uvloop", "hypothesis"]
+
+
+def test_import_loads_no_extra():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import serialwrite"], capture_output=True, text=True, check=True
+    )
+    loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "serialwrite" in loaded
+    assert loaded.isdisjoint(EXTRAS)
+
+
+def test_every_public_name_is_there_and_documented():
+    names = [name for name in vars(serialwrite) if not name.startswith("_")]
+    assert len(names) > 50
+    for name in names:
+        thing = getattr(serialwrite, name)
+        if callable(thing) and type(thing).__module__ == "builtins":
+            assert thing.__doc__, f"{name} has no docstring"
+
+
+@pytest.mark.parametrize("extra", ["typer", "rich"])
+def test_the_core_works_without(extra):
+    code = f"import sys; sys.modules[{extra!r}] = None; import serialwrite; print(serialwrite.buffer_size(b'abc'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "3\n"
