@@ -103,7 +103,8 @@ def test_close_by_an_ordinary_user(device: Device, policy):
     finally:
         os.seteuid(0)
     assert unsent
-    check(device, data, accepted, unsent)
+    # What it says is unsent it only expects to be: the kernel is at it still, and may send a part of it.
+    check(device, data, accepted, None)
 
 
 @pytest.mark.promise("close sends what still can be sent")
