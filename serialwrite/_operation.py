@@ -104,6 +104,7 @@ class Operation(Coroutine[Any, Any, T_co]):
     _timed = False  # whether there is such a timer
     _launched = False
     _adopted = False
+    _default_taken = False
     _launcher: int | None = None
     _generator: Generator[Any, Any, T_co] | None = None
     error_first: bool = True  # whether the first result is an error, for awaiting forms to raise
@@ -307,14 +308,20 @@ class Operation(Coroutine[Any, Any, T_co]):
         tb: TracebackType | None = None,
         /,
     ) -> Any:
+        if self._generator is None:  # a task that was cancelled before its first step
+            self._abandon()
         if val is None and tb is None:
             return self._running().throw(typ)
         return self._running().throw(typ, val, tb)
 
     def close(self) -> None:
-        self._adopted = True  # closed on purpose: no warning
+        self._abandon()  # closed on purpose: no warning
         if self._generator is not None:
             self._generator.close()
+
+    def _abandon(self) -> None:
+        """It will never be launched, if it was not before."""
+        self._launched = self._adopted = True
 
     def __del__(self) -> None:
         if not (self._launched or self._adopted):
@@ -374,6 +381,11 @@ class Rewritten(Operation[Any]):
         self._launched = True
         return self._at_once(args)
 
+    def _abandon(self) -> None:
+        if not self._launched:
+            self._source._abandon()
+        super()._abandon()
+
     def _begin(self, handler: Handler) -> None:
         source = self._source
         source._claim_launch()
@@ -417,7 +429,11 @@ class DefaultToken(Deferred):
     """Stands for a token that was not given: the stream's ``default_token``, or ``deferred`` where it has none."""
 
     def initiate(self, operation: Operation[Any], /) -> Any:
-        return operation.default_token.initiate(operation)
+        root = operation.root
+        if root._default_taken:  # the default is itself short for one over deferred: as_tuple(), cancel_after(1.0)
+            return operation
+        root._default_taken = True
+        return resolve(operation.default_token).initiate(operation)
 
 
 deferred: Deferred = Deferred()
