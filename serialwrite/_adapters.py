@@ -259,6 +259,9 @@ def cancel_at(
     Otherwise like :func:`cancel_after`. Follows Asio's ``cancel_at``.
     """
 
+    if not isinstance(loop_time, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
+        raise TypeError(f"cancel_at={loop_time!r}: pass a time of the loop's clock, loop.time() + seconds")
+
     def seconds(executor: Any) -> float:
         now: float = executor.time()
         return max(0.0, loop_time - now)

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, Protocol, Self, TypeAlias, cast, runtime_checkable
 
 Function: TypeAlias = Callable[..., object]
 
@@ -37,7 +37,7 @@ class EventLoopExecutor:
 
     Args:
         loop: the event loop; None takes the running loop at first use.
-            An executor that took its loop so takes a new one once that loop is closed.
+            An executor that took its loop so takes another one when that has stopped.
     """
 
     __slots__ = ("_loop", "_pinned", "outstanding")
@@ -54,10 +54,14 @@ class EventLoopExecutor:
     def loop(self) -> asyncio.AbstractEventLoop:
         """The event loop; RuntimeError where there is none to take."""
         loop = self._loop
-        if loop is None or loop.is_closed():
-            if self._pinned:
+        if self._pinned:
+            if cast("asyncio.AbstractEventLoop", loop).is_closed():
                 raise RuntimeError("the event loop of this executor is closed")
+            return cast("asyncio.AbstractEventLoop", loop)
+        if loop is None or not loop.is_running():
             running = asyncio._get_running_loop()
+            if running is None and loop is not None and not loop.is_closed():
+                return loop  # it may run again
             if running is None:
                 raise RuntimeError(
                     "no running event loop: await inside asyncio.run(...), "

@@ -12,6 +12,7 @@ import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 
@@ -102,8 +103,10 @@ class Operation(Coroutine[Any, Any, T_co]):
     name: str = "operation"
     expiring: bool = False  # true while a timer of cancel_after emits: what stops because of it timed out
     _timed = False  # whether there is such a timer
+    _count = 0
     _launched = False
     _adopted = False
+    _default_taken = False
     _launcher: int | None = None
     _generator: Generator[Any, Any, T_co] | None = None
     error_first: bool = True  # whether the first result is an error, for awaiting forms to raise
@@ -138,7 +141,7 @@ class Operation(Coroutine[Any, Any, T_co]):
     @property
     def bytes_transferred(self) -> int:
         """Bytes transferred so far."""
-        return 0
+        return self._count
 
     @property
     def remaining(self) -> tuple[memoryview, ...]:
@@ -175,7 +178,14 @@ class Operation(Coroutine[Any, Any, T_co]):
             handler(error, 0)
 
     def _begin(self, handler: Handler) -> None:
-        self._initiation(self._noting_expiry(handler) if self._timed else handler)
+        if self._timed:
+            handler = self._noting_expiry(handler)
+        self._initiation(handler.replaced(partial(self._note_count, handler)))
+
+    def _note_count(self, handler: Handler, *args: Any) -> None:
+        if len(args) > 1 and isinstance(args[1], int):
+            self._count = args[1]
+        handler(*args)
 
     def _noting_expiry(self, outer: Handler) -> Handler:
         """``outer``, given TransferTimeout in place of an OperationAborted that a timer of ours asked for."""
@@ -307,14 +317,20 @@ class Operation(Coroutine[Any, Any, T_co]):
         tb: TracebackType | None = None,
         /,
     ) -> Any:
+        if self._generator is None:  # a task that was cancelled before its first step
+            self._abandon()
         if val is None and tb is None:
             return self._running().throw(typ)
         return self._running().throw(typ, val, tb)
 
     def close(self) -> None:
-        self._adopted = True  # closed on purpose: no warning
+        self._abandon()  # closed on purpose: no warning
         if self._generator is not None:
             self._generator.close()
+
+    def _abandon(self) -> None:
+        """It will never be launched, if it was not before."""
+        self._launched = self._adopted = True
 
     def __del__(self) -> None:
         if not (self._launched or self._adopted):
@@ -374,6 +390,11 @@ class Rewritten(Operation[Any]):
         self._launched = True
         return self._at_once(args)
 
+    def _abandon(self) -> None:
+        if not self._launched:
+            self._source._abandon()
+        super()._abandon()
+
     def _begin(self, handler: Handler) -> None:
         source = self._source
         source._claim_launch()
@@ -417,7 +438,11 @@ class DefaultToken(Deferred):
     """Stands for a token that was not given: the stream's ``default_token``, or ``deferred`` where it has none."""
 
     def initiate(self, operation: Operation[Any], /) -> Any:
-        return operation.default_token.initiate(operation)
+        root = operation.root
+        if root._default_taken:  # the default is itself short for one over deferred: as_tuple(), cancel_after(1.0)
+            return operation
+        root._default_taken = True
+        return resolve(operation.default_token).initiate(operation)
 
 
 deferred: Deferred = Deferred()
@@ -432,13 +457,14 @@ class Callback(CompletionToken[None, None]):
 
     def initiate(self, operation: Operation[Any], /) -> None:
         function = self._function
+        executor: Executor | None = getattr(function, "executor", None)
         if isinstance(function, Handler):
             operation.launch(function)
         else:
             operation.launch(
                 Handler(
-                    function,
-                    getattr(function, "executor", operation.executor),
+                    function if executor is None else partial(executor.dispatch, function),
+                    executor or operation.executor,
                     getattr(function, "cancellation_slot", UNCONNECTED),
                     getattr(function, "immediate_executor", None),
                 )

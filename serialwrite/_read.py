@@ -240,6 +240,6 @@ def _checked(timeout: float | None) -> float | None:
 
 
 def _initiate(operation: Reading, token: object) -> Any:
-    if token is default_token:
-        token = getattr(operation._stream, "default_token", deferred)
+    if token is default_token and getattr(operation._stream, "default_token", deferred) is deferred:
+        return operation
     return operation if token is deferred else initiate(operation, token)

@@ -33,7 +33,7 @@ class ForeignSide:
     waitable = False
     idle_on: ClassVar[object] = object()  # no event loop is this one: it is claimed before it is tried
     budget = 0
-    in_use: ClassVar[dict[tuple[int, str], object]] = {}
+    in_use: ClassVar[dict[tuple[int, str], tuple[object, Any]]] = {}  # who uses it, on which event loop
 
     def __init__(self, stream: Any, side: str) -> None:
         self._stream = stream
@@ -43,12 +43,14 @@ class ForeignSide:
         self.cancellable = getattr(stream, "cancellable", CancellationType.ALL)
 
     def claim(self, user: object, doing: str) -> None:
-        if self._key in self.in_use:
+        _, loop = self.in_use.get(self._key, (None, None))
+        if self._key in self.in_use and not (loop is not None and loop.is_closed()):
             raise StreamBusy(self._stream, doing)
-        self.in_use[self._key] = user
+        # A user whose loop was closed beneath it can neither go on nor be told. The user keeps the stream alive.
+        self.in_use[self._key] = user, getattr(self._stream.get_executor(), "_loop", None)
 
     def release(self) -> None:
-        del self.in_use[self._key]
+        self.in_use.pop(self._key, None)
 
     def step(self, buffers: Any, handler: Handler) -> None:
         getattr(self._stream, SOME[self._side])(buffers, handler)

@@ -70,7 +70,7 @@ class OperationFuture(Future[T]):
         """Ask the operation to stop. True when it had not ended yet. May be called from any thread."""
         if self.done():
             return False
-        self._operation.executor.dispatch(self._cancellation.emit)
+        self._operation.executor.post(self._cancellation.emit)  # behind a launch that was posted before it
         return True
 
 

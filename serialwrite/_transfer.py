@@ -149,10 +149,14 @@ class Transfer(Operation[int]):
             try:
                 yield from side.yield_turn(self)
             except BaseException:  # cancelled before it began
-                self._launched = True
-                self._give_memory_back()
+                self._abandon()
                 raise
         return (yield from super().__await__())
+
+    def _abandon(self) -> None:
+        if not self._launched:
+            self._give_memory_back()
+        super()._abandon()
 
     def _begin(self, handler: Handler) -> None:
         side = side_of(self._stream, self.side)

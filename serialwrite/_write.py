@@ -141,7 +141,8 @@ def async_write(
         operation._timeout = timeout
     if token is default_token:
         try:
-            token = stream.default_token
+            if stream.default_token is deferred:
+                return operation
         except AttributeError:
             return operation
     return operation if token is deferred else initiate(operation, token)

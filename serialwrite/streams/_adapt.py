@@ -97,8 +97,23 @@ def as_stream(target: WriteTarget | ReadTarget, /) -> Any:
     except TypeError:  # no weak reference to it can be had
         return _known_by_identity(key)
     if known is None or getattr(known, "_closed", False):
+        _forget_closed()
         known = _by_object[key] = make(key)
     return known
+
+
+def _forget_closed() -> None:
+    """A stream keeps what it stands on alive, so a weak key never goes by itself."""
+    for key, stream in list(_by_object.items()):
+        over = stream.transport.is_closing() if isinstance(stream, BufferedTransportStream) else not stream.is_open()
+        if over and not _in_use(stream):
+            del _by_object[key]
+
+
+def _in_use(stream: PollableStream | BufferedTransportStream) -> bool:
+    return isinstance(stream, PollableStream) and (
+        stream.write_side.user is not None or stream.read_side.user is not None
+    )
 
 
 def _known_by_identity(transport: Any) -> BufferedTransportStream:

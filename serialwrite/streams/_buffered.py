@@ -64,7 +64,10 @@ class BufferedTransportStream:
             if self._busy:
                 raise StreamBusy(self)
             self._busy = True
-            _Chunk(self, _first_chunk(given), handler).look()
+            chunk = _first_chunk(given)
+            for view in given:
+                view.release()
+            _Chunk(self, chunk, handler).look()
 
         return async_initiate(initiation, token, self._executor, name="async_write_some")
 
