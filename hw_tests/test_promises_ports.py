@@ -1,0 +1,84 @@
+"""The port itself: found again after a replug, at the baud rate that was asked for, turning an RS-485 bus, one of twenty."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import termios
+import time
+
+import pytest
+import serial.rs485
+
+from hw_tests import raw
+from hw_tests.device import Device
+from hw_tests.promises import BOUND_SECONDS, FEW, nothing_but, opened, payload, until
+from serialwrite import RS485, Disconnected, SerialPort, async_write, write
+
+
+@pytest.mark.promise("replug under the same name is found again")
+def test_replug(device: Device):
+    device.without("no-unplug")
+    with opened(device) as port:
+        write(port, FEW, timeout=BOUND_SECONDS)
+        assert device.peer_read(len(FEW)) == FEW
+        device.unplug()
+        with pytest.raises(Disconnected):
+            for _ in range(100):
+                write(port, FEW, timeout=BOUND_SECONDS)
+                time.sleep(0.01)
+        started = time.monotonic()
+        port.close()
+        assert time.monotonic() - started < BOUND_SECONDS
+    device.replug()
+    with opened(device) as port:
+        write(port, FEW, timeout=BOUND_SECONDS)
+        assert device.peer_read(len(FEW)) == FEW
+
+
+@pytest.mark.promise("a baud rate that the driver silently changed is an error")
+def test_baudrate_is_read_back(device: Device):
+    if "baud-clamped" in device.quirks:
+        with pytest.raises(ValueError, match=r"baudrate=3000000: the driver of .* has set \d+ instead"):
+            SerialPort(device.path, 3000000)
+    else:
+        with contextlib.closing(SerialPort(device.path, 3000000)) as port:
+            assert raw.baudrate(port.serial.fd) == 3000000
+
+
+@pytest.mark.promise("RS-485: not a byte is cut, and the line is turned around")
+@pytest.mark.parametrize("who", ["serialwrite", "driver"])
+async def test_rs485(device: Device, who):
+    device.use_transceiver()
+    if who == "driver":
+        device.without("no-rs485")
+    device.pace(11520)
+    data = payload(2000)
+    settings = serial.rs485.RS485Settings(rts_level_for_tx=True, rts_level_for_rx=False)
+    async with opened(device, **({"rs485_mode": settings} if who == "driver" else {})) as port:
+        try:
+            stream = RS485(port, settings) if who == "serialwrite" else port
+            await until(lambda: not raw.modem_line(device.far.fd, termios.TIOCM_CTS))
+            await async_write(stream, data, timeout=BOUND_SECONDS)
+            assert await asyncio.to_thread(device.peer_read, len(data)) == data
+            await until(lambda: not raw.modem_line(device.far.fd, termios.TIOCM_CTS))
+            assert device.bytes_cut() == 0
+        finally:
+            if who == "driver":
+                port.serial.rs485_mode = None
+
+
+async def test_twenty_ports_at_once(twenty_devices):
+    """Each its own bytes, all on one event loop."""
+    data = [payload(4000, seed) for seed in range(len(twenty_devices))]
+    ports = [opened(device) for device in twenty_devices]
+    try:
+        counts = await asyncio.gather(
+            *(async_write(port, mine, timeout=60) for port, mine in zip(ports, data, strict=True))
+        )
+        assert counts == [len(mine) for mine in data]
+        for device, port, mine in zip(twenty_devices, ports, data, strict=True):
+            await asyncio.to_thread(nothing_but, device, port, mine)
+    finally:
+        for port in ports:
+            port.close()
