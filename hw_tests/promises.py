@@ -32,7 +32,7 @@ def opened(device: Device, **settings: object) -> SerialPort:
     return SerialPort(device.path, **{**device.settings, **settings})
 
 
-def fill(port: SerialPort, data: bytes, seconds: float = 0.5) -> int:
+def fill(port: SerialPort, data: bytes, seconds: float = 0.3) -> int:
     """Write to a stalled port until the time is over; the bytes it accepted."""
     try:
         write(port, data, timeout=seconds)

@@ -8,6 +8,7 @@ There are two ways to take a step:
 
 from __future__ import annotations
 
+import contextlib
 import time
 from asyncio import _get_running_loop
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -318,7 +319,8 @@ class Transfer(Operation[int]):
         error._remaining = lambda: self.remaining
         if self._started is not None:
             error.elapsed = time.monotonic() - self._started
-        error.queued = getattr(self._stream, "queued", None)
+        with contextlib.suppress(OSError, ValueError):  # a port that is gone can't be asked
+            error.queued = getattr(self._stream, "queued", None)
         if isinstance(error, OperationAborted) and self._side is not None:
             error.stall = self._side.held_by()
         return error

@@ -14,13 +14,13 @@ from typing import Annotated, Any
 import typer
 
 from serialwrite.loopback import PATTERN_NAMES, Result, Verdict, async_run, to_json, write_junit, write_report
+from serialwrite.loopback._run import AXES
 
 from ._console import console, say
 from ._loopback_view import live, show
 from ._resume import shell_line
 
 LOOPBACK_EXIT_CODES = "Exit codes: 0 pass; 1 fail; 2 bad usage; 3 could not run; 130 Ctrl-C."
-AXES = ("baud", "databits", "parity", "stopbits", "flow", "pattern")
 
 
 class RigChoice(StrEnum):

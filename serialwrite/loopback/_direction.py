@@ -30,6 +30,8 @@ class Way:
     pattern: Pattern
     settings: Settings
     patience: float
+    paced: bool = True
+    """Whether the line has a baud rate that could be measured."""
     sent: int = 0
     total: int | None = None
     """What the sender says it sent, once it has ended: what the receiver drains the tail for."""
@@ -65,7 +67,7 @@ class Way:
             seconds=end,
             throughput=throughput(self._arrivals, end),
             gaps=gaps(self._arrivals, threshold),
-            baud=baud_estimate(self._arrivals, self.settings.frame_bits, threshold),
+            baud=baud_estimate(self._arrivals, self.settings.frame_bits, threshold) if self.paced else None,
             writes=self.meter.writes(),
             kernel=self._kernel(),
         )

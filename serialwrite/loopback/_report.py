@@ -115,7 +115,7 @@ def _direction_tiles(direction: Direction, run: Run, name: str) -> Iterator[Html
         found = f"{ber.errors:,} in {plural(ber.bits, 'bit')}; {bounds}{ber.confidence:.0%} sure"
         yield _tile(f"Bit error rate{name}", small(ber.rate) if ber.errors else f"< {small(ber.upper)}", found)
     share = direction.bytes_per_second / settings.line_rate
-    carried = f"{share:.1%} of what {settings.mode} can carry"
+    carried = f"{share:.1%} of what {settings.mode} can carry" if share < 2 else "nothing paces this line"
     yield _tile(f"Throughput{name}", rate(direction.bytes_per_second), carried)
     if direction.baud is not None:
         off = f"{direction.baud / settings.baudrate - 1:+.2%} from {settings.baudrate:,}"

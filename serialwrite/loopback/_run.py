@@ -22,6 +22,7 @@ from serialwrite.loopback._statistics import Latency
 from serialwrite.loopback._wiring import check_wiring, round_trips
 from serialwrite.loopback._words import damage
 from serialwrite.testing import PathRig
+from serialwrite.testing._rig import NO_PACING
 
 DEFAULT_SECONDS: Final = 2.0
 LOOK: Final = 0.1  # seconds between two calls of `progress`
@@ -185,7 +186,7 @@ class _Test:
             with contextlib.suppress(OSError, ValueError):  # what came before the test is none of it
                 port.serial.reset_input_buffer()
         ways = [
-            Way(name, sender, receiver, self._pattern, settings, self._patience)
+            Way(name, sender, receiver, self._pattern, settings, self._patience, NO_PACING not in line.quirks)
             for name, sender, receiver in line.ways(both=both_ways)
         ]
         began, spent = time.monotonic(), time.process_time()

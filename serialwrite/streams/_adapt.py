@@ -96,7 +96,7 @@ def as_stream(target: WriteTarget | ReadTarget, /) -> Any:
         known = _by_object.get(key)
     except TypeError:  # no weak reference to it can be had
         return _known_by_identity(key)
-    if known is None:
+    if known is None or getattr(known, "_closed", False):
         known = _by_object[key] = make(key)
     return known
 

@@ -17,7 +17,6 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
-from .._errors import StreamClosed
 from ._drain import seconds_per_byte
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 from ._socket import unacknowledged
@@ -74,6 +73,12 @@ class Backend(Tty):
 
     def interrupt(self) -> None:
         """Have those who wait look at their ``stop``."""
+
+    def cancel(self) -> None:
+        """End a write or a read that is stuck, where the port has a way to; it is being closed."""
+        for name in ("cancel_write", "cancel_read"):
+            with suppress(Exception):
+                getattr(self.port, name)()
 
     def closed(self) -> None:
         """The port is closed, and nobody waits any more."""
@@ -138,6 +143,10 @@ class Backend(Tty):
 class LoopBackend(Backend):
     """``loop://``: a queue of bytes, which blocks while it is full."""
 
+    def __init__(self, port: Any) -> None:
+        super().__init__(port)
+        self.chunk = 1024  # there is no line that would take its time
+
     def writable(self) -> bool:
         return not self.port.queue.full()
 
@@ -173,14 +182,8 @@ class _OverTcp(Backend):
 
     def __init__(self, port: Any) -> None:
         super().__init__(port)
+        self._socket: socket.socket = port._socket
         self._wake, self._waker = socket.socketpair()
-
-    @property
-    def _socket(self) -> socket.socket:
-        connection: socket.socket | None = self.port._socket
-        if connection is None:
-            raise StreamClosed(reason=f"port {self.port.port} is closed; open() it first")
-        return connection
 
     def writable(self) -> bool:
         return bool(select.select([], [self._socket], [], 0)[1])
@@ -209,6 +212,7 @@ class _OverTcp(Backend):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def closed(self) -> None:
+        self._socket.close()  # which pyserial leaves to the garbage collector, if the peer was gone
         self._wake.close()
         self._waker.close()
 
@@ -224,7 +228,8 @@ class SocketBackend(_OverTcp):
         port.timeout = 0
 
     def wait_readable(self, stop: threading.Event) -> None:
-        while not stop.is_set() and not select.select([self._socket, self._wake], [], [], WATCHDOG)[0]:
+        # A wake-up may be left from an earlier step, and the socket have nothing: to read then looks like its end.
+        while not stop.is_set() and self._socket not in select.select([self._socket, self._wake], [], [], WATCHDOG)[0]:
             self._slept()
 
     def read(self, size: int) -> bytes:

@@ -5,31 +5,48 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import serial
 
 from ._tty import Tty
 
+Kind: TypeAlias = Literal["descriptor", "spied", "blocking"]
+
 # Drivers round a baud rate to what their clock can make; receivers stand about this much.
 BAUD_TOLERANCE = 0.03
 
 
-def has_descriptor(port: Any) -> bool:
-    """Whether ``port``, a ``serial.Serial`` or one of its kind, writes to a file descriptor."""
-    return os.name == "posix" and (isinstance(port, serial.Serial) or hasattr(port, "fd"))
+# What stands behind the URLs that pyserial brings along.
+URLS: dict[str, Kind] = {
+    "loop": "blocking",
+    "rfc2217": "blocking",
+    "socket": "blocking",
+    "cp2110": "blocking",
+    "spy": "spied",
+    "alt": "descriptor",
+    "hwgrep": "descriptor",
+}
 
 
-def is_url(port: str) -> bool:
-    """Whether ``port`` is one of pyserial's URLs."""
-    return "://" in port
+def kind_of(port: Any) -> Kind:
+    """What stands behind ``port``: a device's path, a URL, or an object of pyserial's."""
+    if isinstance(port, (str, os.PathLike)):
+        return _kind_of_name(str(port))  # pyright: ignore[reportUnknownArgumentType] # any path at all
+    if os.name == "posix" and (isinstance(port, serial.Serial) or hasattr(port, "fd")):
+        return "spied" if hasattr(port, "formatter") else "descriptor"
+    return "blocking" if isinstance(port, serial.SerialBase) else "descriptor"
 
 
-def unopened(url: str) -> Any:
-    """The object that pyserial makes for ``url``, not opened; None where it makes none."""
+def _kind_of_name(name: str) -> Kind:
+    scheme, is_url, _ = name.partition("://")
+    if not is_url:
+        return "descriptor" if os.name == "posix" else "blocking"
+    if scheme in URLS:
+        return URLS[scheme]
     with suppress(ValueError, serial.SerialException):
-        return serial.serial_for_url(url, do_not_open=True)
-    return None
+        return kind_of(serial.serial_for_url(name, do_not_open=True))
+    return "descriptor"  # opening it will say what is wrong with it
 
 
 def opened(
@@ -56,7 +73,7 @@ def opened(
         if rs485_mode is not None:
             _set_rs485_mode(made, rs485_mode)
         if low_latency:
-            made.set_low_latency_mode(True)
+            _set_low_latency(made)
     except BaseException:
         made.close()
         raise
@@ -83,11 +100,18 @@ def made_ours(tty: Tty, port: Any, baudrate: int) -> None:
 def _set_rs485_mode(port: Any, mode: Any) -> None:
     try:
         port.rs485_mode = mode
-    except ValueError as error:
+    except (NotImplementedError, ValueError) as error:
         raise ValueError(
             f"rs485_mode: the driver of {port.port} has none ({error}); wrap the port in RS485(port), "
             "which switches RTS itself"
         ) from error
+
+
+def _set_low_latency(port: Any) -> None:
+    try:
+        port.set_low_latency_mode(True)
+    except (AttributeError, NotImplementedError, ValueError) as error:
+        raise ValueError(f"low_latency: the driver of {port.port} has no such thing ({error})") from error
 
 
 def _advice(port: str, error: serial.SerialException) -> str:

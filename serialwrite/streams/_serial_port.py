@@ -18,7 +18,7 @@ from .._executors import EventLoopExecutor
 from .._operation import Handler, Operation, default_token as unspecified
 from ._closing import ClosePolicy, checked_policy, close_forgotten, close_now, drain_before_closing, drain_bound
 from ._descriptor import read_descriptor, write_descriptor
-from ._opening import has_descriptor, is_url, made_ours, opened, unopened
+from ._opening import kind_of, made_ours, opened
 from ._pollable import WATCHDOG
 from ._spawned import Result, Spawned, completion
 from ._tty import Tty
@@ -233,16 +233,12 @@ class SerialPort(TtyStream):
 
 def _kind_for(port: Any) -> type[SerialPort]:
     """The class for ``port``: not every one of pyserial's has a file descriptor, and one wants to know what is sent."""
-    if isinstance(port, (str, os.PathLike)):
-        name = str(os.fspath(port))  # pyright: ignore[reportUnknownArgumentType] # a path of str, or not opened
-        port = unopened(name) if is_url(name) else serial.Serial()
-    if not isinstance(port, serial.SerialBase):
-        return SerialPort  # which says what is wrong with it
-    if not has_descriptor(port):
+    kind = kind_of(port)
+    if kind == "blocking":
         from ._blocking import BlockingPortStream  # noqa: PLC0415 # a subclass of this class
 
         return BlockingPortStream
-    if hasattr(port, "formatter"):
+    if kind == "spied":
         from ._spied import SpiedPort  # noqa: PLC0415 # a subclass of this class
 
         return SpiedPort

@@ -113,7 +113,9 @@ class SocketStream(PollableStream):
 
 def unacknowledged(connection: socket.socket) -> int | None:
     """Bytes sent on a TCP ``connection`` that its peer has not acknowledged; None where the system can't tell."""
-    if sys.platform != "linux" or connection.family not in {socket.AF_INET, socket.AF_INET6}:
+    if sys.platform != "linux" or connection.fileno() < 0 or connection.family not in {socket.AF_INET, socket.AF_INET6}:
+        return None
+    if connection.fileno() < 0:
         return None
     count = array.array("i", [0])
     fcntl.ioctl(connection.fileno(), SIOCOUTQ, count)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ._closing import ClosePolicy
 from ._paced import first_bytes
 from ._serial_port import SerialPort
 
@@ -24,5 +27,17 @@ class SpiedPort(SerialPort):
 
     @staticmethod
     def _show(show: Any, buffers: Sequence[Any], n: int) -> None:
-        if n:
+        if not n:
+            return
+        try:
             show(b"".join(first_bytes([memoryview(each) for each in buffers], n)))
+        except Exception:  # a full disk; pyserial's own "raw" format on a file: the count must not suffer from it
+            logging.getLogger("serialwrite").exception("spy:// can't show what went through")
+
+    def _close_now(self, policy: ClosePolicy) -> int | None:
+        try:
+            return super()._close_now(policy)
+        finally:
+            output = self.serial.formatter.output
+            if output is not sys.stderr:  # which pyserial would leave open
+                output.close()

@@ -36,7 +36,7 @@ class TransportStream(PollableStream):
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         transport = self.transport
-        if transport.is_closing():
+        if self._closed or transport.is_closing():
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if transport.get_write_buffer_size():
             raise BlockingIOError(errno.EAGAIN, "the transport still holds what was written before")

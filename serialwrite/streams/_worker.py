@@ -41,7 +41,7 @@ class WorkerSide:
         self.user: object = None
         self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._stop: threading.Event | None = None  # of the step that runs
+        self._step: _Step | None = None  # that runs
         self._failure: TransferError | None = None
 
     # -- as the transfer sees it -----------------------------------------------------------------------------
@@ -72,24 +72,15 @@ class WorkerSide:
         finish: Callable[[Any], int] = lambda n: n,
     ) -> None:
         """Do ``work(stop)`` on the thread, then ``finish`` with what it gave on the loop, and complete ``handler``."""
-        stop = self._stop = threading.Event()
+        step = self._step = _Step(handler, finish)
         handler.cancellation_slot.assign(lambda _: self._interrupt())
 
         def job() -> None:
-            outcome: Outcome
             try:
-                outcome = None, work(stop)
+                step.outcome = None, work(step.stop)
             except Exception as error:
-                outcome = translated(error), None
-            with suppress(RuntimeError):  # the loop was closed meanwhile
-                self._stream._executor.post(complete, *outcome)
-
-        def complete(error: BaseException | None, result: Any) -> None:
-            self._stop = None
-            handler.cancellation_slot.clear()
-            if error is not None and self._failure is not None:
-                error = self._failure
-            handler(error, 0 if error is not None else finish(result))
+                step.outcome = translated(error), None
+            self._post(step)
 
         if self._thread is None:
             name = f"{type(self).__name__} of {self._stream!r}"
@@ -101,13 +92,28 @@ class WorkerSide:
         while (job := self._jobs.get()) is not None:
             job()
 
+    def _post(self, step: _Step) -> None:
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            self._stream._executor.post(self._complete, step)
+
+    def _complete(self, step: _Step) -> None:
+        if self._step is not step:
+            return  # given up before
+        self._step = None
+        step.handler.cancellation_slot.clear()
+        error, result = step.outcome
+        if error is not None:
+            step.handler(self._failure or error, 0)
+        else:
+            step.handler(None, step.finish(result))
+
     @property
     def waiting(self) -> bool:
-        return self._stop is not None
+        return self._step is not None
 
     def _interrupt(self) -> None:
-        if self._stop is not None:
-            self._stop.set()
+        if self._step is not None:
+            self._step.stop.set()
             self._backend.interrupt()
 
     def abort(self, error: TransferError) -> None:
@@ -119,8 +125,24 @@ class WorkerSide:
         """The port is closed: let the thread go."""
         self._jobs.put(None)
         self._interrupt()
-        if self._thread is not None:
+        if self._thread is None:
+            return
+        self._thread.join(PATIENCE / 10)
+        if self._thread.is_alive():
+            self._backend.cancel()
             self._thread.join(PATIENCE)
+        if self._step is not None and self._thread.is_alive():  # stuck: what its chunk came to is not known
+            self._post(self._step)
+
+
+class _Step:
+    """One step: its handler, and how the thread is told to stop, and tells how it ended."""
+
+    def __init__(self, handler: Handler, finish: Callable[[Any], int]) -> None:
+        self.handler = handler
+        self.finish = finish
+        self.stop = threading.Event()
+        self.outcome: Outcome = (StreamClosed(), None)
 
 
 class WritingSide(WorkerSide):

@@ -1,5 +1,8 @@
 """The measured run: faults that are planted on a simulated line are each reported as what they are, where they are."""
 
+import socket
+import threading
+
 import pytest
 
 import serialwrite as sw
@@ -248,3 +251,28 @@ def test_flow_control_is_no_pass_where_nobody_can_tell_what_held_the_sender():
     result = loopback.run(rig="pty", bytes_to_send=2_000, trips=0, patience=0.5, flow="rtscts")
     assert check_named(result, "flow control").outcome is Outcome.UNKNOWN
     assert check_named(result, "RTS → CTS").outcome is Outcome.SKIPPED
+
+
+def test_a_line_without_a_pace_has_no_baud_rate():
+    result = loopback.run(rig="pty", bytes_to_send=50_000, trips=0, checks=False)
+    assert [direction.baud for direction in result.runs[0].directions] == [None, None]
+
+
+def test_a_remote_port_that_sends_back_what_it_gets():
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def echo():
+        with server, server.accept()[0] as peer:
+            while data := peer.recv(4096):
+                peer.sendall(data)
+
+    thread = threading.Thread(target=echo)
+    thread.start()
+    try:
+        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        result = loopback.run(url, bytes_to_send=100_000, trips=5, checks=False)
+    finally:
+        thread.join(10)
+    assert result.verdict is Verdict.PASS, result.runs[0].reasons
+    assert result.runs[0].directions[0].account.correct == 100_000
+    assert result.runs[0].latency.count == 5

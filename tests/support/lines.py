@@ -7,7 +7,6 @@ import dataclasses
 import fcntl
 import os
 import socket
-import struct
 import termios
 from collections.abc import Callable
 from typing import Any
@@ -156,10 +155,17 @@ class Protocol(asyncio.Protocol):
 
 async def closed(transport, lost):
     """Close ``transport`` and wait until it has let go of its descriptor."""
-    transport.abort()
-    await asyncio.wait_for(lost, 10)
-    await asyncio.sleep(0)  # uvloop closes the descriptor on the next turn
-    await asyncio.sleep(0)
+    if not lost.done():
+        transport.abort()
+        await asyncio.wait_for(lost, 10)
+
+
+async def writer_closed(writer):
+    """The same, of a StreamWriter, whose protocol is its own."""
+    if not writer.is_closing():
+        writer.transport.abort()
+    with contextlib.suppress(Exception):  # what ended the connection was seen where it was expected
+        await asyncio.wait_for(writer.wait_closed(), 10)
 
 
 @line
@@ -180,9 +186,7 @@ async def pyserial_asyncio_writer(need_tool):
         try:
             yield Line(writer, peer, lambda: rig.hang_up("port"), writer.close)
         finally:
-            writer.transport.abort()
-            with contextlib.suppress(Exception):
-                await writer.wait_closed()
+            await writer_closed(writer)
 
 
 async def socket_transport(rig):
@@ -228,10 +232,4 @@ async def stream_writer(need_tool):
         try:
             yield Line(writer, peer, lambda: pair.hang_up("port"), writer.close, unread_on(pair, port))
         finally:
-            writer.transport.abort()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-
-def reset_on_close(sock):
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            await writer_closed(writer)

@@ -130,9 +130,11 @@ STREAMS = {"plain": PlainStream, "nowait": NowaitStream, "port": ScriptedPort}
 def stream_of(kind, *steps, executor=None):
     """A scripted stream of a kind, closed in the end.
 
-    It is bound to the running loop, as a stream is from its second operation on: the fast path needs that.
+    It is as a stream is after its first operation, bound to the running loop: the fast path needs that.
     """
     stream = STREAMS[kind](*steps, executor=executor or sw.EventLoopExecutor(asyncio.get_running_loop()))
+    if isinstance(stream, PollableStream):
+        stream.write_side.release()
     try:
         yield stream
     finally:

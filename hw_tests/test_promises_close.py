@@ -1,0 +1,149 @@
+"""Closing with bytes queued is bounded, whatever the policy, and says what was not sent; so is the end of a program."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hw_tests import raw
+from hw_tests.device import Device
+from hw_tests.promises import BOUND_SECONDS, END, fill, more_than_fits, opened, payload
+from serialwrite import TransferTimeout, async_write, write
+
+POLICIES = ["drain", "discard", "abort"]
+
+
+def received_after(device: Device) -> bytes:
+    """What came out of the closed port in the end: opened anew, it sends a last word."""
+    device.resume()
+    with raw.opened(device.path, device.baudrate) as fd:
+        os.write(fd, END)
+        return device.peer_read_until(END)[: -len(END)]
+
+
+def check(device: Device, data: bytes, accepted: int, unsent: int | None) -> None:
+    """What is said to be unsent never comes out; and what does is what was written first."""
+    received = received_after(device)
+    assert received == data[: len(received)]
+    assert len(received) <= accepted
+    if unsent is not None and "outq-overcounts" not in device.quirks:
+        assert 0 < unsent <= accepted - len(received)
+
+
+@pytest.mark.promise("close is bounded with data queued, and says what is unsent")
+@pytest.mark.parametrize("policy", POLICIES)
+def test_close(device: Device, policy):
+    device.without("own-far-end")
+    data = more_than_fits(device)
+    port = opened(device)
+    device.stall()
+    accepted = fill(port, data)
+    before = raw.get_closing_wait(port.serial.fd)
+    started = time.monotonic()
+    unsent = port.close(policy)
+    assert time.monotonic() - started < BOUND_SECONDS
+    assert unsent
+    fd = raw.open_port(device.path)  # not raw.opened(), which sets it
+    try:
+        assert raw.get_closing_wait(fd) == before
+    finally:
+        os.close(fd)
+    check(device, data, accepted, unsent)
+
+
+@pytest.mark.promise("close is bounded with data queued, and says what is unsent")
+@pytest.mark.parametrize("policy", POLICIES)
+async def test_async_close(device: Device, policy):
+    device.without("own-far-end")
+    data = more_than_fits(device)
+    port = opened(device)
+    device.stall()
+    with pytest.raises(TransferTimeout) as ended:
+        await async_write(port, data, timeout=0.5)
+    turns, ticking = 0, True
+
+    async def tick():
+        nonlocal turns
+        while ticking:
+            turns += 1
+            await asyncio.sleep(0.01)
+
+    ticker = asyncio.ensure_future(tick())
+    started = time.monotonic()
+    unsent = await port.async_close(policy=policy)
+    assert time.monotonic() - started < BOUND_SECONDS
+    assert unsent
+    ticking = False
+    await ticker
+    assert turns > 1  # the event loop went on meanwhile
+    await asyncio.to_thread(check, device, data, ended.value.bytes_transferred, unsent)
+
+
+@pytest.mark.promise("close is bounded for an ordinary user, too")
+@pytest.mark.parametrize("policy", ["discard", "abort"])
+def test_close_by_an_ordinary_user(device: Device, policy):
+    """Who may not set closing_wait: where TCOFLUSH does nothing, either, the kernel's close goes on waiting."""
+    device.without("own-far-end")
+    if os.geteuid():
+        pytest.skip("run by an ordinary user already: test_close is this test")
+    data = more_than_fits(device)
+    port = opened(device)
+    device.stall()
+    accepted = fill(port, data)
+    os.seteuid(65534)
+    try:
+        started = time.monotonic()
+        unsent = port.close(policy)
+        assert time.monotonic() - started < BOUND_SECONDS
+    finally:
+        os.seteuid(0)
+    assert unsent
+    # What it says is unsent it only expects to be: the kernel is at it still, and may send a part of it.
+    check(device, data, accepted, None)
+
+
+@pytest.mark.promise("close sends what still can be sent")
+def test_close_drains(device: Device):
+    data = payload(2000)
+    port = opened(device)
+    write(port, data, timeout=BOUND_SECONDS)
+    assert not port.close("drain")
+    assert device.peer_read(len(data)) == data
+
+
+PROGRAM = """
+import os, sys
+import serialwrite
+path, baudrate, rtscts, size, user = sys.argv[1:]
+port = serialwrite.SerialPort(path, int(baudrate), rtscts=bool(int(rtscts)))
+if user == "ordinary":
+    os.seteuid(65534)  # who may not set closing_wait
+try:
+    serialwrite.write(port, bytes(int(size)), timeout=0.3)
+except serialwrite.TransferTimeout:
+    print("full", flush=True)
+"""
+
+
+@pytest.mark.promise("the end of a program is bounded with data queued")
+@pytest.mark.parametrize("user", ["root", "ordinary"])
+def test_the_end_of_a_program(device: Device, user):
+    """A program that forgets its port: the kernel alone would wait 30 s."""
+    device.without("own-far-end")
+    if os.geteuid():
+        pytest.skip("only root can be either")
+    device.stall()
+    settings = device.settings
+    arguments = [device.path, settings["baudrate"], int(settings["rtscts"]), len(more_than_fits(device)), user]
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE
+    ) as program:
+        assert program.stdout.readline() == b"full\n"
+        started = time.monotonic()
+        assert program.wait(60) == 0
+        assert time.monotonic() - started < BOUND_SECONDS

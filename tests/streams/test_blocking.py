@@ -1,0 +1,332 @@
+"""BlockingPortStream: ports with no descriptor, on threads of their own; here loop://, socket:// and a slow one."""
+
+import asyncio
+import random
+import socket
+import threading
+import time
+
+import pytest
+import serial
+
+import serialwrite as sw
+from serialwrite.testing import PtyPair, receive, receive_available
+
+DATA = random.Random(2217).randbytes(20_000)
+
+
+async def until(condition, timeout=10.0):
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def peer():
+    """A TCP server's end, and the URL that leads to it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield Peer(server)
+
+
+class Peer:
+    def __init__(self, server):
+        self.server = server
+        self.url = "socket://{}:{}".format(*server.getsockname())
+
+    def accept(self):
+        connection, _ = self.server.accept()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        return connection
+
+
+# -- which one ------------------------------------------------------------------------------------------
+
+
+def test_a_url_picks_the_right_one(peer, tmp_path):
+    with sw.SerialPort("loop://") as port:
+        assert type(port) is sw.BlockingPortStream
+        assert isinstance(port, sw.SerialPort)
+    with sw.SerialPort(peer.url, 115200) as port, peer.accept():
+        assert type(port) is sw.BlockingPortStream
+    with PtyPair() as rig:
+        for name in (rig.port, f"alt://{rig.port}?class=Serial", f"spy://{rig.port}?file={tmp_path / 'spy'}"):
+            with sw.SerialPort(name) as port:
+                assert type(port).__name__ == ("SpiedPort" if name.startswith("spy") else "SerialPort")
+    with pytest.raises(ValueError, match="nonsense"):
+        sw.SerialPort("nonsense://")
+
+
+def test_an_open_one_is_adapted_once():
+    with serial.serial_for_url("loop://") as port:
+        stream = sw.as_stream(port)
+        assert type(stream) is sw.BlockingPortStream
+        assert sw.as_stream(port) is stream
+        assert sw.write(port, b"hello") == 5
+        assert sw.read(port, reply := bytearray(5)) == 5
+        assert reply == b"hello"
+        stream.close()
+    closed = serial.serial_for_url("loop://", do_not_open=True)
+    with pytest.raises(sw.StreamClosed, match=r"open\(\) it first"):
+        sw.BlockingPortStream(closed)
+
+
+async def test_spy_shows_what_was_accepted_and_no_more(tmp_path):
+    log = tmp_path / "spy"
+    with PtyPair() as rig, rig.open_peer() as peer:
+        with sw.SerialPort(f"spy://{rig.port}?file={log}") as port:
+            with pytest.raises(sw.TransferTimeout) as caught:
+                await sw.async_write(port, [DATA, DATA], timeout=0.05)
+            n = caught.value.bytes_transferred
+            assert receive_available(peer) == (DATA + DATA)[:n]
+            peer.write(b"hello")
+            await sw.async_read(port, bytearray(5), timeout=10)
+    shown = [line.split(maxsplit=3) for line in log.read_text().splitlines()]
+    sent = b"".join(bytes.fromhex(line[3][:49]) for line in shown if line[1] == "TX")
+    assert sent == (DATA + DATA)[:n]
+    assert any("hello" in line[3] for line in shown if line[1] == "RX")
+
+
+async def test_a_spy_that_fails_does_not_spoil_the_count(tmp_path, caplog):
+    with PtyPair() as rig, rig.open_peer() as peer:
+        with sw.SerialPort(f"spy://{rig.port}?file={tmp_path / 'spy'}&raw") as port:  # broken in pyserial 3.5
+            assert await sw.async_write(port, b"hello") == 5
+        assert receive_available(peer) == b"hello"
+    assert "spy://" in caplog.text
+
+
+# -- loop:// --------------------------------------------------------------------------------------------
+
+
+async def test_what_is_written_comes_back():
+    async with sw.SerialPort("loop://", 115200) as port:
+        writing = sw.async_write(port, DATA, sw.use_promise)
+        assert await sw.async_read(port, data := bytearray(len(DATA)), timeout=30) == len(DATA)
+        assert await writing == len(DATA)
+        assert data == DATA
+
+
+@pytest.mark.parametrize("how", ["timeout", "task", "partial"])
+async def test_stalled_it_ends_exactly_and_goes_on_from_there(how):
+    async with sw.SerialPort("loop://", 115200) as port:
+        signal = sw.CancellationSignal()
+        token = sw.bind_cancellation_slot(signal.slot, sw.deferred)
+        operation = sw.async_write(port, DATA, token, timeout=0.1 if how == "timeout" else None)
+        task = asyncio.ensure_future(operation)
+        await until(lambda: operation.bytes_transferred == 4096)
+        assert port.stall == "peer not reading"
+        if how == "task":
+            task.cancel()
+        elif how == "partial":
+            signal.emit(sw.CancellationType.TOTAL)  # which this stream does not have
+            signal.emit(sw.CancellationType.PARTIAL)
+        with pytest.raises((sw.OperationAborted, asyncio.CancelledError)) as caught:
+            await task
+        if how != "task":
+            assert caught.value.stall == "peer not reading"
+        n = operation.bytes_transferred
+        await sw.async_read(port, first := bytearray(n), timeout=10)
+        rest = sw.async_write(port, operation.remaining, sw.use_promise)
+        await sw.async_read(port, second := bytearray(len(DATA) - n), timeout=10)
+        await rest
+        assert first + second == DATA
+
+
+async def test_a_read_that_is_cancelled_loses_nothing():
+    async with sw.SerialPort("loop://") as port:
+        for i in range(20):
+            with pytest.raises(sw.TransferTimeout) as caught:
+                await sw.async_read(port, got := bytearray(10), timeout=0.002)
+            assert caught.value.bytes_transferred == 0
+            await sw.async_write(port, bytes([i]) * 10)
+            assert await sw.async_read(port, got, timeout=10) == 10
+            assert got == bytes([i]) * 10
+
+
+async def test_one_write_at_a_time():
+    async with sw.SerialPort("loop://") as port:
+        writing = sw.async_write(port, DATA, sw.as_tuple(sw.use_promise))
+        await until(lambda: writing.bytes_transferred == 4096)
+        with pytest.raises(sw.StreamBusy):
+            await sw.async_write(port, b"more")
+        with pytest.raises(sw.StreamBusy):
+            await port.async_write_some(b"more")
+        port.close("abort")
+        error, n = await writing
+        assert (type(error), n) == (sw.StreamClosed, 4096)
+
+
+@pytest.mark.parametrize("form", ["close", "async_close", "owner"])
+async def test_closing_ends_what_waits_and_the_threads(form):
+    before = set(threading.enumerate())
+    port = sw.SerialPort("loop://")
+    writing = sw.async_write(port, DATA, sw.as_tuple(sw.use_promise))
+    await until(lambda: writing.bytes_transferred == 4096)
+    reader = sw.SerialPort("loop://")
+    reading = sw.async_read(reader, bytearray(1), sw.as_tuple(sw.use_promise))
+    await asyncio.sleep(0.01)
+    assert len(set(threading.enumerate()) - before) == 2
+    started = time.monotonic()
+    for each in (port, reader):
+        if form == "close":
+            each.close()
+        elif form == "async_close":
+            await each.async_close()
+        else:
+            each.serial.close()
+    assert time.monotonic() - started < 1
+    for promise in (writing, reading):
+        error, _ = await asyncio.wait_for(promise, 10)
+        assert isinstance(error, sw.StreamClosed)
+    port.close()
+    reader.close()
+    assert set(threading.enumerate()) == before
+
+
+# -- one that is slow, and one that is stuck -------------------------------------------------------------
+
+
+class SlowPort(serial.SerialBase):
+    """As a Windows COM port: its write blocks for as long as the line takes."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_open, self.portstr, self.sent = True, "COM9", bytearray()
+        self.free = threading.Event()
+        self.free.set()
+        self.in_waiting = 0
+
+    def write(self, data):
+        self.free.wait()
+        if not self.is_open:
+            raise serial.PortNotOpenError
+        time.sleep(len(data) * 10 / 9600)
+        self.sent += data
+        return len(data)
+
+    def read(self, size=1):
+        return b""
+
+    def close(self):
+        self.is_open = False
+
+
+async def test_a_chunk_is_short_and_a_cancellation_waits_for_it():
+    port = SlowPort()
+    stream = sw.BlockingPortStream(port)
+    writing = sw.async_write(stream, DATA)
+    task = asyncio.ensure_future(writing)
+    await until(lambda: writing.bytes_transferred > 100)
+    started = time.monotonic()
+    task.cancel()
+    await asyncio.wait([task])
+    assert time.monotonic() - started < 1
+    sent = bytes(port.sent)
+    assert sent == DATA[: writing.bytes_transferred]
+    await asyncio.sleep(0.1)
+    assert port.sent == sent, "it went on after it was cancelled"
+    stream.close()
+
+
+@pytest.mark.parametrize("has_cancel", [True, False])
+async def test_a_write_that_is_stuck_does_not_hold_up_the_close(has_cancel):
+    port = SlowPort()
+    port.free.clear()
+    stream = sw.BlockingPortStream(port)
+    writing = sw.async_write(stream, DATA, sw.as_tuple(sw.use_promise))
+    if has_cancel:
+        port.cancel_write = port.free.set
+    await asyncio.sleep(0.01)
+    started = time.monotonic()
+    await stream.async_close()
+    assert time.monotonic() - started < 5
+    error, n = await asyncio.wait_for(writing, 10)
+    assert (type(error), n) == (sw.StreamClosed, 0)
+    port.free.set()
+
+
+# -- socket:// ------------------------------------------------------------------------------------------
+
+
+async def test_over_tcp_it_is_exact_when_the_far_end_stops_reading(peer):
+    port = sw.SerialPort(peer.url, 115200)
+    with peer.accept() as far:
+        payload = random.Random(1).randbytes(20_000_000)
+        with pytest.raises(sw.TransferTimeout) as caught:
+            await sw.async_write(port, payload, timeout=0.5)
+        error = caught.value
+        assert error.stall == "peer not reading"
+        assert 0 < error.queued <= error.bytes_transferred < len(payload)
+        assert sw.strongest_proof(port) == "acknowledged"
+        assert port.queued == error.queued
+        started = time.monotonic()
+        draining = port.async_close(sw.use_promise, timeout=0.3)
+        assert await draining == error.queued
+        assert time.monotonic() - started < 3
+        got = await asyncio.to_thread(receive_available, far)
+        # What had not been acknowledged was dropped; what had been, had arrived, if only as far as its kernel.
+        assert got == payload[: len(got)]
+        assert len(got) <= error.bytes_transferred
+
+
+async def test_over_tcp_both_ways_and_the_end(peer):
+    async with sw.SerialPort(peer.url) as port:
+        with peer.accept() as far:
+            assert await sw.async_write(port, DATA, timeout=10) == len(DATA)
+            assert await asyncio.to_thread(receive, far, len(DATA)) == DATA
+            assert await port.async_drain(timeout=10) >= 0
+            far.sendall(DATA)
+            assert await sw.async_read(port, got := bytearray(len(DATA)), timeout=10) == len(DATA)
+            assert got == DATA
+        with pytest.raises((sw.EndOfFile, sw.Disconnected)):
+            await sw.async_read(port, bytearray(1), timeout=10)
+
+
+async def test_a_connection_that_is_reset_is_disconnected(peer):
+    async with sw.SerialPort(peer.url) as port:
+        far = peer.accept()
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        far.close()
+        with pytest.raises(sw.Disconnected):
+            await sw.async_write(port, random.Random(1).randbytes(20_000_000), timeout=10)
+
+
+async def test_layers_over_it():
+    async with sw.SerialPort("loop://") as port:
+        events = []
+        stream = sw.Traced(sw.Queued(sw.Paced(port, chunk_size=500)), events.append)
+        writes = [sw.async_write(stream, bytes([i]) * 1000, sw.use_promise) for i in range(4)]
+        await sw.async_read(stream, got := bytearray(4000), timeout=10)
+        assert await asyncio.gather(*writes) == [1000] * 4
+        assert got == b"".join(bytes([i]) * 1000 for i in range(4))
+        assert [event.count for event in events if event.direction == "write"] == [500] * 8
+
+
+def test_with_no_event_loop_at_all():
+    with sw.SerialPort("loop://") as port:
+        assert sw.write(port, b"hello") == 5
+        assert sw.read(port, reply := bytearray(5)) == 5
+        assert reply == b"hello"
+        with pytest.raises(sw.TransferTimeout) as caught:
+            sw.write(port, DATA, timeout=0.1)
+        assert caught.value.bytes_transferred == 4096
+
+
+def test_on_an_io_thread():
+    with sw.IoThread() as io, sw.SerialPort("loop://", executor=io.get_executor()) as port:
+        future = sw.async_write(port, DATA, sw.use_future)
+        assert sw.read(port, got := bytearray(len(DATA)), timeout=30) == len(DATA)
+        assert (future.result(10), got) == (len(DATA), DATA)
+        assert port.close() is None
+
+
+async def test_a_break_is_held_on_the_thread():
+    async with sw.SerialPort("loop://") as port:
+        states = []
+        port._tty.set_break = lambda on: states.append((on, threading.current_thread() is threading.main_thread()))
+        assert await port.async_send_break(0.01) == 0
+        assert states == [(True, False), (False, False)]
+        breaking = asyncio.ensure_future(port.async_send_break(60))
+        await until(lambda: len(states) == 3)
+        breaking.cancel()
+        await asyncio.wait([breaking])
+        assert states[3:] == [(False, False)]

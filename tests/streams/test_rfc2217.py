@@ -1,0 +1,155 @@
+"""A remote port by RFC 2217, served by ser2net on loopback: exact counts, a stall, and what can be proved of it."""
+
+import asyncio
+import os
+import random
+import socket
+import subprocess
+import time
+
+import pytest
+
+import serialwrite as sw
+from serialwrite.testing import SocatPair, receive_available
+
+DATA = random.Random(2217).randbytes(100_000)  # with every byte in it, Telnet's 255 too
+
+# pyserial 3.5 sets up its thread the old way.
+pytestmark = pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
+
+CONFIG = """%YAML 1.1
+---
+connection: &rfc2217
+  accepter: telnet(rfc2217=true),tcp,127.0.0.1,{port}
+  connector: serialdev,{device},115200n81,local
+  options: {{kickolduser: true}}
+"""
+
+
+@pytest.fixture
+def remote(need_tool, tmp_path):
+    """ser2net over a socat pair: the URL of the port, and its far end."""
+    program = need_tool("ser2net")
+    need_tool("socat")
+    with SocatPair() as rig, rig.open_peer() as peer:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        config = tmp_path / "ser2net.yaml"
+        config.write_text(CONFIG.format(port=port, device=rig.port))
+        with (tmp_path / "log").open("w") as log:
+            server = subprocess.Popen([program, "-n", "-d", "-u", "-c", config], stdout=log, stderr=log)
+        try:
+            await_server(port, server)
+            yield f"rfc2217://127.0.0.1:{port}?ign_set_control", peer
+        finally:
+            server.kill()  # it may ignore SIGTERM
+            server.wait()
+
+
+def await_server(port, server, timeout=10.0):
+    deadline = time.monotonic() + timeout
+    while True:
+        assert server.poll() is None, "ser2net has ended"
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, "ser2net does not listen"
+            time.sleep(0.01)
+
+
+async def opened(url):
+    return await asyncio.to_thread(sw.SerialPort, url, 115200)
+
+
+async def received(peer, size, timeout=60.0):
+    """``size`` bytes from the far end, or what came of them in time."""
+    data, deadline = bytearray(), time.monotonic() + timeout
+    while len(data) < size and time.monotonic() < deadline:
+        try:
+            data += os.read(peer.fileno(), 65536)
+        except BlockingIOError:
+            await asyncio.sleep(0.001)
+    return bytes(data)
+
+
+async def test_100_000_bytes_exact_both_ways(remote):
+    url, peer = remote
+    async with await opened(url) as port:
+        assert type(port) is sw.BlockingPortStream
+        writing = sw.async_write(port, DATA, sw.use_promise, timeout=60)
+        assert await received(peer, len(DATA)) == DATA
+        assert await writing == len(DATA)
+        assert await port.async_drain(timeout=10) >= 0
+        back = sw.async_read(port, got := bytearray(len(DATA)), sw.use_promise, timeout=60)
+        with sw.DescriptorStream(os.dup(peer.fileno())) as far:
+            await sw.async_write(far, DATA, timeout=60)
+        assert await back == len(DATA)
+        assert got == DATA
+
+
+async def test_stalled_it_times_out_and_says_what_it_can_prove(remote):
+    url, peer = remote
+    port = await opened(url)
+    payload = random.Random(7).randbytes(30_000_000)
+    with pytest.raises(sw.TransferTimeout) as caught:
+        await sw.async_write(port, payload, timeout=3)
+    error = caught.value
+    assert error.stall == "peer not reading"
+    assert error.queued > 0
+    assert 100_000 < error.bytes_transferred < len(payload)
+    assert sw.strongest_proof(port) == "acknowledged"
+    assert dict(port.proof_levels) == {
+        "accepted": "send(2)",
+        "acknowledged": "SIOCOUTQ",
+        "drained": "unknown",
+        "transmitted": "unknown",
+        "confirmed": "unknown",
+    }
+    started = time.monotonic()
+    unsent = await port.async_close(policy="discard")
+    assert time.monotonic() - started < 2
+    assert unsent == port.unsent > 0
+    got = receive_available(peer, quiet=0.5)
+    assert got == payload[: len(got)]
+    assert len(got) <= error.bytes_transferred
+
+
+@pytest.mark.parametrize("policy", ["drain", "discard", "abort"])
+async def test_closing_while_it_is_stalled_is_bounded(remote, policy):
+    url, _ = remote
+    port = await opened(url)
+    writing = sw.async_write(port, bytes(30_000_000), sw.as_tuple(sw.use_promise))
+    while port.stall != "peer not reading":
+        await asyncio.sleep(0.01)
+    started = time.monotonic()
+    assert await port.async_close(policy=policy, timeout=0.3) > 0
+    assert time.monotonic() - started < 3
+    error, n = await asyncio.wait_for(writing, 10)
+    assert isinstance(error, sw.StreamClosed)
+    assert n > 0
+
+
+async def test_a_server_that_goes_away_is_disconnected(remote):
+    url, _ = remote
+    port = await opened(url)
+    port.serial._socket.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(sw.Disconnected):
+        await sw.async_write(port, DATA, timeout=10)
+    with pytest.raises(sw.Disconnected):
+        await sw.async_read(port, bytearray(1), timeout=10)
+    await port.async_close()
+
+
+async def test_a_stalled_write_is_cancelled_and_resumed(remote):
+    url, peer = remote
+    async with await opened(url) as port:
+        payload = random.Random(8).randbytes(20_000_000)
+        operation = sw.async_write(port, payload, timeout=2)
+        with pytest.raises(sw.TransferTimeout):
+            await operation
+        n = operation.bytes_transferred
+        rest = operation.remaining[0][:50_000]
+        reading = asyncio.ensure_future(received(peer, n + 50_000, timeout=100))
+        assert await sw.async_write(port, rest, timeout=100) == 50_000
+        assert await reading == payload[: n + 50_000]

@@ -1,0 +1,181 @@
+"""Opening a serial port: its settings, who else may have it, and what is said when it can't be had."""
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+import serial
+import serial.rs485
+from fake_uart import FakeSerial, FakeTty, FakeUart
+
+import serialwrite as sw
+from serialwrite.streams import _opening
+from serialwrite.streams._tty import Tty
+from serialwrite.testing import PtyPair, TcpPair, UnixPair
+
+
+def test_every_setting_of_pyserials():
+    settings = {
+        "bytesize": serial.SEVENBITS,
+        "parity": serial.PARITY_EVEN,
+        "stopbits": serial.STOPBITS_TWO,
+        "timeout": 1.5,
+        "xonxoff": True,
+        "rtscts": True,
+        "write_timeout": 2.5,
+        "dsrdtr": True,
+        "inter_byte_timeout": 0.5,
+        "exclusive": False,
+    }
+    with PtyPair() as rig, sw.SerialPort(rig.port, 57600, **settings) as port:
+        assert port.serial.baudrate == 57600
+        assert {name: getattr(port.serial, name) for name in settings} == settings
+        assert repr(port) == f"<SerialPort {rig.port!r} at 57600>"
+        iflag, _, cflag, *_ = termios.tcgetattr(port.wait_fd())
+        assert cflag & termios.CRTSCTS
+        assert iflag & termios.IXON
+    with PtyPair() as rig:
+        with pytest.raises(ValueError, match="baudrate"):
+            sw.SerialPort(rig.port, -1)
+        with pytest.raises(ValueError, match="colour"):
+            sw.SerialPort(rig.port, colour="blue")
+
+
+def test_rts_and_dtr_from_the_start():
+    with PtyPair() as rig, sw.SerialPort(rig.port, rts=False, dtr=False) as port:
+        assert (port.rts, port.dtr) == (False, False)
+
+
+def test_an_rs485_mode_that_the_driver_does_not_have():
+    with PtyPair() as rig:
+        with pytest.raises(ValueError, match=r"wrap the port in RS485\(port\)"):
+            sw.SerialPort(rig.port, rs485_mode=serial.rs485.RS485Settings())
+        with pytest.raises(ValueError, match="low_latency"):
+            sw.SerialPort(rig.port, low_latency=True)
+        sw.SerialPort(rig.port).close()  # both were closed again
+
+
+def test_settings_with_an_open_port():
+    with PtyPair() as rig, serial.Serial(rig.port) as port:
+        with pytest.raises(ValueError, match="baudrate, rtscts: set on the open"):
+            sw.SerialPort(port, 9600, rtscts=True)
+        assert sw.SerialPort(port).serial is port
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOENT, "does not exist"),
+        (errno.EACCES, "dialout"),
+        (errno.EBUSY, "in use"),
+        (errno.EIO, "can't be opened"),
+    ],
+)
+def test_what_is_said_when_it_cannot_be_opened(number, says, monkeypatch):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("serial.serialposix.os.open", refuse)
+    with pytest.raises(serial.SerialException, match=says) as caught:
+        sw.SerialPort("/dev/ttyNONE")
+    assert caught.value.errno == number
+
+
+def test_two_programs_cannot_have_it():
+    with PtyPair() as rig, sw.SerialPort(rig.port):
+        with pytest.raises(serial.SerialException, match="in use by another program, or open here"):
+            sw.SerialPort(rig.port)
+        # A program that takes no notice of locks is refused by the kernel, unless it is root's.
+        program = f"import os; os.setuid(65534); os.open({rig.port!r}, os.O_RDWR | os.O_NOCTTY)"
+        Path(rig.port).chmod(0o666)
+        if os.geteuid() == 0:
+            done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+            assert "Device or resource busy" in done.stderr
+    with PtyPair() as rig:
+        with sw.SerialPort(rig.port, exclusive=False), sw.SerialPort(rig.port, exclusive=False):
+            pass
+        with sw.SerialPort(rig.port) as port:
+            port.close()
+            sw.SerialPort(rig.port).close()  # free again
+
+
+def test_a_baud_rate_that_the_driver_replaced(monkeypatch):
+    """An 8250 that can't have 4 MBd silently takes 115200."""
+    uart = FakeUart(baudrate=115200)
+    made = FakeSerial(uart)
+    with pytest.raises(ValueError, match="baudrate=4000000: the driver of /dev/ttyFAKE0 has set 115200"):
+        _opening.made_ours(FakeTty(uart), made, 4_000_000)
+    _opening.made_ours(FakeTty(uart), made, 117_000)  # as near as its clock comes
+    made.close()
+    uart.end()
+
+
+def test_the_ioctls_on_a_pty_which_has_few_of_them():
+    """The seam itself, against a kernel: what a pty has not is None, and what is gone is an OSError."""
+    with PtyPair() as rig:
+        fd = os.open(rig.port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        tty = Tty(lambda: fd)
+        assert tty.is_pty()
+        asked = [
+            tty.output_queue,
+            tty.transmitter_empty,
+            tty.modem_lines,
+            tty.counters,
+            tty.fifo_size,
+            tty.closing_wait,
+        ]
+        assert [ask() for ask in asked] == [None] * len(asked)
+        settings = termios.tcgetattr(fd)
+        settings[4] = settings[5] = termios.B57600
+        termios.tcsetattr(fd, termios.TCSANOW, settings)
+        assert tty.output_speed() == 57600
+        before = tty.hang_up_on_close(False)
+        assert tty.hang_up_on_close(before) is False
+        assert tty.hang_up_on_close(before) is before
+        tty.hold_output()
+        tty.let_output()
+        tty.flush_output()
+        assert not tty.hung_up()
+        with pytest.raises(OSError, match="ioctl"):
+            tty.set_closing_wait(0)
+        with tty.opened_anew(rig.port) as anew:
+            assert anew.is_pty()
+            assert anew.fileno() != fd
+        rig.hang_up("port")
+        assert tty.hung_up()
+        os.close(fd)
+        for ask in (tty.modem_lines, tty.hold_output):
+            with pytest.raises(OSError):
+                ask()
+
+
+@pytest.mark.parametrize(
+    ("stream", "strongest"),
+    [(TcpPair, "acknowledged"), (UnixPair, "accepted"), (PtyPair, "accepted")],
+)
+async def test_each_stream_says_what_it_can_prove(stream, strongest):
+    with stream() as rig:
+        port = sw.SerialPort(rig.port) if stream is PtyPair else sw.as_stream(rig.port)
+        assert sw.strongest_proof(port) == strongest
+        assert sw.strongest_proof(sw.Queued(sw.Traced(port, print))) == strongest
+        assert set(port.proof_levels.values()) >= {"unknown"}
+        port.close()
+    assert sw.strongest_proof(object()) == "accepted"
+    assert list(sw.ProofLevel) == ["accepted", "acknowledged", "drained", "transmitted", "confirmed"]
+
+
+async def test_a_socket_tells_what_its_peer_has_not_acknowledged():
+    with TcpPair() as rig:
+        rig.peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        stream = sw.as_stream(rig.port)
+        assert stream.queued == 0
+        with pytest.raises(sw.TransferTimeout) as caught:
+            await sw.async_write(stream, bytes(20_000_000), timeout=0.2)
+        assert 0 < caught.value.queued < caught.value.bytes_transferred
+        assert stream.close() is None
+        assert stream.queued is None

@@ -1,0 +1,17 @@
+"""The fault matrix of the reference, done again: each cell is as the page says, and the page has each cell."""
+
+import fault_matrix
+import pytest
+
+
+@pytest.mark.parametrize("stream", fault_matrix.STREAMS)
+@pytest.mark.parametrize("ending", fault_matrix.ENDINGS)
+async def test_the_count_is_the_truth(stream, ending, need_tool):
+    if "socat" in stream:
+        need_tool("socat")
+    assert await fault_matrix.cell(stream, ending) == fault_matrix.documented()[stream][ending]
+
+
+def test_the_page_has_the_whole_matrix():
+    whole = {stream: set(fault_matrix.ENDINGS) for stream in fault_matrix.STREAMS}
+    assert {stream: set(row) for stream, row in fault_matrix.documented().items()} == whole
