@@ -51,7 +51,7 @@ class Report:
     def failed(self, error: sw.TransferError) -> None:
         """Take in what ended the write."""
         self.stall = error.stall
-        self.error = str(error.stall or error.strerror)
+        self.error = error.stall or ("nothing moved" if isinstance(error, sw.TransferTimeout) else str(error.strerror))
 
     def count(self, sending: Sending, source: Source, unsent: int | None) -> None:
         """Take in what was done."""

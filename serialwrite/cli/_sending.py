@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Protocol
 
@@ -10,7 +9,7 @@ import serialwrite as sw
 
 from ._source import Source
 
-LOOK_EVERY = 0.02  # seconds between two looks at the driver's queue
+FIFO = 128  # bytes, the largest of common UARTs: these leave unseen, with the queue empty already
 
 
 class Watcher(Protocol):
@@ -62,6 +61,7 @@ class Sending:
 
     async def _send(self, rest: memoryview, first: int, watcher: Watcher) -> None:
         while rest:
+            queued = self._port.queued
             # At least one byte, then back here: the time allowed begins anew whenever the port takes something,
             # so that a slow port is not mistaken for one that has stalled.
             writing = sw.async_write(
@@ -70,10 +70,12 @@ class Sending:
             try:
                 await writing
             except sw.TransferTimeout as error:
-                self.timeouts += 1
-                if self.timeouts > self._retries:
-                    raise
-                watcher.retrying(error, self.timeouts)
+                # A full driver may be silent until its queue is nearly empty, which is seconds at 9600 baud.
+                if queued is None or error.queued is None or error.queued >= queued:
+                    self.timeouts += 1
+                    if self.timeouts > self._retries:
+                        raise
+                    watcher.retrying(error, self.timeouts)
             finally:  # Ctrl-C comes as a CancelledError: the operation still knows its count
                 if n := writing.bytes_transferred:
                     self.accepted += n
@@ -81,15 +83,14 @@ class Sending:
                     watcher.advanced(first + self.accepted)
 
     async def _drain(self) -> None:
-        """Wait until the driver's queue is empty, where it can tell: a port that is closed may lose what is in it."""
-        left, moved = self._port.queued, time.monotonic()
-        while left:
-            await asyncio.sleep(LOOK_EVERY)
-            before, left = left, self._port.queued
-            idle = time.monotonic() - moved
-            if left is None:
-                raise sw.Disconnected(bytes_transferred=self.accepted, queued=before)
-            if left < before:
-                moved = time.monotonic()
-            elif self._timeout is not None and idle > self._timeout:
-                raise sw.TransferTimeout(bytes_transferred=self.accepted, queued=left, stall=self._port.held_by())
+        """Wait until what was accepted has left the port, as far as its driver can tell: closing drops the rest."""
+        timeout = None if self._timeout is None else self._timeout + FIFO * 10 / self._port.serial.baudrate
+        while True:
+            try:
+                await self._port.async_drain(timeout=timeout)
+            except sw.TransferTimeout as error:
+                if not error.bytes_transferred:
+                    self.timeouts += 1
+                    raise
+            else:
+                return

@@ -37,7 +37,12 @@ def _checked_seconds(value: float | None) -> float | None:
 
 def write(
     context: typer.Context,
-    port: Annotated[str, typer.Argument(metavar="PORT", help="The serial port: a device path, such as /dev/ttyUSB0.")],
+    port: Annotated[
+        str,
+        typer.Argument(
+            metavar="PORT", help="The serial port: a device path, such as /dev/ttyUSB0, or a URL of pyserial's."
+        ),
+    ],
     file: Annotated[str, typer.Argument(metavar="FILE", help="What to write; - is standard input.")] = "-",
     baud: Annotated[int, typer.Option("--baud", "-b", min=1, metavar="N", help="Bits per second.")] = 9600,
     timeout: Annotated[
@@ -45,7 +50,7 @@ def write(
         typer.Option(
             metavar="SECONDS",
             callback=_checked_seconds,
-            help="Give up when the port has taken no byte for this long. Every byte it takes starts the time anew, "
+            help="Give up when the port has moved no byte for this long. Every byte it takes starts the time anew, "
             "so a slow port is not a stalled one.",
             show_default="no limit",
         ),
@@ -73,14 +78,18 @@ def write(
             # The file first: opening a port can reset the device behind it.
             source = resources.enter_context(Source(file))
             source.check_offset(resume_from)
-            opened = resources.enter_context(sw.SerialPort(port, baud))
+            opened = sw.SerialPort(port, baud)
         except (SourceError, OSError, TypeError, ValueError) as error:
             report.error = _words(error)
         else:
+            resources.callback(opened.close, "discard")
             sending = Sending(opened, source, timeout, retries, chunk)
             with progress(console(stderr=json), source.size, resume_from, quiet=json) as watcher:
                 report.outcome = asyncio.run(_ended(sending, resume_from, watcher, report))
-            report.count(sending, source, unsent=opened.close())
+            # What is in the driver's queue of a write that failed would go out at some time, or not: it is dropped,
+            # so that the resume knows where to begin.
+            unsent = opened.close("drain" if report.outcome is Outcome.COMPLETE else "discard")
+            report.count(sending, source, unsent)
     if report.resumable:
         words = resume_words(context, report.offset)
         report.resume = shell_line(words, from_stdin=file == "-")

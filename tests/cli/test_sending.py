@@ -4,6 +4,7 @@ import asyncio
 import errno
 
 import pytest
+from fake_uart import simulated_port
 from scripted import PlainStream
 
 from serialwrite import Disconnected, TransferTimeout
@@ -20,6 +21,10 @@ def source(tmp_path):
         yield source
 
 
+class Scripted(PlainStream):
+    queued = None
+
+
 async def send(stream, source, counts):
     sending = _sending.Sending(stream, source, None, 0, 100)
     try:
@@ -29,7 +34,7 @@ async def send(stream, source, counts):
 
 
 async def test_bytes_that_went_with_the_error_are_counted(source):
-    stream = PlainStream(10, (OSError(errno.EIO, "unplugged"), 5))
+    stream = Scripted(10, (OSError(errno.EIO, "unplugged"), 5))
     with pytest.raises(Disconnected):
         await send(stream, source, counts := [])
     assert counts == [15]
@@ -41,7 +46,7 @@ async def test_bytes_that_went_with_the_cancellation_are_counted(source):
         task.cancel()
         return 5
 
-    stream = PlainStream(10, cancelled_while_it_writes)
+    stream = Scripted(10, cancelled_while_it_writes)
     counts = []
     task = asyncio.create_task(send(stream, source, counts))
     with pytest.raises(asyncio.CancelledError):
@@ -50,54 +55,65 @@ async def test_bytes_that_went_with_the_cancellation_are_counted(source):
     assert stream.script.written == bytes(range(15))
 
 
-class Port:
-    """A port whose driver's queue is as long as was written down for each look."""
-
-    def __init__(self, *looks):
-        self.looks = list(looks)
-
-    @property
-    def queued(self):
-        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-
-    def held_by(self):
-        return "CTS low"
+# -- against a simulated driver: a pty has no queue of its own ---------------------------------------
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(_sending, "LOOK_EVERY", 0.001)
+DATA = bytes(range(100)) * 30
 
 
-def drain(port, timeout=None):
-    sending = _sending.Sending(port, None, timeout, 0, 1)
-    asyncio.run(sending._drain())
+@pytest.fixture
+def long_source(tmp_path):
+    (tmp_path / "long").write_bytes(DATA)
+    with Source(str(tmp_path / "long")) as source:
+        yield source
 
 
-def test_it_waits_until_the_queue_is_empty():
-    port = Port(3, 2, 2, 1, 0, 0)
-    drain(port)
-    assert port.looks == [0]
+def sending_to(port, source, timeout, retries=0):
+    sending = _sending.Sending(port, source, timeout, retries, len(DATA))
+    return sending, sending.run(0, Silence(len(DATA), 0))
 
 
-@pytest.mark.parametrize("unknown", [None, 0])
-def test_it_does_not_wait_where_there_is_nothing_or_nobody_knows(unknown):
-    drain(Port(unknown))
+async def test_it_ends_when_the_last_byte_has_left(long_source):
+    with simulated_port(baudrate=115200) as port:
+        sending, run = sending_to(port, long_source, timeout=None)
+        await run
+        assert port.uart.received == DATA
+        assert port.close("discard") == 0
+    assert sending.accepted == len(DATA)
 
 
-def test_a_queue_that_does_not_move_times_out():
-    with pytest.raises(TransferTimeout, match="CTS low") as caught:
-        drain(Port(9, 5), timeout=0.05)
-    assert caught.value.queued == 5
+async def test_a_driver_that_is_silent_while_its_queue_empties_has_not_stalled(long_source):
+    """An 8250 says that it is ready only when fewer than 256 bytes are left: here that takes four timeouts."""
+    with simulated_port(baudrate=19200, ring=2048) as port:
+        sending, run = sending_to(port, long_source, timeout=0.2)
+        await run
+        assert (port.uart.received, sending.timeouts) == (DATA, 0)
 
 
-def test_a_queue_that_moves_slowly_does_not():
-    drain(Port(*range(100, -1, -1)), timeout=0.05)
+@pytest.mark.parametrize("ring", [1000, 4095])
+async def test_what_a_stalled_driver_holds_is_dropped_and_resumed(long_source, ring):
+    """With a ring of 1000 the write itself stalls; with the larger one all is accepted, and does not leave."""
+    with simulated_port({"rtscts": True}, baudrate=115200, ring=ring) as port:
+        port.uart.cts = False
+        sending, run = sending_to(port, long_source, timeout=0.2)
+        with pytest.raises(TransferTimeout, match="CTS low") as caught:
+            await run
+        assert caught.value.queued == sending.accepted == min(ring, len(DATA))
+        report = Report(port="/dev/x", file="f", resume_from=0, outcome=Outcome.TIMED_OUT)
+        report.count(sending, long_source, unsent=port.close("discard"))
+        assert report.offset == len(port.uart.received) == 0
+        assert (report.accepted, report.unsent) == (min(ring, len(DATA)), min(ring, len(DATA)))
 
 
-def test_a_port_that_goes_away_meanwhile():
-    with pytest.raises(Disconnected):
-        drain(Port(9, 8, None))
+async def test_a_port_that_goes_away_while_it_drains(long_source):
+    with simulated_port(baudrate=9600) as port:
+        sending, run = sending_to(port, long_source, timeout=None)
+        task = asyncio.create_task(run)
+        while sending.accepted < len(DATA):
+            await asyncio.sleep(0.001)
+        port.uart.unplugged = True
+        with pytest.raises(Disconnected):
+            await task
 
 
 def test_a_resume_begins_before_what_closing_threw_away():
