@@ -94,6 +94,9 @@ class Backend(Tty):
     def transmitter_empty(self) -> bool | None:
         return None
 
+    def status_lag(self) -> float:
+        return 0.0
+
     def fifo_size(self) -> int | None:
         return None
 

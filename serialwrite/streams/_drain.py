@@ -52,8 +52,10 @@ class Drain:
         self._tty = tty
         self._byte_time = byte_time
         self.total = self.queued = tty.output_queue()
-        # Whether the shift register is waited for, too.
+        # Whether the shift register is waited for, too; and until when its being empty may be old news.
         self._last: bool = level != "queue" and tty.transmitter_empty() is not None
+        self._lag = tty.status_lag() if self._last else 0.0
+        self._stale_until = time.monotonic() + self._lag
 
     @property
     def drained(self) -> int:
@@ -73,10 +75,19 @@ class Drain:
             raise Disconnected(errno.EIO, os.strerror(errno.EIO))
         self.queued = self._tty.output_queue()
         if self.queued:
-            return min(max(self.queued * self._byte_time, SHORTEST_LOOK), LONGEST_LOOK)
-        if self._last and self._tty.transmitter_empty() is False:
-            return min(max(FIFO / 4 * self._byte_time, SHORTEST_LOOK), LONGEST_LOOK)
-        return None
+            self._stale_until = time.monotonic() + self._lag
+            return self._pause(self.queued)
+        if not self._last:
+            return None
+        if self._tty.transmitter_empty() is False:
+            self._stale_until = 0.0
+            return self._pause(FIFO / 4)
+        left = self._stale_until - time.monotonic()
+        return min(left, LONGEST_LOOK) if left > 0 else None
+
+    def _pause(self, size: float) -> float:
+        """Seconds that ``size`` bytes take, within bounds."""
+        return min(max(size * self._byte_time, SHORTEST_LOOK), LONGEST_LOOK)
 
     async def wait(self, note: Callable[[], object] = lambda: None) -> None:
         """Look until everything has left, and call ``note`` after each look."""

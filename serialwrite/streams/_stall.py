@@ -69,7 +69,7 @@ class StallWatch:
         self.see(queue, accepted)
         if not queue or not self._quiet():
             return None
-        idle = self._tty.transmitter_empty()
-        if idle:  # with bytes to send: something has told it to stop
+        if self._tty.transmitter_empty():  # with bytes to send: something has told it to stop
             return XOFF if self._port.xonxoff else STOPPED
-        return EITHER if self._port.xonxoff and idle is None else NOT_READING
+        # An adapter that heeds XOFF by itself is not idle then.
+        return EITHER if self._port.xonxoff else NOT_READING

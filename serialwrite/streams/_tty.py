@@ -10,6 +10,7 @@ import struct
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 if sys.platform != "win32":  # no port there has a file descriptor, and nothing here is called
@@ -30,6 +31,9 @@ CLOSING_WAIT_NONE = 65535
 
 # Major numbers of Unix98 pty slaves (Documentation/admin-guide/devices.txt): their TIOCOUTQ is always 0.
 PTY_MAJORS = range(136, 144)
+
+# What a status packet takes over USB, in seconds.
+USB_LAG = 0.01
 
 # What a driver that has no such thing answers. Anything else (EIO, ENODEV, EBADF) is news of the port itself.
 UNSUPPORTED = frozenset({errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
@@ -96,6 +100,19 @@ class Tty:
         """Whether FIFO and shift register are empty (TIOCSERGETLSR)."""
         state = self._get_int(TIOCSERGETLSR) if LINUX else None
         return None if state is None else bool(state & TIOCSER_TEMT)
+
+    def status_lag(self) -> float:
+        """Seconds by which :meth:`transmitter_empty` may be late.
+
+        ftdi_sio answers from the last status packet, which the chip sends when its latency timer runs out.
+        """
+        device = os.fstat(self.fileno()).st_rdev
+        path = Path(f"/sys/dev/char/{os.major(device)}:{os.minor(device)}/device/latency_timer")
+        try:
+            milliseconds = int(path.read_text())
+        except (OSError, ValueError):
+            return 0.0
+        return 2 * milliseconds / 1000 + USB_LAG
 
     def fifo_size(self) -> int | None:
         """Bytes that the transmitter may hold beyond the queue, as the driver states it (TIOCGSERIAL)."""

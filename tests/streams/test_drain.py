@@ -39,6 +39,18 @@ async def test_a_drain_to_the_queue_leaves_the_fifo_alone():
         assert port.uart.received == DATA[:32]
 
 
+async def test_a_shift_register_that_is_told_of_late_is_not_believed_too_early():
+    """ftdi_sio: the bytes are in the chip, and its last word was that it is empty."""
+    with simulated_port(status_lag=0.1) as port:
+        port.uart.stuck = True
+        await sw.async_write(port, DATA[:16])
+        with pytest.raises(sw.TransferTimeout):
+            await port.async_drain(timeout=0.3)
+        port.uart.stuck = False
+        assert await port.async_drain(timeout=10) == 0
+        assert port.uart.received == DATA[:16]
+
+
 async def test_a_drain_is_paced_and_not_spun():
     looks = 0
     with simulated_port(baudrate=57600) as port:
@@ -217,6 +229,7 @@ BIG = bytes(10_000)
         ({"rtscts": True}, {}, {"cts": False}, "CTS low"),
         ({"xonxoff": True}, {}, {"xoff": True}, "XOFF received"),
         ({"xonxoff": True}, {"has_lsr": False}, {"xoff": True}, "XOFF received or peer not reading"),
+        ({"xonxoff": True}, {}, {"stuck": True}, "XOFF received or peer not reading"),
         ({}, {}, {"stopped": True}, "output stopped"),
         ({}, {}, {"stuck": True}, "peer not reading"),
         ({}, {"baudrate": 9600}, {}, None),  # it is just slow

@@ -23,7 +23,7 @@ class FakeUart:
 
     Switches: ``cts``, ``xoff`` (the peer's), ``stuck`` (nothing leaves, and nothing tells why), ``unplugged``.
     Quirks: ``has_lsr`` false: no TIOCSERGETLSR; ``flush_works`` false: TCOFLUSH does nothing; ``has_queue`` false:
-    as a pty; ``privileged`` false: closing_wait can't be changed.
+    as a pty; ``status_lag``: seconds for which the shift register seems to be empty after a write; ``privileged`` false: closing_wait can't be changed.
     """
 
     def __init__(self, baudrate=115200, ring=4095, fifo=16, **quirks):
@@ -32,11 +32,12 @@ class FakeUart:
         self.queue, self.fifo, self.wire = bytearray(), bytearray(), bytearray()
         self.cts, self.xoff, self.stuck, self.unplugged, self.stopped = True, False, False, False, False
         self.has_lsr = self.flush_works = self.has_queue = self.privileged = True
+        self.status_lag, self.written_at = 0.0, 0.0
+        self.closing_wait, self.exclusive, self.hupcl, self.rts, self.dtr = 3000, False, True, True, True
+        self.breaks, self.rts_log, self.flushes, self.reopened = [], [], 0, 0
         for name, value in quirks.items():
             assert hasattr(self, name)
             setattr(self, name, value)
-        self.closing_wait, self.exclusive, self.hupcl, self.rts, self.dtr = 3000, False, True, True, True
-        self.breaks, self.rts_log, self.flushes, self.reopened = [], [], 0, 0
         self.sent_at = time.monotonic()
         self.lock = threading.RLock()
         self.fd = os.eventfd(0, os.EFD_NONBLOCK)
@@ -95,6 +96,7 @@ class FakeUart:
             if not data and any(map(len, buffers)):
                 raise BlockingIOError
             self.queue += data
+            self.written_at = time.monotonic()
             self.advance()
             return len(data)
 
@@ -129,7 +131,13 @@ class FakeTty(Tty):
         with self.uart.lock:
             self.uart.check()
             self.uart.advance()
-            return not self.uart.fifo if self.uart.has_lsr else None
+            if not self.uart.has_lsr:
+                return None
+            late = self.uart.status_lag and time.monotonic() < self.uart.written_at + self.uart.status_lag / 2
+            return bool(late) or not self.uart.fifo
+
+    def status_lag(self):
+        return self.uart.status_lag
 
     def fifo_size(self):
         return self.uart.fifo_size
