@@ -10,7 +10,11 @@ import serial
 import serialwrite as sw
 from serialwrite.testing import PtyPair, receive_available
 
-ignored = lambda error, n: None  # noqa: E731
+
+def ignored(error, n):
+    pass
+
+
 TOKENS = [sw.deferred, sw.use_awaitable, sw.use_future, sw.detached, ignored, sw.as_tuple(sw.use_future)]
 
 BUFFERS = {
@@ -30,7 +34,7 @@ def line():
         yield port, peer
 
 
-@pytest.mark.parametrize("token", TOKENS, ids=repr)
+@pytest.mark.parametrize("token", TOKENS, ids=lambda token: getattr(token, "__name__", repr(token)))
 @pytest.mark.parametrize("case", BUFFERS)
 async def test_buffers(line, case, token):
     port, peer = line
