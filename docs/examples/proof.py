@@ -1,0 +1,26 @@
+"""How far is it proved to have come? What to wait for, and what to believe, on whatever port it is."""
+
+import asyncio
+
+import serialwrite as sw
+from serialwrite.testing import PtyPair
+
+
+# start
+async def write_and_prove(port, data):
+    await sw.async_write(port, data, timeout=5)  # accepted by the operating system
+    await port.async_drain(timeout=5)  # as far as this port's driver can tell
+    return sw.strongest_proof(port)
+
+
+# end
+
+
+async def main():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        print(await write_and_prove(port, b"hello"))  # prints: accepted
+        print(port.proof_levels["transmitted"])  # prints: unknown
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
