@@ -171,7 +171,7 @@ class Transfer(Operation[int]):
             self._started = time.monotonic()
         try:
             self._open_loop()
-            over = self._advance()
+            over = self._over or self._advance()
         except BaseException:  # the condition or the stream refused
             self._give_back()
             raise
