@@ -70,8 +70,8 @@ class WriteOperation(Writing):
         data = self._whole
         if data is not None and not handler.immediate_bound:
             side = self._stream.write_side
-            loop = side.idle_on
-            if loop is not None and loop is _get_running_loop():
+            loop = _get_running_loop()
+            if loop is not None and side.idle_on is loop:
                 self._launched = True
                 side.claim(self, self.doing)
                 if self._write_now(data):
@@ -133,7 +133,8 @@ async def _written(stream: PollableStream, data: bytes, timeout: float | None) -
     if now:
         operation._whole = None
         operation._tried(failed, n)
-    return await operation
+    result: int = await operation
+    return result
 
 
 @overload
