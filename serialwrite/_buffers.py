@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pickle import PickleBuffer
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -71,6 +73,14 @@ def views(buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
     return tuple(_view(one, index) for index, one in enumerate(given))
 
 
+def unviewed(buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
+    """As :func:`views`, but plain ``bytes`` stay what they are: nobody can resize them, and views of many cost time."""
+    given = gather(buffers)
+    if set(map(type, given)) == {bytes}:
+        return cast("tuple[memoryview, ...]", given)
+    return views(buffers if len(given) == 1 and given[0] is buffers else given)
+
+
 def _view(one: BytesLike, index: int) -> memoryview:
     try:
         return buffer(one)
@@ -113,14 +123,15 @@ def buffer_copy(
 class ConsumingBuffers:
     """A cursor over buffers: what is left of them, and how much was consumed. Follows Asio's ``consuming_buffers``."""
 
-    __slots__ = ("_given", "_index", "_offset", "_views", "total_consumed", "total_size")
+    __slots__ = ("_ends", "_given", "_index", "_offset", "_views", "total_consumed", "total_size")
 
     def __init__(self, views: Sequence[memoryview]) -> None:
         self._views = views
+        self._ends = list(accumulate(map(len, views)))  # where each ends, counted from the front
         self._index: int = 0  # of the first view that is not consumed
         self._offset: int = 0  # bytes consumed of that view
         self._given: list[memoryview] = []  # the slices made for the last prepare()
-        self.total_size: int = sum(map(len, views))
+        self.total_size: int = self._ends[-1] if self._ends else 0
         self.total_consumed: int = 0
 
     @property
@@ -149,24 +160,21 @@ class ConsumingBuffers:
         return chosen
 
     def _slice(self, view: memoryview, start: int, stop: int | None) -> memoryview:
-        part = view[start:stop]
+        part = memoryview(view)[start:stop]
         self._given.append(part)
         return part
 
     def consume(self, n: int) -> None:
         """Move on by ``n`` bytes."""
         self.total_consumed += n
-        n += self._offset
-        views, index = self._views, self._index
-        while index < len(views) and n >= len(views[index]):
-            n -= len(views[index])
-            index += 1
-        self._index, self._offset = index, n
+        self._index = bisect_right(self._ends, self.total_consumed, self._index)
+        self._offset = self.total_consumed - (self._ends[self._index - 1] if self._index else 0)
 
     def release(self) -> None:
         """Give the memory back: a bytearray can be resized again."""
         for view in (*self._given, *self._views):
-            view.release()
+            if type(view) is memoryview:
+                view.release()
         self._views = self._given = []
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar, overload
 
 from ._adapters import checked_timeout
-from ._buffers import Buffers
+from ._buffers import Buffers, unviewed, views
 from ._conditions import TRANSFER_ALL, CompletionCondition
 from ._errors import transfer_error
 from ._operation import CompletionToken, Handler, Operation, default_token, deferred, initiate
@@ -54,6 +54,11 @@ class WriteOperation(Writing):
                         return n
                     self._tried(None, n)
         return (yield from super().__await__())
+
+    def _viewed(self, buffers: Any) -> tuple[memoryview, ...]:
+        stream = self._stream
+        ours = isinstance(stream, PollableStream) and stream.write_side.waitable
+        return unviewed(buffers) if ours else views(buffers)
 
     def attempt(self) -> tuple[Any, ...] | None:
         data = self._whole
