@@ -6,22 +6,28 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint docs format clean
+.PHONY: help demo test lint bench hw-test docs format clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/have-cli ## See a write stall, time out with its exact count, and be resumed; no hardware needed
 	@$(BIN)/serialwrite demo
 
 test: .venv/have-dev ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4
 
 lint: .venv/have-dev ## Check format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: .venv/have-dev ## Measure against every peer that is installed; minutes
+	$(BIN)/python -m tests.benchmarks
+
+hw-test: .venv/have-dev ## Run the tests on real UART drivers, in an emulated machine
+	$(BIN)/python -m hw_tests.rig
 
 docs: .venv/have-docs ## Build the documentation, strictly, into .cache/site
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs .cache/site

@@ -86,6 +86,15 @@ class Handler:
         function(*args)
 
 
+class _Noting(Handler):
+    """A handler that passes on all that it is called with; a second call is for the one behind it to refuse."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any) -> None:
+        self._function(*args)
+
+
 def _completed_twice(*args: object) -> None:
     raise RuntimeError(f"a completion handler was called a second time, with {args!r}")
 
@@ -180,7 +189,9 @@ class Operation(Coroutine[Any, Any, T_co]):
     def _begin(self, handler: Handler) -> None:
         if self._timed:
             handler = self._noting_expiry(handler)
-        self._initiation(handler.replaced(partial(self._note_count, handler)))
+        noting = _Noting(partial(self._note_count, handler), handler.executor, handler.cancellation_slot)
+        noting._immediate_executor = handler._immediate_executor
+        self._initiation(noting)
 
     def _note_count(self, handler: Handler, *args: Any) -> None:
         if len(args) > 1 and isinstance(args[1], int):

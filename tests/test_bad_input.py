@@ -69,7 +69,7 @@ async def test_tokens(line):
         (object(), "async_write_some"),
         ((1, 2), "writer"),
     ],
-    ids=str,
+    ids=["a path", "None", "an object", "a tuple"],
 )
 async def test_streams(stream, what_to_do):
     with pytest.raises(TypeError, match=f"stream: .*{what_to_do}"):

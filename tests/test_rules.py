@@ -463,7 +463,11 @@ async def _raising(pending):
         raise error
 
 
-@pytest.mark.parametrize("token", [sw.use_future, sw.use_promise, sw.detached, lambda error, n: None], ids=repr)
+@pytest.mark.parametrize(
+    "token",
+    [sw.use_future, sw.use_promise, sw.detached, lambda error, n: None],
+    ids=["use_future", "use_promise", "detached", "a function"],
+)
 async def test_rule_7_busy_is_raised_at_once(kind, token):
     with stream_of(kind, 2, WAIT) as stream:
         first = sw.async_write(stream, b"abcdef", sw.use_promise)
