@@ -109,8 +109,8 @@ def test_no_block_is_left_out():
 
 
 def test_make_test_runs_the_same_command_as_the_readme():
-    assert "python -m pytest\n" in README
-    assert "$(BIN)/python -m pytest\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "python -m pytest -n 4\n" in README
+    assert "$(BIN)/python -m pytest -n 4\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def test_the_exports_it_names_exist():
