@@ -5,6 +5,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -70,19 +71,22 @@ def run(
     """``rounds`` rounds of all of it; a contestant that fails at something is not asked to do that again.
 
     Args:
-        patience: seconds to wait before each measurement until other programs leave the machine alone.
+        patience: seconds of each round that may be spent on waiting until other programs leave the machine alone.
     """
     made: list[Measurement] = []
     failed: set[tuple[str, str]] = set()
     entries = [(work, one) for work in works for one in contestants if one.takes(work)]
     for number in range(rounds):
+        left = patience
         for work in works:
             progress(f"round {number + 1} of {rounds}: {work.title}")
             for entered, one in entries:
                 if entered is not work or (work.title, one.name) in failed:
                     continue
                 measurement = Measurement(work.title, one.name, number)
-                measurement.quiet = wait_until_quiet(patience)
+                began = time.monotonic()
+                measurement.quiet = wait_until_quiet(left)
+                left = max(0.0, left - (time.monotonic() - began))
                 measurement.load = os.getloadavg()[0]
                 try:
                     _measure(one, work, measurement)
