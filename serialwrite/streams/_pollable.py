@@ -279,6 +279,9 @@ class Side:
             os.close(fd)
 
     def _ready(self) -> None:
+        if not self._stream.is_open():
+            self.abort(StreamClosed())
+            return
         attempt = self._attempt
         if attempt is None or attempt():
             self._lies = 0
