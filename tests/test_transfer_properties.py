@@ -135,12 +135,17 @@ class Timer:
     def __lt__(self, other):
         return self.due < other.due
 
+    @property
+    def pending(self):
+        return self._function is not None
+
     def cancel(self):
         self._function = None
 
     def fire(self):
-        if self._function is not None:
-            self._function(*self._args)
+        function, self._function = self._function, None
+        if function is not None:
+            function(*self._args)
 
 
 class Held:
@@ -203,14 +208,21 @@ def test_the_operation(kind, given, make_condition, honours, data):
 
     def handler(error, n):
         calls.append((error, n))
+        assert last_step in {None, stream.steps}, "another step after the cancellation"
+        assert not signal.slot.has_handler
+        assert not any(timer.pending for timer in executor.timers)
         if kind is Held:  # the memory and the stream are free: this may start at once
             sw.async_write(stream, b"", sw.detached)
             stream.end(None, 0)
 
     memory = [bytearray(one) for one in buffers]
-    token = sw.bind_cancellation_slot(signal.slot, handler)
+    if data.draw(st.booleans(), "bound"):
+        token = sw.bind_cancellation_slot(signal.slot, handler)
+    else:
+        token = sw.Handler(handler, executor, signal.slot)
     sw.async_write(stream, memory, token, completion_condition=condition, timeout=timeout)
     requested = expired = False
+    last_step = None  # the number of the step that was cancelled
     for _ in range(100):
         assert not calls
         step = data.draw(st.sampled_from(["run", "complete", "emit", "time"]), "next")
@@ -219,8 +231,11 @@ def test_the_operation(kind, given, make_condition, honours, data):
         elif step == "complete" and stream.step is not None:
             stream.end(data.draw(st.none() | errors), data.draw(st.integers(0, len(stream.step[1]))))
         elif step == "emit":
-            signal.emit(data.draw(st.sampled_from(TYPES)))
+            requested_type = data.draw(st.sampled_from(TYPES))
             requested = True
+            if stream.step is not None and requested_type is not sw.CancellationType.TOTAL and last_step is None:
+                last_step = stream.steps
+            signal.emit(requested_type)
         else:
             executor.pass_time(1)
             expired = True
