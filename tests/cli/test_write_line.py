@@ -70,14 +70,15 @@ def test_a_trace(program, line, device, script, tmp_path):
 
 def test_flow_control_is_set(program, line, device, tmp_path):
     """A pty heeds XON/XOFF."""
-    (tmp_path / "text").write_text("x" * 30_000)
+    size = 300_000  # ten times what the line holds, so that all of it can't be under way before the XOFF
+    (tmp_path / "text").write_text("x" * size)
     process = program.start("write", line.port, tmp_path / "text", "--xonxoff")
     receive(device, 100)
     device.write(b"\x13")
     held = receive_available(device, quiet=0.5)
     assert process.poll() is None
     device.write(b"\x11")
-    assert 100 + len(held) + len(receive(device, 30_000 - 100 - len(held))) == 30_000
+    assert 100 + len(held) + len(receive(device, size - 100 - len(held))) == size
     assert program.end(process)[0] == 0
 
 
