@@ -33,6 +33,8 @@ def pytest_asyncio_loop_factories(config, item):
 
 
 def pytest_sessionstart(session):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun with "&": what tests start would be deaf to Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if uvloop is not None:
         uvloop.new_event_loop().close()  # the first one of a process makes a pipe that stays
 

@@ -9,6 +9,7 @@ import typer
 
 from ._demo import demo
 from ._loopback import LOOPBACK_EXIT_CODES, loopback
+from ._ports import ports
 from ._probe import probe
 from ._rig import ENDINGS, rig
 from ._write import EXIT_CODES, write
@@ -26,6 +27,7 @@ app.command()(demo)
 app.command(epilog=EXIT_CODES)(write)
 app.command(epilog=LOOPBACK_EXIT_CODES)(loopback)
 app.command(epilog=ENDINGS)(rig)
+app.command()(ports)
 app.command(epilog="Exit codes: 0 it was opened; 2 bad usage; 3 it could not be opened.")(probe)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 import serialwrite as sw
 
@@ -25,15 +25,38 @@ class Watcher(Protocol):
 class Sending:
     """One source on its way to one port.
 
+    Args:
+        port: the port itself.
+        source: what is sent.
+        timeout: seconds without a byte after which it gives up, beyond ``gap``; None for never.
+        retries: how often it then tries again.
+        chunk: bytes handed over at a time.
+        stream: what is written through; None for the port itself.
+        gap: seconds for which ``stream`` may be silent on purpose.
+        level: what is waited for behind the last byte, as for async_drain; ``"none"`` for nothing.
+
     Attributes:
         accepted: bytes that the operating system took, true at every moment and after every ending.
         timeouts: how often the port took nothing for the whole timeout.
     """
 
-    def __init__(self, port: sw.SerialPort, source: Source, timeout: float | None, retries: int, chunk: int) -> None:
+    def __init__(
+        self,
+        port: sw.SerialPort,
+        source: Source,
+        timeout: float | None,
+        retries: int,
+        chunk: int,
+        *,
+        stream: Any = None,
+        gap: float = 0.0,
+        level: Any = None,
+    ) -> None:
         self._port = port
+        self._stream = port if stream is None else stream
+        self._level = level
         self._source = source
-        self._timeout = timeout
+        self._timeout = None if timeout is None else timeout + gap
         self._retries = retries
         self._chunk = chunk
         self._began = self._ended = time.monotonic()
@@ -65,7 +88,7 @@ class Sending:
             # At least one byte, then back here: the time allowed begins anew whenever the port takes something,
             # so that a slow port is not mistaken for one that has stalled.
             writing = sw.async_write(
-                self._port, rest, timeout=self._timeout, completion_condition=sw.transfer_at_least(1)
+                self._stream, rest, timeout=self._timeout, completion_condition=sw.transfer_at_least(1)
             )
             try:
                 await writing
@@ -84,10 +107,12 @@ class Sending:
 
     async def _drain(self) -> None:
         """Wait until what was accepted has left the port, as far as its driver can tell: closing drops the rest."""
+        if self._level == "none":
+            return
         timeout = None if self._timeout is None else self._timeout + FIFO * 10 / self._port.serial.baudrate
         while True:
             try:
-                await self._port.async_drain(timeout=timeout)
+                await self._port.async_drain(level=self._level, timeout=timeout)
             except sw.TransferTimeout as error:
                 if not error.bytes_transferred:
                     self.timeouts += 1

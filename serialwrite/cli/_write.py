@@ -6,7 +6,7 @@ import asyncio
 import math
 import signal
 from contextlib import ExitStack
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import serial
 import typer
@@ -14,6 +14,7 @@ import typer
 import serialwrite as sw
 
 from ._console import console, say
+from ._line import ClosePolicy, DrainTo, Line
 from ._progress import progress
 from ._report import Outcome, Report
 from ._resume import resume_words, shell_line
@@ -67,28 +68,69 @@ def write(
     resume_from: Annotated[
         int, typer.Option(min=0, metavar="N", help="Skip the first N bytes: what an earlier write got through.")
     ] = 0,
+    rtscts: Annotated[bool, typer.Option("--rtscts", help="Let the device hold the port by RTS/CTS.")] = False,
+    xonxoff: Annotated[
+        bool, typer.Option("--xonxoff", help="Let the device hold the port by XON/XOFF, for text only.")
+    ] = False,
+    rs485: Annotated[
+        bool, typer.Option("--rs485", help="Switch an RS-485 transmitter by RTS: by the driver, or here.")
+    ] = False,
+    char_delay: Annotated[
+        float, typer.Option(metavar="SECONDS", callback=_checked_seconds, help="Wait this long after each byte.")
+    ] = 0.0,
+    line_delay: Annotated[
+        float, typer.Option(metavar="SECONDS", callback=_checked_seconds, help="Wait this long after each line.")
+    ] = 0.0,
+    wait_for: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Before each further line, wait until the device has sent this prompt."),
+    ] = None,
+    drain: Annotated[
+        DrainTo,
+        typer.Option(
+            help="What to wait for behind the last byte: the hardware empty, the driver's queue empty, nothing, "
+            "or the strongest that the driver can tell."
+        ),
+    ] = DrainTo.STRONGEST,
+    close: Annotated[
+        ClosePolicy | None,
+        typer.Option(
+            help="What becomes of what is queued at the end: sent, dropped, or dropped without asking the device.",
+            show_default="drain if all was written, else discard",
+        ),
+    ] = None,
+    trace: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Write down every write to the port: .pcapng for Wireshark, else JSON, one a line."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object with all counts, and no lines.")] = False,
 ) -> None:
     """Write a file, or standard input, to a serial port, and say exactly how far it got."""
     if retries and timeout is None:
         raise typer.BadParameter("needs --timeout, or there is never anything to retry", param_hint="--retries")
+    line = Line(rtscts, xonxoff, rs485, char_delay, line_delay, wait_for, drain, trace)
+    line.check()
     report = Report(port=port, file=file, resume_from=resume_from)
     with ExitStack() as resources:
         try:
             # The file first: opening a port can reset the device behind it.
             source = resources.enter_context(Source(file))
             source.check_offset(resume_from)
-            opened = sw.SerialPort(port, baud)
+            opened, stream = line.open(port, baud, resources)
         except (SourceError, OSError, TypeError, ValueError) as error:
             report.error = _words(error)
         else:
-            resources.callback(opened.close, "discard")
-            sending = Sending(opened, source, timeout, retries, chunk)
+            sending = Sending(
+                opened, source, timeout, retries, chunk, stream=stream, gap=line.longest_gap, level=line.level
+            )
             with progress(console(stderr=json), source.size, resume_from, quiet=json) as watcher:
                 report.outcome = asyncio.run(_ended(sending, resume_from, watcher, report))
             # What is in the driver's queue of a write that failed would go out at some time, or not: it is dropped,
             # so that the resume knows where to begin.
-            unsent = opened.close("drain" if report.outcome is Outcome.COMPLETE else "discard")
+            policy = ClosePolicy.DRAIN if report.outcome is Outcome.COMPLETE else ClosePolicy.DISCARD
+            unsent = opened.close(cast("Any", close or policy).value)
             report.count(sending, source, unsent)
     if report.resumable:
         words = resume_words(context, report.offset)

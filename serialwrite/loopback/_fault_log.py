@@ -9,6 +9,7 @@ from typing import Final
 from serialwrite.loopback._faults import SHOWN, ErrorMap, Fault, FaultKind
 
 CELLS: Final = 256
+_FLAGS: Final = b"\x00" + b"\x01" * 255
 
 
 class FaultLog:
@@ -23,6 +24,7 @@ class FaultLog:
         self._keep = keep
         # Holes are entered late, when they can't be filled any more: a list of their own keeps each in order.
         self._lists: dict[bool, list[Fault]] = {False: [], True: []}
+        self._ended: tuple[FaultKind, int] | None = None  # where the last run stopped
         self._map = _Mapper()
 
     def enter(self, fault: Fault) -> None:
@@ -30,14 +32,32 @@ class FaultLog:
         self.counts[fault.kind] += fault.length
         self._map.add(fault, 1)
         faults = self._lists[fault.kind is FaultKind.LOST]
+        ended = self._ended
+        self._ended = None if fault.offset is None else (fault.kind, fault.offset + fault.length)
         if faults and _continues(faults[-1], fault):
             faults[-1] = _joined(faults[-1], fault)
             return
-        self.number += 1
+        # a run that goes on from one that was only counted is the same fault
+        self.number += not self.is_full or ended != (fault.kind, fault.offset)
         if len(faults) <= self._keep:
             faults.append(fault)
         else:  # the place after the last one kept is for the newest, so that it can grow uncounted
             faults[-1] = fault
+
+    @property
+    def is_full(self) -> bool:
+        """Whether further faults are counted only."""
+        return self.number > self._keep
+
+    def count_wrong(self, kind: FaultKind, offset: int, differing: bytes) -> None:
+        """Count each run of bytes that are not zero in `differing` as a fault, without keeping any."""
+        flags = differing.translate(_FLAGS)
+        self.counts[kind] += flags.count(1)
+        self.number += flags.count(b"\x00\x01")
+        if flags.startswith(b"\x01") and self._ended != (kind, offset):
+            self.number += 1
+        self._ended = (kind, offset + len(flags.rstrip(b"\x00")))
+        self._map.add_flags(kind, offset, flags)
 
     def withdraw(self, kind: FaultKind, received_at: int, length: int, offset: int) -> None:
         """Take a fault back."""
@@ -68,13 +88,7 @@ class _Mapper:
         if fault.offset is None:
             return
         end = fault.offset + fault.length
-        while end > CELLS * self._width:
-            self._width *= 2
-            for cells in self._rows.values():
-                cells[:] = [sum(cells[i : i + 2]) for i in range(0, CELLS, 2)] + [0] * (CELLS // 2)
-        if fault.kind not in self._rows:
-            self._rows[fault.kind] = [0] * CELLS
-        row = self._rows[fault.kind]
+        row = self._row(fault.kind, end)
         first, last = fault.offset // self._width, (end - 1) // self._width
         if first == last:
             row[first] += sign * fault.length
@@ -82,6 +96,20 @@ class _Mapper:
         for cell in range(first, last + 1):
             inside = min(end, (cell + 1) * self._width) - max(fault.offset, cell * self._width)
             row[cell] += sign * inside
+
+    def add_flags(self, kind: FaultKind, offset: int, flags: bytes) -> None:
+        end = offset + len(flags)
+        row = self._row(kind, end)
+        for cell in range(offset // self._width, (end - 1) // self._width + 1):
+            low, high = max(cell * self._width - offset, 0), (cell + 1) * self._width - offset
+            row[cell] += flags.count(1, low, high)
+
+    def _row(self, kind: FaultKind, end: int) -> list[int]:
+        while end > CELLS * self._width:
+            self._width *= 2
+            for cells in self._rows.values():
+                cells[:] = [sum(cells[i : i + 2]) for i in range(0, CELLS, 2)] + [0] * (CELLS // 2)
+        return self._rows.setdefault(kind, [0] * CELLS)
 
     def result(self) -> ErrorMap:
         return ErrorMap(self._width, {kind: tuple(row) for kind, row in self._rows.items() if any(row)})

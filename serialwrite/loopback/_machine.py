@@ -11,6 +11,8 @@ from pathlib import Path
 import serialwrite as sw
 from serialwrite.loopback._result import Fact
 
+# Since Linux 6.5 these stand between a UART and its driver.
+SERIAL_BASE = {"port", "ctrl"}
 CLOSING_WAIT_UNIT = 100  # a second, in the kernel's hundredths
 
 
@@ -46,9 +48,12 @@ def driver(device: str) -> tuple[str, str]:
     real = Path(os.path.realpath(device))
     if real.parent == Path("/dev/pts"):
         return "pty (a pseudo-terminal)", "the device's path"
-    link = Path("/sys/class/tty") / real.name / "device" / "driver"
     with contextlib.suppress(OSError):
-        return link.resolve(strict=True).name, str(link)
+        found = (Path("/sys/class/tty") / real.name / "device").resolve(strict=True)
+        for each in (found, *found.parents[:2]):
+            link = each / "driver"
+            if link.exists() and (name := link.resolve().name) not in SERIAL_BASE:
+                return name, str(link)
     return "", ""
 
 

@@ -122,9 +122,6 @@ class Backend(Tty):
     def output_speed(self) -> int | None:
         return None
 
-    def hung_up(self) -> bool:
-        return False
-
     def set_exclusive(self, on: bool) -> None:
         pass
 

@@ -54,12 +54,13 @@ def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
     Returns:
         Bytes that were queued and are not sent, as far as the driver tells; None where it doesn't.
     """
-    unsent, left = None, False
+    unsent = None
+    left = False
     with suppress(OSError):  # hung up or unplugged: nothing is known, and nothing is waited for
         unsent = tty.output_queue()
         if unsent and flush:
             unsent = discard(tty, hold=not port.xonxoff) or unsent
-        # The kernel waits for the hardware's FIFO, too, which most queues leave out.
+        # The kernel waits for the hardware's FIFO, too, which some queues leave out (ftdi_sio's).
         left = bool(tty.output_queue()) or tty.transmitter_empty() is False
     with suppress(OSError):
         tty.set_exclusive(False)

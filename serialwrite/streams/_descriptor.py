@@ -61,6 +61,15 @@ def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:
     raise BlockingIOError(errno.EAGAIN, "nothing to read")
 
 
+def _identity(fd: int) -> tuple[int, int] | None:
+    """Which file ``fd`` stands for; None where it stands for none."""
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 class DescriptorStream(PollableStream):
     """Writes to a pollable file descriptor.
 
@@ -79,6 +88,7 @@ class DescriptorStream(PollableStream):
         super().__init__(executor)
         self._file = None if isinstance(fd, int) else fd  # keeps the file open as long as the stream lives
         self._fd: int = fd if isinstance(fd, int) else fd.fileno()
+        self._identity = _identity(self._fd)
         if not self.is_open():
             raise StreamClosed(reason=f"fd: {self._fd} is not an open file descriptor")
         os.set_blocking(self._fd, False)
@@ -105,11 +115,8 @@ class DescriptorStream(PollableStream):
         return self._fd
 
     def is_open(self) -> bool:
-        try:
-            os.fstat(self._fd)
-        except OSError:
-            return False
-        return True
+        # Whoever closes a number gives it to whatever is opened next: that is not ours to write to.
+        return _identity(self._fd) == self._identity is not None
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1

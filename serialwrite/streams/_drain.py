@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import io
-import os
 import time
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
-from .._errors import Disconnected
 from ._tty import Tty
 
 DrainLevel: TypeAlias = Literal["queue", "shift-register"]
@@ -71,8 +68,6 @@ class Drain:
         Raises:
             OSError: the port is closed, hung up or unplugged.
         """
-        if self._tty.hung_up():
-            raise Disconnected(errno.EIO, os.strerror(errno.EIO))
         self.queued = self._tty.output_queue()
         if self.queued:
             self._stale_until = time.monotonic() + self._lag

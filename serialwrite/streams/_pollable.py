@@ -13,6 +13,7 @@ a subclass gives                        which is
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 import os
 import select
@@ -23,7 +24,7 @@ from typing import Any, Self
 from .._buffers import Buffers
 from .._cancellation import CancellationType
 from .._conditions import transfer_at_least
-from .._errors import StreamBusy, StreamClosed, TransferError, transfer_error
+from .._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
 from .._executors import EventLoopExecutor
 from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
 from .._transfer import Reading, Transfer, Writing
@@ -283,6 +284,9 @@ class Side:
             os.close(fd)
 
     def _ready(self) -> None:
+        if not self._stream.is_open():
+            self.abort(self._why_closed())
+            return
         attempt = self._attempt
         if attempt is None or attempt():
             self._lies = 0
@@ -306,7 +310,16 @@ class Side:
             assert self._loop is not None
             self._watchdog = self._loop.call_later(WATCHDOG, self._look)
         else:
-            self.abort(StreamClosed())
+            self.abort(self._why_closed())
+
+    def _why_closed(self) -> TransferError:
+        """Its owner has closed it; or the peer has gone, and a transport, told first, has closed itself."""
+        if self._fd is not None:
+            poller = select.poll()
+            poller.register(self._fd, 0)  # hang-ups and errors are reported unasked
+            if poller.poll(0):
+                return Disconnected(errno.EPIPE)
+        return StreamClosed()
 
     # -- waiting without a loop ---------------------------------------------------------------------
 

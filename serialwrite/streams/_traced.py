@@ -112,16 +112,17 @@ class Traced(Layer):
         try:
             return super().close(*args, **options)
         finally:
-            self._close_file()
+            self.close_trace()
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
-        self._close_file()
+        self.close_trace()
 
     async def __aexit__(self, *error: object) -> None:
         await super().__aexit__(*error)
-        self._close_file()
+        self.close_trace()
 
-    def _close_file(self) -> None:
+    def close_trace(self) -> None:
+        """Close the trace's file, and leave the stream open."""
         if self._file is not None:
             self._file.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import errno
 import os
-import select
 import struct
 import sys
 from collections.abc import Callable, Generator
@@ -162,12 +161,6 @@ class Tty:
         if not LINUX or not self._ioctl(TCGETS2, settings):
             return None
         return int(struct.unpack_from("I", settings, 40)[0])  # struct termios2: c_ospeed
-
-    def hung_up(self) -> bool:
-        """Whether the other end is gone."""
-        poller = select.poll()
-        poller.register(self.fileno(), 0)  # POLLHUP and POLLERR are always told
-        return bool(poller.poll(0))
 
     # -- who may open it, and how it closes ---------------------------------------------------------------
 

@@ -57,13 +57,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", default=[], help="a contestant (the beginning of its name), repeatable"
     )
-    parser.add_argument("--patience", type=float, help="seconds to wait for a quiet machine before each measurement")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        help="seconds of each round that may go into waiting for a quiet machine; default 300, 0 with --quick",
+    )
     parser.add_argument("--json", help="write every measurement here")
     parser.add_argument("--plot", help="draw into this file (.svg, .png, .pdf)")
     given = parser.parse_args()
     given.rounds = given.rounds or (1 if given.quick else 7)
     if given.patience is None:
-        given.patience = 0.0 if given.quick else 30.0
+        given.patience = 0.0 if given.quick else 300.0
     return given
 
 

@@ -11,7 +11,7 @@ SIZE, PIECE = 64_000_000, 1 << 16
 
 def speed(work, size):
     best = min(_timed(work) for _ in range(5))
-    return f"{size / best / 1e6:8.0f} MB/s"
+    return f"{size / best / 1e6:8.1f} MB/s"
 
 
 def _timed(work):

@@ -2,28 +2,21 @@
 
 import json
 import os
-import select
-import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 from . import drain
 from .contestants._shapes import Contestant
 from .links import Links
-from .quiet import place, wait_until_quiet
+from .process import Failed, Process, readable
+from .quiet import wait_until_quiet
 from .workloads import Work
 
-ROOT = Path(__file__).parents[2]
 SILENCE = 0.1  # seconds after which nothing more is expected
-LIMIT = 180.0  # seconds for one piece of work; whoever takes longer hangs
-
-
-class Failed(Exception):
-    """A contestant did not do the work; the message says why."""
 
 
 @dataclass
@@ -62,36 +55,51 @@ class Measurement:
 
 def run(
     works: Sequence[Work],
-    contestants: Iterable[Contestant],
+    contestants: Sequence[Contestant],
     rounds: int,
     patience: float,
     progress: Callable[[str], None],
 ) -> list[Measurement]:
-    """``rounds`` rounds of all of it; a contestant that fails at something is not asked to do that again.
+    """``rounds`` rounds of all of it; interrupted (Ctrl-C), what was measured until then.
 
     Args:
-        patience: seconds to wait before each measurement until other programs leave the machine alone.
+        patience: seconds of each round that may be spent on waiting until other programs leave the machine alone.
     """
     made: list[Measurement] = []
-    failed: set[tuple[str, str]] = set()
-    entries = [(work, one) for work in works for one in contestants if one.takes(work)]
-    for number in range(rounds):
-        for work in works:
-            progress(f"round {number + 1} of {rounds}: {work.title}")
-            for entered, one in entries:
-                if entered is not work or (work.title, one.name) in failed:
-                    continue
-                measurement = Measurement(work.title, one.name, number)
-                measurement.quiet = wait_until_quiet(patience)
-                measurement.load = os.getloadavg()[0]
-                try:
-                    _measure(one, work, measurement)
-                except Failed as error:
-                    measurement.error = str(error)
-                    failed.add((work.title, one.name))
-                    progress(f"  {one.name} failed: {error}")
-                made.append(measurement)
+    try:
+        for number in range(rounds):
+            progress(f"round {number + 1} of {rounds}")
+            _round(number, works, contestants, patience, progress, made)
+    except KeyboardInterrupt:
+        progress("interrupted")
     return made
+
+
+def _round(
+    number: int,
+    works: Sequence[Work],
+    contestants: Sequence[Contestant],
+    patience: float,
+    progress: Callable[[str], None],
+    made: list[Measurement],
+) -> None:
+    """Each contestant at each piece of work, once; one that failed at something is not asked to do that again."""
+    failed = {(one.work, one.contestant) for one in made if one.error}
+    for work in works:
+        for contestant in contestants:
+            if not contestant.takes(work) or (work.title, contestant.name) in failed:
+                continue
+            measurement = Measurement(work.title, contestant.name, number)
+            began = time.monotonic()
+            measurement.quiet = wait_until_quiet(patience)
+            patience = max(0.0, patience - (time.monotonic() - began))
+            measurement.load = os.getloadavg()[0]
+            try:
+                _measure(contestant, work, measurement)
+            except Failed as error:
+                measurement.error = str(error)
+                progress(f"{contestant.name} failed at {work.title}: {error}")
+            made.append(measurement)
 
 
 def _measure(contestant: Contestant, work: Work, measurement: Measurement) -> None:
@@ -130,13 +138,6 @@ def _measure(contestant: Contestant, work: Work, measurement: Measurement) -> No
             raise Failed("not every byte arrived once and in its place")
 
 
-def readable(fd: int, seconds: float) -> bool:
-    """Whether there is something to read within so many seconds. Not by select(), which knows no descriptor past 1,023."""
-    poller = select.poll()
-    poller.register(fd, select.POLLIN)
-    return bool(poller.poll(seconds * 1000))
-
-
 def _arrived(fd: int) -> int:
     """Bytes that come until nothing has come for a while: a pty hands them on bit by bit."""
     total = 0
@@ -146,56 +147,6 @@ def _arrived(fd: int) -> int:
             break
         total += len(data)
     return total
-
-
-class Process:
-    """A process of the run, pinned to a core: it prints lines of JSON, and ends when its input does."""
-
-    def __init__(self, command: Sequence[str], *, core: int, fds: Sequence[int]) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,  # poll() is to see whatever was not read
-            pass_fds=fds,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
-        )
-        place(self._process.pid, core)
-
-    def line(self) -> str:
-        """Its next line; Failed where none comes."""
-        assert self._process.stdout
-        if not readable(self._process.stdout.fileno(), LIMIT):
-            raise Failed(f"nothing came within {LIMIT:.0f} s")
-        line = self._process.stdout.readline().decode().strip()
-        if not line:
-            raise Failed(self._last_words())
-        return line
-
-    def _last_words(self) -> str:
-        assert self._process.stderr
-        self._process.kill()
-        words = self._process.stderr.read().decode(errors="replace").strip().splitlines()
-        return words[-1] if words else "it ended without a word"
-
-    def end(self) -> None:
-        """Let it end, and see to it that it does."""
-        with suppress(subprocess.TimeoutExpired, BrokenPipeError):
-            self._process.communicate(b"\n", timeout=5)
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if exception[0] is not None:
-            self._process.kill()
-        if self._process.stdin and not self._process.stdin.closed:
-            self.end()
 
 
 def describe_machine() -> dict[str, object]:

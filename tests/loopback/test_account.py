@@ -1,7 +1,7 @@
 """Planted faults are reported as what they are, at the right offset; and nothing is ever unaccounted for."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, reject, settings, strategies as st
@@ -413,6 +413,10 @@ def test_only_the_first_faults_are_kept_and_all_are_counted():
     account = check(bytes(received), len(sent), keep=7)
     assert said(account) == [(C, at, 1) for at in range(0, 700, 100)]
     assert (account.fault_count, account.corrupted) == (1000, 1000)
+    everywhere = bytes(byte & 0x7F for byte in sent)
+    assert check(everywhere, len(sent), keep=7) == replace(
+        check(everywhere, len(sent), keep=10**6), faults=check(everywhere, len(sent), keep=7).faults
+    )
     assert sum(account.error_map.counts[C]) == 1000
     assert len(account.error_map.counts[C]) * account.error_map.bytes_per_cell >= 100_000
 

@@ -131,6 +131,18 @@ async def test_stalled_it_ends_exactly_and_goes_on_from_there(how):
         assert first + second == DATA
 
 
+async def test_a_chunk_is_no_larger_than_the_room_there_is():
+    async with sw.SerialPort("loop://", 115200) as port:
+        operation = sw.async_write(port, DATA, timeout=0.3)
+        task = asyncio.ensure_future(operation)
+        await until(lambda: operation.bytes_transferred == 4096)
+        await sw.async_read(port, bytearray(10), timeout=10)
+        await until(lambda: operation.bytes_transferred == 4106)
+        with pytest.raises(sw.TransferTimeout) as caught:
+            await task
+        assert caught.value.bytes_transferred == 4106
+
+
 async def test_a_read_that_is_cancelled_loses_nothing():
     async with sw.SerialPort("loop://") as port:
         for i in range(20):

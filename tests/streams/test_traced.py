@@ -99,7 +99,7 @@ async def write_capture(path):
     with stream_of("plain", 2, 1, OSError(5, "unplugged")) as stream:
         traced = sw.Traced(stream, path)
         await sw.async_write(traced, b"abcdef", sw.as_tuple())
-        traced._close_file()
+        traced.close_trace()
 
 
 async def test_wireshark_opens_it(tmp_path, need_tool):

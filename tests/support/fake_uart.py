@@ -8,12 +8,16 @@ import os
 import threading
 import time
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import serial
 
 import serialwrite as sw
+from serialwrite.streams import _serial_port
 from serialwrite.streams._stall import StallWatch
 from serialwrite.streams._tty import CLOSING_WAIT_NONE, LineCounters, ModemLines, Tty
+
+FAKES = {}  # by their descriptors
 
 FULL = 0xFFFFFFFFFFFFFFFE  # an eventfd that holds this much is not ready for writing
 
@@ -41,6 +45,7 @@ class FakeUart:
         self.sent_at = time.monotonic()
         self.lock = threading.RLock()
         self.fd = os.eventfd(0, os.EFD_NONBLOCK)
+        FAKES[self.fd] = self
         self.done = threading.Event()
         self.thread = threading.Thread(target=self._run, name="fake uart")
 
@@ -110,6 +115,7 @@ class FakeUart:
     def end(self):
         self.done.set()
         self.thread.join()
+        del FAKES[self.fd]
         os.close(self.fd)
 
 
@@ -171,9 +177,6 @@ class FakeTty(Tty):
 
     def output_speed(self):
         return round(10 / self.uart.byte_time)
-
-    def hung_up(self):
-        return self.uart.unplugged
 
     def set_exclusive(self, on):
         self.uart.check()
@@ -245,15 +248,15 @@ class SimulatedPort(sw.SerialPort):
         self._tty = FakeTty(uart)
         self._stall = StallWatch(self._tty, self.serial)
 
-    def write_some_nowait(self, buffers):
-        if self._closed:
-            raise self._was_closed()
-        return self.uart.write(buffers)
 
-    def read_some_nowait(self, buffers):
-        if self._closed:
-            raise self._was_closed()
+def _write_descriptor(fd, buffers, genuine=_serial_port.write_descriptor):
+    return FAKES[fd].write(buffers) if fd in FAKES else genuine(fd, buffers)
+
+
+def _read_descriptor(fd, buffers, genuine=_serial_port.read_descriptor):
+    if fd in FAKES:
         raise BlockingIOError
+    return genuine(fd, buffers)
 
 
 @contextmanager
@@ -262,7 +265,11 @@ def simulated_port(settings=None, **uart):
     uart = FakeUart(**uart)
     port = SimulatedPort(uart, **(settings or {}))
     try:
-        yield port
+        with (
+            patch.object(_serial_port, "write_descriptor", _write_descriptor),
+            patch.object(_serial_port, "read_descriptor", _read_descriptor),
+        ):
+            yield port
     finally:
         port.close("abort")
         port.serial.let_go.set()

@@ -17,7 +17,12 @@ import serial_asyncio
 import serialwrite as sw
 from serialwrite.testing import PtyPair, SocatPair, TcpPair, UnixPair
 
-SEND_BUFFER = 8192  # bytes asked for the sockets' buffers: a megabyte must not fit
+# Bytes asked for the sockets' buffers: a megabyte must not fit. A smaller window makes TCP wait for timers.
+BUFFER = 65536
+
+
+def unknown():
+    """The kernel keeps no account of what is on the way."""
 
 
 @dataclasses.dataclass
@@ -28,7 +33,7 @@ class Line:
     peer: Any  # what the bytes arrive at; it has fileno()
     hang_up: Callable[[], object]  # the peer goes away
     close_beneath: Callable[[], object]  # the owner closes what the stream stands on
-    unread: Callable[[], int | None] = lambda: None  # bytes on the way to the peer, by the kernel's own account
+    unread: Callable[[], int | None] = unknown  # bytes on the way to the peer, by the kernel's own account
 
     @property
     def stream(self):
@@ -102,8 +107,8 @@ async def pyserial(need_tool):
 
 @contextlib.contextmanager
 def sockets(rig):
-    with rig(send_buffer=SEND_BUFFER) as pair:
-        pair.peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SEND_BUFFER)
+    with rig(send_buffer=BUFFER) as pair:
+        pair.peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
         yield pair, pair.port, pair.peer
 
 

@@ -1,0 +1,84 @@
+"""How a write goes over the line: flow control, RS-485, pace, a prompt, a trace, and what becomes of the queue."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import serial.rs485
+import typer
+
+import serialwrite as sw
+from serialwrite.streams._drain import check_level
+
+DrainTo = StrEnum(
+    "DrainTo", {"STRONGEST": "strongest", "SHIFT_REGISTER": "shift-register", "QUEUE": "queue", "NONE": "none"}
+)
+"""What a write waits for behind the last byte."""
+
+ClosePolicy = StrEnum("ClosePolicy", {"DRAIN": "drain", "DISCARD": "discard", "ABORT": "abort"})
+"""What becomes of what is queued when the port is closed."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the options of a write say of the line."""
+
+    rtscts: bool
+    xonxoff: bool
+    rs485: bool
+    char_delay: float
+    line_delay: float
+    wait_for: str | None
+    drain: DrainTo
+    trace: str | None
+
+    def check(self) -> None:
+        """BadParameter for options that contradict one another."""
+        if self.rs485 and self.rtscts:
+            raise typer.BadParameter("RTS can't be both: give --rtscts or --rs485", param_hint="--rs485")
+        if self.wait_for == "":
+            raise typer.BadParameter("give the prompt: at least one character", param_hint="--wait-for")
+
+    @property
+    def longest_gap(self) -> float:
+        """Seconds for which it may be silent on purpose."""
+        return self.char_delay + self.line_delay
+
+    def open(self, name: str, baud: int, resources: ExitStack) -> tuple[sw.SerialPort, Any]:
+        """Open the port: itself, and the stream to write through."""
+        port, stream = self._opened(name, baud, resources)
+        if self.drain not in {DrainTo.STRONGEST, DrainTo.NONE}:
+            check_level(port._tty, self.level)
+        if self.trace is not None:
+            stream = sw.Traced(stream, self.trace)
+            resources.callback(stream.close_trace)
+        if self.longest_gap or self.wait_for is not None:
+            stream = sw.Paced(
+                stream,
+                byte_gap=self.char_delay,
+                line_gap=self.line_delay,
+                prompt=None if self.wait_for is None else self.wait_for.encode(),
+            )
+        return port, stream
+
+    def _opened(self, name: str, baud: int, resources: ExitStack) -> tuple[sw.SerialPort, Any]:
+        flow: dict[str, Any] = {"rtscts": self.rtscts, "xonxoff": self.xonxoff}
+        if self.rs485:
+            try:
+                port = sw.SerialPort(name, baud, **flow, rs485_mode=serial.rs485.RS485Settings())
+            except ValueError:  # the driver has no such mode: RTS is switched here
+                port = sw.SerialPort(name, baud, **flow)
+                resources.callback(port.close, "discard")
+                return port, sw.RS485(port)
+        else:
+            port = sw.SerialPort(name, baud, **flow)
+        resources.callback(port.close, "discard")
+        return port, port
+
+    @property
+    def level(self) -> Any:
+        """The level that async_drain is asked for."""
+        return None if self.drain is DrainTo.STRONGEST else self.drain.value

@@ -1,0 +1,128 @@
+"""`serialwrite write`, and how it goes over the line: gaps, prompts, traces, flow control, what becomes of the queue."""
+
+import json
+import shlex
+import time
+
+import pytest
+
+from serialwrite.testing import receive, receive_available, send
+
+from .conftest import everything, report, resume_command
+
+TEXT = "G28\nG1 X10\nM84\n"
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "program.gcode"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "at_least"), [(["--char-delay", 0.02], 13 * 0.02), (["--line-delay", 0.2], 2 * 0.2)]
+)
+def test_delays(program, line, device, script, options, at_least):
+    code, out, _ = program.run("write", line.port, script, *options, "--timeout", 0.15, "--json")
+    assert (code, report(out)["accepted"]) == (0, len(TEXT))
+    assert report(out)["seconds"] >= at_least
+    assert receive_available(device) == TEXT.encode()
+
+
+def test_a_prompt_before_each_further_line(program, line, device, script):
+    process = program.start("write", line.port, script, "--wait-for", "ok> ")
+    for each in TEXT.splitlines(keepends=True)[:-1]:
+        assert receive(device, len(each)).decode() == each
+        assert receive_available(device) == b""  # not a byte of the next line
+        send(device, b"did it\r\nok> ")
+    code, out, err = program.end(process)
+    assert (code, err) == (0, "")
+    assert f"{len(TEXT)} bytes accepted" in out
+
+
+def test_a_prompt_that_does_not_come(program, line, device, script):
+    code, _, err = program.run("write", line.port, script, "--wait-for", "ok> ", "--timeout", 0.2)
+    assert code == 3
+    assert "timed out (no prompt b'ok> '): 4 of 15 bytes accepted" in err
+    assert "--wait-for 'ok> '" in resume_command(err)
+    assert "--resume-from 4" in resume_command(err)
+    first = everything(device)
+    process = program.start(shell=resume_command(err).replace("--wait-for 'ok> '", ""))
+    code, _, _ = program.end(process)
+    assert code == 0
+    assert first + everything(device) == TEXT.encode()
+
+
+def test_a_trace(program, line, device, script, tmp_path):
+    code, _, _ = program.run("write", line.port, script, "--trace", tmp_path / "trace.jsonl", "--line-delay", 0.01)
+    assert code == 0
+    events = [json.loads(each) for each in (tmp_path / "trace.jsonl").read_text().splitlines()]
+    assert [bytes.fromhex(event["data"]).decode() for event in events] == TEXT.splitlines(keepends=True)
+    assert receive_available(device) == TEXT.encode()
+    code, _, _ = program.run("write", line.port, script, "--trace", tmp_path / "trace.pcapng")
+    assert code == 0
+    assert (tmp_path / "trace.pcapng").read_bytes().startswith(b"\x0a\x0d\x0d\x0a")
+    code, _, err = program.run("write", line.port, script, "--trace", tmp_path / "no" / "folder")
+    assert code == 2
+    assert "nothing was written" in err
+
+
+def test_flow_control_is_set(program, line, device, tmp_path):
+    """A pty heeds XON/XOFF."""
+    size = 300_000  # ten times what the line holds, so that all of it can't be under way before the XOFF
+    (tmp_path / "text").write_text("x" * size)
+    process = program.start("write", line.port, tmp_path / "text", "--xonxoff")
+    receive(device, 100)
+    device.write(b"\x13")
+    held = receive_available(device, quiet=0.5)
+    assert process.poll() is None
+    device.write(b"\x11")
+    assert 100 + len(held) + len(receive(device, size - 100 - len(held))) == size
+    assert program.end(process)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--drain", "queue"], "level='queue': the driver of this port can't tell"),
+        (["--drain", "shift-register"], "level='shift-register': the driver of this port can't tell"),
+        (["--rs485"], "can't tell what has left its queue"),
+        (["--rs485", "--rtscts"], "RTS can't be both"),
+        (["--wait-for", ""], "give the prompt"),
+        (["--char-delay", "-1"], "0 or more"),
+        (["--drain", "wire"], "'wire' is not one of"),
+        (["--close", "flush"], "'flush' is not one of"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_is_written(program, line, device, script, options, words):
+    code, out, err = program.run("write", line.port, script, *options)
+    assert (code, out) == (2, "")
+    assert words in " ".join(err.replace("│", " ").split())
+    assert receive_available(device) == b""
+
+
+@pytest.mark.parametrize("policy", ["drain", "discard", "abort"])
+@pytest.mark.parametrize("drain", ["strongest", "none"])
+def test_policies_and_levels_of_a_pty(program, line, device, script, policy, drain):
+    code, out, err = program.run("write", line.port, script, "--close", policy, "--drain", drain)
+    assert (code, err) == (0, "")
+    assert ": all written" in out
+    if policy != "discard":  # which a pty obeys
+        assert receive_available(device) == TEXT.encode()
+
+
+def test_the_resume_keeps_every_option(program, line, script, tmp_path):
+    words = ["--rtscts", "--char-delay", "0.001", "--line-delay", "0.5", "--drain", "none", "--close", "abort"]
+    (tmp_path / "big").write_bytes(bytes(100_000))
+    code, _, err = program.run("write", line.port, tmp_path / "big", *words[:1], *words[5:], "--timeout", "0.2")
+    assert code == 3
+    resume = shlex.split(resume_command(err))
+    assert [word for word in words[:1] + words[5:] if word not in resume] == []
+
+
+def test_over_a_url(program, script):
+    started = time.monotonic()
+    code, out, err = program.run("write", "loop://", script, "--json")
+    assert (code, report(out)["accepted"], err) == (0, len(TEXT), "")
+    assert time.monotonic() - started < 30
