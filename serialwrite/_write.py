@@ -16,70 +16,61 @@ from ._conditions import TRANSFER_ALL, CompletionCondition
 from ._errors import transfer_error
 from ._operation import CompletionToken, Handler, Operation, default_token, deferred, initiate
 from ._sync import run_blocking
-from ._tokens import use_awaitable
 from ._transfer import Writing
 from .streams._adapt import WriteTarget, as_stream
 from .streams._pollable import PollableStream
 
 R = TypeVar("R")
 
+_new = object.__new__  # what __init__ does is done here: the call would be a tenth of a small write's time
+
 
 class WriteOperation(Writing):
     """A composed write that is ready to start; see :func:`async_write`.
 
     Two speeds, one meaning: it tries once, and only what the stream did not take becomes the general operation.
-    The first try is written out for each way to start, because it is most of what a small write costs.
     """
 
     name = "async_write"
-    __init__ = object.__init__  # async_write sets what is needed: a call would be a tenth of a small write's time
-    _whole: bytes | None = None  # all of it, for a stream of ours, until it was tried
+    _whole: tuple[bytes] | None = None  # all of it, for a stream of ours, until it was tried
 
     def __await__(self) -> Generator[Any, Any, int]:
-        data = self._whole
-        if data is not None:
-            stream: PollableStream = self._stream
-            side = stream.write_side
+        whole = self._whole
+        if whole is not None:
+            side = self._stream.write_side
             if side.idle_on is _get_running_loop() and side.budget > 0:
+                # What _try_whole does, without the call: it is most of what a small write costs.
                 self._whole = None
                 try:
-                    n = stream.write_now(data)
+                    n: int = side.nowait(whole)
                 except Exception as error:
                     self._tried(error, 0)
                 else:
                     side.budget -= 1 if n < 4096 else 1 + (n >> 12)
-                    if n == len(data):
+                    if n == len(whole[0]):
                         self._launched = True
                         self._count = n
                         return n
                     self._tried(None, n)
         return (yield from super().__await__())
 
-    def _viewed(self, buffers: Any) -> tuple[memoryview, ...]:
-        stream = self._stream
-        ours = isinstance(stream, PollableStream) and stream.write_side.waitable
-        return unviewed(buffers) if ours else views(buffers)
-
     def attempt(self) -> tuple[Any, ...] | None:
-        data = self._whole
-        if data is not None:
+        if self._whole is not None:
             side = self._stream.write_side
-            if side.idle_on is _get_running_loop() and side.budget > 0 and self._write_now(data):
-                n = self._count
-                side.budget -= 1 if n < 4096 else 1 + (n >> 12)
+            if side.idle_on is _get_running_loop() and side.budget > 0 and self._try_whole(side, self._whole):
+                side.budget -= 1 + (self._count >> 12)
                 self._launched = True
-                return None, n
+                return None, self._count
         return super().attempt()
 
     def launch(self, handler: Handler) -> None:
-        data = self._whole
-        if data is not None and not handler.immediate_bound:
+        if self._whole is not None and not handler.immediate_bound:
             side = self._stream.write_side
             loop = _get_running_loop()
             if loop is not None and side.idle_on is loop:
                 self._launched = True
                 side.claim(self, self.doing)
-                if self._write_now(data):
+                if self._try_whole(side, self._whole):
                     loop.call_soon(self._deliver_whole, handler)
                 else:
                     side.release()
@@ -91,15 +82,15 @@ class WriteOperation(Writing):
         self._stream.write_side.release()
         handler(None, self._count)
 
-    def _write_now(self, data: bytes) -> bool:
+    def _try_whole(self, side: Any, whole: tuple[bytes]) -> bool:
         """Try once; False where something is left: the general operation goes on from there."""
         self._whole = None
         try:
-            n: int = self._stream.write_now(data)
+            n: int = side.nowait(whole)
         except Exception as error:
             self._tried(error, 0)
             return False
-        if n == len(data):
+        if n == len(whole[0]):
             self._count = n
             return True
         self._tried(None, n)
@@ -108,38 +99,14 @@ class WriteOperation(Writing):
     def _tried(self, error: Exception | None, n: int) -> None:
         """Take in what a first try gave that did not write everything."""
         self._full = error is None or isinstance(error, BlockingIOError)
-        if error is None:
+        if error is None or not self._full:
             self._open_loop()
-            self._step(None, n)
-        elif not self._full:
-            self._open_loop()
-            self._step(transfer_error(error), 0)
+            self._step(None if error is None else transfer_error(error), n)
 
-
-async def _written(stream: PollableStream, data: bytes, timeout: float | None) -> int:  # noqa: ASYNC109 # async_write's
-    """What use_awaitable gives for one buffer: written at once, it needs no operation."""
-    side = stream.write_side
-    failed: Exception | None = None
-    n = 0
-    now = side.idle_on is _get_running_loop() and side.budget > 0
-    if now:
-        try:
-            n = stream.write_now(data)
-        except Exception as error:
-            failed = error
-        else:
-            side.budget -= 1 if n < 4096 else 1 + (n >> 12)
-            if n == len(data):
-                return n
-    operation = WriteOperation()
-    operation._stream = stream
-    operation._buffers = operation._whole = data
-    operation._timeout = timeout
-    if now:
-        operation._whole = None
-        operation._tried(failed, n)
-    result: int = await operation
-    return result
+    def _viewed(self, buffers: Any) -> tuple[memoryview, ...]:
+        stream = self._stream
+        ours = isinstance(stream, PollableStream) and stream.write_side.waitable
+        return unviewed(buffers) if ours else views(buffers)
 
 
 @overload
@@ -214,14 +181,13 @@ def async_write(
     if timeout is not None:
         checked_timeout(timeout)
     if type(buffers) is bytes and completion_condition is TRANSFER_ALL and isinstance(stream, PollableStream):
-        if token is use_awaitable:
-            return _written(stream, buffers, timeout)
-        operation = WriteOperation()
+        operation: WriteOperation = _new(WriteOperation)
         operation._stream = stream
-        operation._buffers = operation._whole = buffers
+        operation._buffers = buffers
+        operation._whole = (buffers,)
     else:
         stream = as_stream(stream)
-        operation = WriteOperation()
+        operation = _new(WriteOperation)
         operation._stream = stream
         operation._buffers = buffers
         operation._export(buffers)

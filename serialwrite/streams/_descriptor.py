@@ -101,10 +101,9 @@ class DescriptorStream(PollableStream):
         return self._fd
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        if len(buffers) == 1 and (n := os.write(self._fd, buffers[0])):
+            return n  # what write_descriptor does, without the call
         return write_descriptor(self._fd, buffers)
-
-    def write_now(self, data: bytes, /) -> int:
-        return os.write(self._fd, data) or write_descriptor(self._fd, (data,))
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         return read_descriptor(self._fd, buffers)

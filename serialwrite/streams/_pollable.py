@@ -122,10 +122,6 @@ class PollableStream:
         """
         raise NotImplementedError
 
-    def write_now(self, data: bytes, /) -> int:
-        """:meth:`write_some_nowait` of one buffer, by the shortest way."""
-        return self.write_some_nowait((data,))
-
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         """Read what is there into ``buffers``, and return how many bytes that was.
 

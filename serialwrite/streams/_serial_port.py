@@ -104,10 +104,6 @@ class SerialPort(TtyStream):
             raise self._was_closed()
         return write_descriptor(self.serial.fd or self.wait_fd(), buffers)
 
-    def write_now(self, data: bytes, /) -> int:
-        fd = self.serial.fd or self.wait_fd()
-        return os.write(fd, data) or write_descriptor(fd, (data,))
-
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         if self._closed:
             raise self._was_closed()

@@ -62,10 +62,6 @@ class SocketStream(PollableStream):
             return sock.send(buffers[0], _FLAGS)
         return sock.sendmsg(buffers[:MAX_BUFFERS], (), _FLAGS) if buffers else 0
 
-    def write_now(self, data: bytes, /) -> int:
-        sock = self.socket
-        return write_descriptor(self.wait_fd(), (data,)) if sock.gettimeout() else sock.send(data, _FLAGS)
-
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         sock = self.socket
         if sock.gettimeout():
