@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Protocol, Self, TypeAlias, cast, runtime_checkable
+
+from ._timers import LoopTimer
 
 Function: TypeAlias = Callable[..., object]
 
@@ -100,32 +101,7 @@ class EventLoopExecutor:
 
     def call_later(self, seconds: float, function: Function, /, *args: Any) -> Timer:
         """Run ``function(*args)`` once ``seconds`` have passed, never before."""
-        return _LoopTimer(self.loop, seconds, function, args)
-
-
-class _LoopTimer:
-    """loop.call_later that never fires early: uvloop's clock is rounded to ms, and did by up to 0.9 ms."""
-
-    __slots__ = ("_args", "_deadline", "_function", "_handle", "_loop")
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, seconds: float, function: Function, args: tuple[Any, ...]
-    ) -> None:
-        self._loop = loop
-        self._function = function
-        self._args = args
-        self._deadline = time.monotonic() + seconds
-        self._handle: asyncio.TimerHandle = loop.call_later(seconds, self._fire)
-
-    def _fire(self) -> None:
-        left = self._deadline - time.monotonic()
-        if left > 0:
-            self._handle = self._loop.call_later(max(left, 0.001), self._fire)
-        else:
-            self._function(*self._args)
-
-    def cancel(self) -> None:
-        self._handle.cancel()
+        return LoopTimer(self.loop, seconds, function, args)
 
 
 class _InlineExecutor:

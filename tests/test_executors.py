@@ -1,12 +1,17 @@
 """Where handlers run: on the loop, from any thread, or on the thread of an IoThread."""
 
 import asyncio
+import errno
+import gc
+import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 import serialwrite as sw
+from serialwrite import _timers
 from serialwrite.testing import PtyPair, receive, receive_available
 
 
@@ -58,6 +63,65 @@ async def test_a_timer_is_never_early():
         started = time.monotonic()
         executor.call_later(delay, lambda f=fired: f.set_result(time.monotonic()))
         assert await fired - started >= delay
+
+
+@pytest.fixture(params=["alarms", "no alarms", "none left"])
+def alarms(request, monkeypatch):
+    """The kernel's timers, a system without them, and a process that has no descriptor left for one."""
+
+    def none_left(seconds):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    if request.param != "alarms":
+        monkeypatch.setattr(_timers, "alarms", lambda: none_left if request.param == "none left" else None)
+    return request.param
+
+
+async def test_a_timer_fires_once_and_never_early_whatever_it_waits_with(alarms):
+    fired = []
+    for delay in (0.0, 0.0004, 0.0025, 0.0137):
+        deadline = time.monotonic() + delay
+        _timers.LoopTimer(asyncio.get_running_loop(), delay, lambda d=deadline: fired.append(time.monotonic() - d), ())
+    while len(fired) < 4:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.005)
+    assert len(fired) == 4
+    assert min(fired) >= 0
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def in_its_last_stretch(loop, fired):
+    timer = _timers.LoopTimer(loop, _timers.LAST_STRETCH / 2, fired.append, (1,))
+    timer._set_alarm(3600)  # as good as for ever: it will not fire by itself
+    return timer
+
+
+async def test_a_timer_cancelled_in_its_last_stretch_holds_no_descriptor():
+    if _timers.alarms() is None:
+        pytest.skip("timerfd is not had here")
+    fired, before = [], descriptors()
+    timer = in_its_last_stretch(asyncio.get_running_loop(), fired)
+    assert descriptors() == before + 1
+    timer.cancel()
+    assert descriptors() == before
+    await asyncio.sleep(0.01)
+    assert not fired
+
+
+def test_a_timer_whose_loop_is_closed_in_its_last_stretch_holds_no_descriptor():
+    if _timers.alarms() is None:
+        pytest.skip("timerfd is not had here")
+    before = descriptors()
+
+    async def main():
+        in_its_last_stretch(asyncio.get_running_loop(), [])
+
+    asyncio.run(main())
+    gc.collect()
+    assert descriptors() == before
 
 
 def test_io_thread_gives_a_script_a_loop():

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import math
 import os
 import select
 import time
@@ -324,8 +323,10 @@ class Side:
         seconds = WATCHDOG if seconds is None else min(seconds, WATCHDOG)
         poller = select.poll()
         poller.register(self._stream.wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
-        if not poller.poll(math.ceil(seconds * 1000)):
+        if not poller.poll(int(seconds * 1000)):  # whole milliseconds are all that it knows
             self._stream.note_waiting()
+            if seconds < 0.001:
+                time.sleep(seconds)
             return
         self._lies += 1
         if self._lies > LIES:
