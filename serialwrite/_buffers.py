@@ -123,15 +123,14 @@ def buffer_copy(
 class ConsumingBuffers:
     """A cursor over buffers: what is left of them, and how much was consumed. Follows Asio's ``consuming_buffers``."""
 
-    __slots__ = ("_ends", "_given", "_index", "_offset", "_views", "total_consumed", "total_size")
+    __slots__ = ("_given", "_index", "_offset", "_views", "total_consumed", "total_size")
 
     def __init__(self, views: Sequence[memoryview]) -> None:
         self._views = views
-        self._ends = list(accumulate(map(len, views)))  # where each ends, counted from the front
         self._index: int = 0  # of the first view that is not consumed
         self._offset: int = 0  # bytes consumed of that view
         self._given: list[memoryview] = []  # the slices made for the last prepare()
-        self.total_size: int = self._ends[-1] if self._ends else 0
+        self.total_size: int = sum(map(len, views))
         self.total_consumed: int = 0
 
     @property
@@ -167,8 +166,20 @@ class ConsumingBuffers:
     def consume(self, n: int) -> None:
         """Move on by ``n`` bytes."""
         self.total_consumed += n
-        self._index = bisect_right(self._ends, self.total_consumed, self._index)
-        self._offset = self.total_consumed - (self._ends[self._index - 1] if self._index else 0)
+        n += self._offset
+        while window := self._views[self._index : self._index + MAX_BUFFERS]:
+            if n == 0 and len(window[0]):
+                break
+            size = sum(map(len, window))
+            if n < size:
+                ends = list(accumulate(map(len, window)))
+                whole = bisect_right(ends, n)
+                self._index += whole
+                n -= ends[whole - 1] if whole else 0
+                break
+            self._index += len(window)
+            n -= size
+        self._offset = n
 
     def release(self) -> None:
         """Give the memory back: a bytearray can be resized again."""

@@ -13,7 +13,7 @@ import threading
 import warnings
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 
 from ._cancellation import UNCONNECTED, CancellationSignal, CancellationSlot, CancellationType
@@ -497,6 +497,8 @@ def resolve(token: object) -> CompletionToken[Any, Any]:
 def initiate(operation: Operation[Any], token: object) -> Any:
     """Give ``operation`` to ``token``; refused, it does not count as forgotten."""
     try:
+        if type(token) is FunctionType and not token.__dict__:  # the commonest token, associated with nothing
+            return operation.launch(Handler(token, operation.executor))
         return resolve(token).initiate(operation)
     except BaseException:
         operation._adopted = True

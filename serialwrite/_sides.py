@@ -14,7 +14,8 @@ a side has                      which is
 ``cancellable``                 the types of cancellation that a step has
 ``held_by()``                   what holds a direction that goes nowhere
 ``verb``                        optional: what "transferred" means here, in messages
-``idle_on``, ``budget``         of a side that is tried before it is claimed; see ``streams/_pollable.Side``
+``idle_in``                     the thread in which it may be tried before it is claimed; NOWHERE if it may not
+``turn_due``                    whether the event loop is to turn before it is tried again
 ==============================  ====================================================================================
 """
 
@@ -26,13 +27,15 @@ from ._cancellation import CancellationType
 from ._errors import StreamBusy
 from ._operation import Handler
 
+NOWHERE = 0  # no thread has this number
+
 
 class ForeignSide:
     """One direction of a stream that is not ours: who is using it, kept here because the stream has no place for it."""
 
     waitable = False
-    idle_on: ClassVar[object] = object()  # no event loop is this one: it is claimed before it is tried
-    budget = 0
+    idle_in = NOWHERE  # it is claimed before it is tried
+    turn_due = False
     in_use: ClassVar[dict[tuple[int, str], tuple[object, Any]]] = {}  # who uses it, on which event loop
 
     def __init__(self, stream: Any, side: str) -> None:

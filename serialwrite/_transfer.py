@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from asyncio import _get_running_loop
 from collections.abc import Callable, Generator, Iterable, Sequence
+from threading import get_ident
 from typing import Any, ClassVar
 
 from ._buffers import Buffers, BytesLike, ConsumingBuffers, DynamicBuffer, GrowingBuffer, gather, remaining, views
@@ -131,13 +131,13 @@ class Transfer(Operation[int]):
 
     def attempt(self) -> tuple[Any, ...] | None:
         side = getattr(self._stream, self.side, None)
-        if side is None or self._launched or side.idle_on is not _get_running_loop() or side.budget <= 0:
+        if side is None or self._launched or side.idle_in != get_ident():
             return None
         if not self._over:
             self._open_loop()
             if self._full or not self._take_steps_now(side.nowait):
                 return None
-            side.budget -= 1 + (self.bytes_transferred >> 12)
+            side.spend(self.bytes_transferred)
         self._launched = True
         error = self._error
         self._give_memory_back()
@@ -145,7 +145,7 @@ class Transfer(Operation[int]):
 
     def __await__(self) -> Generator[Any, Any, int]:
         side = getattr(self._stream, self.side, None)
-        if side is not None and side.budget <= 0 and side.idle_on is _get_running_loop() and not self._launched:
+        if side is not None and side.turn_due and not self._launched:
             try:
                 yield from side.yield_turn(self)
             except BaseException:  # cancelled before it began

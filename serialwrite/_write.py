@@ -6,8 +6,8 @@ A call makes a :class:`WriteOperation`; a token launches it; the loop in ``_tran
 
 from __future__ import annotations
 
-from asyncio import _get_running_loop
 from collections.abc import Callable, Generator
+from threading import get_ident
 from typing import Any, TypeVar, overload
 
 from ._adapters import checked_timeout
@@ -15,82 +15,91 @@ from ._buffers import Buffers, unviewed, views
 from ._conditions import TRANSFER_ALL, CompletionCondition
 from ._errors import transfer_error
 from ._operation import CompletionToken, Handler, Operation, default_token, deferred, initiate
+from ._sides import NOWHERE
 from ._sync import run_blocking
 from ._transfer import Writing
 from .streams._adapt import WriteTarget, as_stream
-from .streams._pollable import PollableStream
+from .streams._pollable import PER_OPERATION, PollableStream
 
 R = TypeVar("R")
 
-_new = object.__new__  # what __init__ does is done here: the call would be a tenth of a small write's time
-
 
 class WriteOperation(Writing):
-    """A composed write that is ready to start; see :func:`async_write`.
-
-    Two speeds, one meaning: it tries once, and only what the stream did not take becomes the general operation.
-    """
+    """A composed write that is ready to start; see :func:`async_write`."""
 
     name = "async_write"
-    _whole: tuple[bytes] | None = None  # all of it, for a stream of ours, until it was tried
+
+    def _viewed(self, buffers: Any) -> tuple[memoryview, ...]:
+        stream = self._stream
+        ours = isinstance(stream, PollableStream) and stream.write_side.waitable
+        return unviewed(buffers) if ours else views(buffers)
+
+
+class WholeWrite(WriteOperation):
+    """All of one ``bytes`` object, to a stream of ours: tried once before anything else is done for it.
+
+    Two speeds, one meaning: only what the stream did not take at once becomes the general operation.
+    """
+
+    __init__ = object.__init__
 
     def __await__(self) -> Generator[Any, Any, int]:
-        whole = self._whole
-        if whole is not None:
-            side = self._stream.write_side
-            if side.idle_on is _get_running_loop() and side.budget > 0:
-                # What _try_whole does, without the call: it is most of what a small write costs.
-                self._whole = None
-                try:
-                    n: int = side.nowait(whole)
-                except Exception as error:
-                    self._tried(error, 0)
-                else:
-                    side.budget -= 1 if n < 4096 else 1 + (n >> 12)
-                    if n == len(whole[0]):
-                        self._launched = True
-                        self._count = n
-                        return n
-                    self._tried(None, n)
+        side = self._stream.write_side
+        if side.idle_in == get_ident() and not self._launched:
+            data = self._buffers
+            try:
+                n: int = side.write_one(data)
+            except Exception as error:
+                self._tried(error, 0)
+            else:
+                if n == len(data):
+                    self._launched = True
+                    self._count = n
+                    side.budget -= n + PER_OPERATION
+                    if side.budget <= 0:
+                        side.idle_in = NOWHERE
+                    return n
+                self._tried(None, n)
         return (yield from super().__await__())
 
     def attempt(self) -> tuple[Any, ...] | None:
-        if self._whole is not None:
-            side = self._stream.write_side
-            if side.idle_on is _get_running_loop() and side.budget > 0 and self._try_whole(side, self._whole):
-                side.budget -= 1 + (self._count >> 12)
-                self._launched = True
-                return None, self._count
+        side = self._stream.write_side
+        if side.idle_in == get_ident() and self._untried() and self._try_whole(side):
+            side.spend(self._count)
+            self._launched = True
+            return None, self._count
         return super().attempt()
 
     def launch(self, handler: Handler) -> None:
-        if self._whole is not None and not handler.immediate_bound:
-            side = self._stream.write_side
-            loop = _get_running_loop()
-            if loop is not None and side.idle_on is loop:
-                self._launched = True
-                side.claim(self, self.doing)
-                if self._try_whole(side, self._whole):
-                    loop.call_soon(self._deliver_whole, handler)
-                else:
-                    side.release()
-                    self._begin(handler)
-                return
-        super().launch(handler)
+        side = self._stream.write_side
+        loop = side.idle_on()
+        if loop is None or handler._immediate_executor is not None or not self._untried():
+            super().launch(handler)
+            return
+        self._launched = True
+        side.claim(self, self.doing)
+        if self._try_whole(side):
+            loop.call_soon(self._deliver_whole, handler)
+        else:
+            side.release_here()
+            self._begin(handler)
 
     def _deliver_whole(self, handler: Handler) -> None:
-        self._stream.write_side.release()
+        self._stream.write_side.release_here()
         handler(None, self._count)
 
-    def _try_whole(self, side: Any, whole: tuple[bytes]) -> bool:
+    def _untried(self) -> bool:
+        return not self._launched and self._loop is None
+
+    def _try_whole(self, side: Any) -> bool:
         """Try once; False where something is left: the general operation goes on from there."""
-        self._whole = None
+        data = self._buffers
         try:
-            n: int = side.nowait(whole)
+            n = side.write_one(data)
         except Exception as error:
             self._tried(error, 0)
             return False
-        if n == len(whole[0]):
+        if n == len(data):
             self._count = n
             return True
         self._tried(None, n)
@@ -98,15 +107,10 @@ class WriteOperation(Writing):
 
     def _tried(self, error: Exception | None, n: int) -> None:
         """Take in what a first try gave that did not write everything."""
+        self._open_loop()
         self._full = error is None or isinstance(error, BlockingIOError)
         if error is None or not self._full:
-            self._open_loop()
             self._step(None if error is None else transfer_error(error), n)
-
-    def _viewed(self, buffers: Any) -> tuple[memoryview, ...]:
-        stream = self._stream
-        ours = isinstance(stream, PollableStream) and stream.write_side.waitable
-        return unviewed(buffers) if ours else views(buffers)
 
 
 @overload
@@ -181,25 +185,16 @@ def async_write(
     if timeout is not None:
         checked_timeout(timeout)
     if type(buffers) is bytes and completion_condition is TRANSFER_ALL and isinstance(stream, PollableStream):
-        operation: WriteOperation = _new(WriteOperation)
+        operation: WriteOperation = WholeWrite()
         operation._stream = stream
         operation._buffers = buffers
-        operation._whole = (buffers,)
+        operation._launched = False
+        if token is default_token and timeout is None and stream.default_token is deferred:
+            return operation
     else:
-        stream = as_stream(stream)
-        operation = _new(WriteOperation)
-        operation._stream = stream
-        operation._buffers = buffers
-        operation._export(buffers)
-        operation._condition = completion_condition
+        operation = WriteOperation(as_stream(stream), buffers, completion_condition)
     if timeout is not None:
         operation._timeout = timeout
-    if token is default_token:
-        try:
-            if stream.default_token is deferred:
-                return operation
-        except AttributeError:
-            return operation
     return operation if token is deferred else initiate(operation, token)
 
 

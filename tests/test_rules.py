@@ -14,6 +14,7 @@ import pytest
 from scripted import STREAMS, TOKENS, WAIT, PlainStream, ScriptedPort, stream_of
 
 import serialwrite as sw
+from serialwrite.streams._pollable import FAIR_BUDGET
 from serialwrite.testing import TcpPair, UnixPair, receive, receive_available
 
 TERMINAL, PARTIAL, TOTAL = sw.CancellationType.TERMINAL, sw.CancellationType.PARTIAL, sw.CancellationType.TOTAL
@@ -481,7 +482,7 @@ async def test_rule_7_busy_is_raised_at_once(kind, token):
 async def test_rule_7_the_fast_path_is_kept_for_one_writer_too():
     """The turn that the budget of rule 9 takes is a part of the write."""
     with stream_of("port") as stream:
-        stream.write_side.budget = 0
+        stream.write_side.spend(FAIR_BUDGET)
         first = asyncio.ensure_future(sw.async_write(stream, b"first"))
         await asyncio.sleep(0)
         with pytest.raises(sw.StreamBusy):

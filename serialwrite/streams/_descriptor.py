@@ -14,6 +14,11 @@ from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
 from ._pollable import PollableStream
 
+# Up to FEW buffers are always gathered by the kernel, and so are buffers of more than CRUMB bytes on average.
+FEW, CRUMB = 16, 256
+
+write_bytes = os.write  # of one plain bytes object; why nothing was taken of it is for write_descriptor to tell
+
 
 def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
     """One gathered write on a non-blocking descriptor: the bytes that the operating system accepted.
@@ -27,10 +32,19 @@ def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
         if n == 0 and len(data):
             raise BlockingIOError(errno.EAGAIN, "the descriptor took nothing")
         return n
-    n = os.writev(fd, buffers[:MAX_BUFFERS])
-    if n == 0 and any(map(len, buffers[:MAX_BUFFERS])):
+    window = buffers[:MAX_BUFFERS]
+    n = os.write(fd, b"".join(window)) if are_crumbs(window) else os.writev(fd, window)
+    if n == 0 and any(map(len, window)):
         raise BlockingIOError(errno.EAGAIN, "the descriptor took nothing")
     return n
+
+
+def are_crumbs(window: Sequence[Any]) -> bool:
+    """Whether ``window`` is so many buffers of so little that one copy of them is sooner made than writev's list.
+
+    The copy, of MAX_BUFFERS * CRUMB bytes at the most, is gone when the system call returns.
+    """
+    return len(window) > FEW and sum(map(len, window)) <= CRUMB * len(window)
 
 
 def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:
@@ -101,9 +115,10 @@ class DescriptorStream(PollableStream):
         return self._fd
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
-        if len(buffers) == 1 and (n := os.write(self._fd, buffers[0])):
-            return n  # what write_descriptor does, without the call
         return write_descriptor(self._fd, buffers)
+
+    def write_one(self, data: bytes, /) -> int:
+        return write_bytes(self._fd, data)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         return read_descriptor(self._fd, buffers)

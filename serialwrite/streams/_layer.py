@@ -10,7 +10,7 @@ from .._cancellation import CancellationType
 from .._conditions import transfer_at_least
 from .._executors import Executor
 from .._operation import CompletionToken, Handler, default_token as unspecified, deferred, resolve
-from .._sides import ForeignSide, side_of
+from .._sides import NOWHERE, side_of
 from .._transfer import Transfer
 from ._pollable import ReadSome, WriteSome
 from ._proof import ProofLevels
@@ -118,8 +118,8 @@ class LayerSide:
     """
 
     nowait = None
-    idle_on = ForeignSide.idle_on
-    budget = 0
+    idle_in = NOWHERE
+    turn_due = False
 
     def __init__(self, layer: Layer, beneath: Any, step: Callable[[Step, Any, Handler], object]) -> None:
         self._layer = layer

@@ -18,6 +18,7 @@ import os
 import select
 import time
 from collections.abc import Callable, Generator, Sequence
+from threading import get_ident
 from typing import Any, Self
 
 from .._buffers import Buffers
@@ -26,11 +27,13 @@ from .._conditions import transfer_at_least
 from .._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
 from .._executors import EventLoopExecutor
 from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
+from .._sides import NOWHERE
 from .._transfer import Reading, Transfer, Writing
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 
-# Operations that complete at once, counted in units of one operation or 4 KiB, between two turns of the loop (rule 9).
-FAIR_BUDGET = 64
+# What operations that complete at once may cost between two turns of the loop (rule 9), counted in bytes;
+# and what each of them costs beside its bytes.
+FAIR_BUDGET, PER_OPERATION = 64 << 12, 1 << 12
 # How often a stream that waits looks whether its file was closed beneath it, in seconds.
 WATCHDOG = 0.05
 # A readiness that lies this often in a row is asked again only after a pause, in seconds, which doubles (rule 8).
@@ -57,6 +60,7 @@ class PollableStream:
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
         self._executor = executor or EventLoopExecutor()
+        self.default_token = self.default_token  # the class's: an object's own attributes are found sooner
         self.write_side: Side = Side(self, writing=True)
         self.read_side: Side = Side(self, writing=False)
 
@@ -121,6 +125,14 @@ class PollableStream:
         """
         raise NotImplementedError
 
+    def write_one(self, data: bytes, /) -> int:
+        """As ``write_some_nowait((data,))``, of a plain ``bytes`` object; 0 where the port may be full, too."""
+        return self.write_some_nowait((data,))
+
+    def __init_subclass__(cls) -> None:
+        if "write_some_nowait" in cls.__dict__ and "write_one" not in cls.__dict__:
+            cls.write_one = PollableStream.write_one  # type: ignore[method-assign] # not that of a class above it
+
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         """Read what is there into ``buffers``, and return how many bytes that was.
 
@@ -178,8 +190,11 @@ class Side:
         self._stream = stream
         self._writing = writing
         self.nowait: Callable[[Sequence[Any]], int] = stream.write_some_nowait if writing else stream.read_some_nowait
+        self.write_one: Callable[[bytes], int] = stream.write_one
         self.user: Transfer | None = None
-        self.idle_on: asyncio.AbstractEventLoop | None = None  # the stream's loop, while nobody uses this direction
+        # The thread of the stream's loop, while nobody uses this direction and no turn is due; NOWHERE otherwise.
+        # The thread, not the loop: Python 3.11 makes a system call to say which loop is running.
+        self.idle_in: int = NOWHERE
         self.budget: int = FAIR_BUDGET
         self._claimed_on: asyncio.AbstractEventLoop | None = None
         self._attempt: Callable[[], bool] | None = None
@@ -198,13 +213,38 @@ class Side:
                 raise StreamBusy(self._stream, doing)
             self._forget()
         self.user = user
-        self.idle_on = None
+        self.idle_in = NOWHERE
         self._claimed_on = self._stream._executor._loop
+
+    def idle_on(self) -> asyncio.AbstractEventLoop | None:
+        """The stream's loop, where it is the running one, and this direction may be tried before it is claimed."""
+        loop = self._stream._executor._loop
+        return loop if self.idle_in != NOWHERE and loop is asyncio._get_running_loop() else None
 
     def release(self) -> None:
         self.user = None
-        self.idle_on = self._stream._executor._loop
+        loop = self._stream._executor._loop
+        if loop is not None and loop is asyncio._get_running_loop():
+            self.release_here()
+
+    def release_here(self) -> None:
+        """As :meth:`release`, known to be called on the stream's loop."""
+        self.user = None
+        self.idle_in = NOWHERE if self._stream._closed else get_ident()
         self.budget = FAIR_BUDGET  # only what completes at once never comes here
+
+    # -- fair (rule 9) ------------------------------------------------------------------------------
+
+    def spend(self, n: int) -> None:
+        """An operation has completed at once, with ``n`` bytes."""
+        self.budget -= n + PER_OPERATION
+        if self.budget <= 0:
+            self.idle_in = NOWHERE
+
+    @property
+    def turn_due(self) -> bool:
+        """Whether the loop is to turn before anything else completes at once."""
+        return self.budget <= 0 and self.user is None
 
     def _forget(self) -> None:
         """Drop a user whose event loop was closed beneath it: it can neither go on nor be told."""
@@ -249,7 +289,8 @@ class Side:
             self._pause = None
 
     def abort(self, error: TransferError) -> None:
-        """End the operation that waits here, if any, with ``error``."""
+        """End the operation that waits here, if any, with ``error``; try nothing any more that has no claim."""
+        self.idle_in = NOWHERE
         if self._attempt is not None and self.user is not None:
             self.user.fail(error)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._errors import StreamBusy
-from .._sides import ForeignSide, side_of
+from .._sides import NOWHERE, side_of
 from .._transfer import Transfer
 from ._layer import Layer, Step, step_of
 
@@ -40,8 +40,8 @@ class Queued(Layer):
 class Place:
     """The side of a queued stream, for one operation: its place in the line."""
 
-    idle_on = ForeignSide.idle_on
-    budget = 0
+    idle_in = NOWHERE
+    turn_due = False
 
     def __init__(self, queued: Queued, beneath: Any) -> None:
         self._queued = queued

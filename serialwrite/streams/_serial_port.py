@@ -17,7 +17,7 @@ from .._errors import StreamClosed
 from .._executors import EventLoopExecutor
 from .._operation import Handler, Operation, default_token as unspecified
 from ._closing import ClosePolicy, checked_policy, close_forgotten, close_now, drain_before_closing, drain_bound
-from ._descriptor import read_descriptor, write_descriptor
+from ._descriptor import read_descriptor, write_bytes, write_descriptor
 from ._opening import kind_of, made_ours, opened
 from ._pollable import WATCHDOG
 from ._spawned import Result, Spawned, completion
@@ -103,6 +103,9 @@ class SerialPort(TtyStream):
         if self._closed:
             raise self._was_closed()
         return write_descriptor(self.serial.fd or self.wait_fd(), buffers)
+
+    def write_one(self, data: bytes, /) -> int:
+        return write_bytes(self.serial.fd or self.wait_fd(), data)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         if self._closed:

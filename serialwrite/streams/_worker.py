@@ -14,7 +14,7 @@ from .._buffers import buffer_copy
 from .._cancellation import CancellationType
 from .._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
 from .._operation import Handler
-from .._sides import ForeignSide
+from .._sides import NOWHERE
 from ._paced import first_bytes
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class WorkerSide:
 
     waitable = False
     nowait = None
-    idle_on = ForeignSide.idle_on
-    budget = 0
+    idle_in = NOWHERE
+    turn_due = False
     cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
 
     def __init__(self, stream: BlockingPortStream) -> None:
