@@ -41,7 +41,8 @@ class WholeWrite(WriteOperation):
     Two speeds, one meaning: only what the stream did not take at once becomes the general operation.
     """
 
-    __init__ = object.__init__
+    # async_write sets what it needs: the call of an __init__ of ours would be a tenth of a small write's time.
+    __init__: Any = object.__init__  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __await__(self) -> Generator[Any, Any, int]:
         side = self._stream.write_side
@@ -111,6 +112,9 @@ class WholeWrite(WriteOperation):
         self._full = error is None or isinstance(error, BlockingIOError)
         if error is None or not self._full:
             self._step(None if error is None else transfer_error(error), n)
+
+
+_whole_write: Callable[[], WriteOperation] = WholeWrite
 
 
 @overload
@@ -185,7 +189,7 @@ def async_write(
     if timeout is not None:
         checked_timeout(timeout)
     if type(buffers) is bytes and completion_condition is TRANSFER_ALL and isinstance(stream, PollableStream):
-        operation: WriteOperation = WholeWrite()
+        operation = _whole_write()
         operation._stream = stream
         operation._buffers = buffers
         operation._launched = False
