@@ -6,7 +6,6 @@ import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from pickle import PickleBuffer
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ def buffer(data: BytesLike, max_size: int | None = None, /) -> memoryview:
     if not view.c_contiguous:
         raise TypeError("buffers: this memory is not contiguous; pass a contiguous copy, for example bytes(view)")
     if view.format != "B" or view.ndim != 1:
+        from pickle import PickleBuffer  # noqa: PLC0415 # a tenth of the import time, for this alone
+
         # Not view.cast("B"): that refuses empty views, numpy's structured and foreign-endian items, and ctypes'.
         view = PickleBuffer(view).raw()
     return view if max_size is None else view[:max_size]

@@ -73,7 +73,7 @@ class WholeWrite(WriteOperation):
 
     def launch(self, handler: Handler) -> None:
         side = self._stream.write_side
-        loop = side.idle_on()
+        loop = None if side.idle_in == NOWHERE else side.running_loop()
         if loop is None or handler._immediate_executor is not None or not self._untried():
             super().launch(handler)
             return

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -136,8 +136,10 @@ def _maker(target: Any) -> Callable[[Any], PollableStream | BufferedTransportStr
         return TransportStream if has_descriptor(target) else BufferedTransportStream
     if isinstance(target, io.RawIOBase):
         return DescriptorStream
-    if isinstance(target, (str, Path)):
-        raise TypeError(f"stream: got the name {target!r}; open it first, for example SerialPort({str(target)!r})")
+    if isinstance(target, (str, os.PathLike)):
+        raise TypeError(
+            f"stream: got the name {target!r}; open it first, for example SerialPort({os.fspath(target)!r})"
+        )
     if isinstance(target, asyncio.StreamReader):
         raise TypeError("stream: got a StreamReader; pass the writer that came with it")
     if isinstance(target, tuple):

@@ -216,15 +216,14 @@ class Side:
         self.idle_in = NOWHERE
         self._claimed_on = self._stream._executor._loop
 
-    def idle_on(self) -> asyncio.AbstractEventLoop | None:
-        """The stream's loop, where it is the running one, and this direction may be tried before it is claimed."""
+    def running_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The stream's loop, where that is the running one."""
         loop = self._stream._executor._loop
-        return loop if self.idle_in != NOWHERE and loop is asyncio._get_running_loop() else None
+        return loop if loop is asyncio._get_running_loop() else None
 
     def release(self) -> None:
         self.user = None
-        loop = self._stream._executor._loop
-        if loop is not None and loop is asyncio._get_running_loop():
+        if self.running_loop() is not None:
             self.release_here()
 
     def release_here(self) -> None:

@@ -8,14 +8,16 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from .._errors import transfer_error
 from .._operation import Handler
 from .._sides import side_of
 from ._layer import Layer, LayerSide, Step
 from ._paced import first_bytes
-from ._trace_files import JsonlFile, PcapngFile
+
+if TYPE_CHECKING:
+    from ._trace_files import JsonlFile, PcapngFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Traced(Layer):
             self._tell = sink
         else:
             path = os.fspath(sink)
+            from ._trace_files import JsonlFile, PcapngFile  # noqa: PLC0415 # and with it json, for files alone
+
             self._file = PcapngFile(path) if path.endswith(".pcapng") else JsonlFile(path)
             self._tell = self._file.write
 

@@ -253,6 +253,10 @@ def _write_descriptor(fd, buffers, genuine=_serial_port.write_descriptor):
     return FAKES[fd].write(buffers) if fd in FAKES else genuine(fd, buffers)
 
 
+def _write_bytes(fd, data, genuine=_serial_port.write_bytes):
+    return FAKES[fd].write([data]) if fd in FAKES else genuine(fd, data)
+
+
 def _read_descriptor(fd, buffers, genuine=_serial_port.read_descriptor):
     if fd in FAKES:
         raise BlockingIOError
@@ -267,6 +271,7 @@ def simulated_port(settings=None, **uart):
     try:
         with (
             patch.object(_serial_port, "write_descriptor", _write_descriptor),
+            patch.object(_serial_port, "write_bytes", _write_bytes),
             patch.object(_serial_port, "read_descriptor", _read_descriptor),
         ):
             yield port
