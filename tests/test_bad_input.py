@@ -135,3 +135,19 @@ async def test_write_inside_a_loop(line):
 def test_no_loop_at_all(line):
     with pytest.raises(RuntimeError, match=r"no running event loop.*IoThread"):
         sw.async_write(line[0], b"x", sw.use_future)
+
+
+@pytest.mark.parametrize("make", [sw.transfer_exactly, sw.transfer_at_least])
+@pytest.mark.parametrize(("n", "error"), [(1.5, TypeError), ("1", TypeError), (None, TypeError), (-1, ValueError)])
+def test_conditions(make, n, error):
+    with pytest.raises(error, match="number of bytes"):
+        make(n)
+
+
+@pytest.mark.parametrize("answer", [None, 1.5, "1", b""])
+async def test_answers_of_conditions(line, answer):
+    port, peer = line
+    with pytest.raises(TypeError, match=r"answered .* number of bytes"):
+        await sw.async_write(port, b"x", completion_condition=lambda error, n: answer)
+    assert receive_available(peer, quiet=0.02) == b""
+    assert await sw.async_write(port, b"fine") == 4
