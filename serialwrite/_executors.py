@@ -27,6 +27,22 @@ class Executor(Protocol):
 
 
 @runtime_checkable
+class ExecutionContext(Protocol):
+    """What has an executor: an IoThread, a stream, a ``yield_context``."""
+
+    def get_executor(self) -> Executor: ...
+
+
+def executor_of(where: object, name: str) -> Executor:
+    """``where`` as an executor: it is one, or has one. ``name`` is who asks, for the error."""
+    if isinstance(where, Executor):
+        return where
+    if isinstance(where, ExecutionContext):
+        return where.get_executor()
+    raise TypeError(f"{name}: got {where!r}; pass an executor, or an object with get_executor()")
+
+
+@runtime_checkable
 class Timer(Protocol):
     """A call that is to come."""
 
