@@ -151,3 +151,21 @@ async def test_answers_of_conditions(line, answer):
         await sw.async_write(port, b"x", completion_condition=lambda error, n: answer)
     assert receive_available(peer, quiet=0.02) == b""
     assert await sw.async_write(port, b"fine") == 4
+
+
+def test_cancellation():
+    signal = sw.CancellationSignal()
+    with pytest.raises(TypeError, match="assign: .*function"):
+        signal.slot.assign(5)
+    for type in ("x", None, 1.5):
+        with pytest.raises(ValueError, match="CancellationType"):
+            signal.emit(type)
+    for slot in (signal, None):
+        with pytest.raises(TypeError, match=r"bind_cancellation_slot: .*signal\.slot"):
+            sw.bind_cancellation_slot(slot, sw.deferred)
+
+
+@pytest.mark.parametrize("bind", [sw.bind_executor, sw.bind_immediate_executor])
+def test_binding_what_is_no_executor(bind):
+    with pytest.raises(TypeError, match=f"{bind.__name__}: .*executor"):
+        bind(5, sw.deferred)
