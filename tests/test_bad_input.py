@@ -155,7 +155,7 @@ async def test_answers_of_conditions(line, answer):
 
 def test_cancellation():
     signal = sw.CancellationSignal()
-    with pytest.raises(TypeError, match="assign: .*function"):
+    with pytest.raises(TypeError, match=r"assign: .*function"):
         signal.slot.assign(5)
     for requested in ("x", None, 1.5):
         with pytest.raises(ValueError, match="CancellationType"):
