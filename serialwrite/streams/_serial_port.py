@@ -19,7 +19,7 @@ from .._operation import Handler, Operation, default_token as unspecified
 from ._closing import ClosePolicy, checked_policy, close_forgotten, close_now, drain_before_closing, drain_bound
 from ._descriptor import read_descriptor, write_descriptor
 from ._opening import kind_of, made_ours, opened
-from ._pollable import WATCHDOG
+from ._pollable_side import WATCHDOG
 from ._spawned import Result, Spawned, completion
 from ._tty import Tty
 from ._tty_stream import TtyStream, fileno_of
