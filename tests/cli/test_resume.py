@@ -9,9 +9,8 @@ import signal
 import pytest
 
 from serialwrite.cli import _resume
-from serialwrite.testing import receive, receive_only
 
-from .conftest import SIZE, everything, report, resume_command, sha256
+from .conftest import SIZE, everything, receive, receive_only, report, resume_command, sha256
 
 
 def receive_some(device, most, process):

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from serialwrite.testing import receive, receive_available, send
+from serialwrite.testing import receive_available, send
 
-from .conftest import PATIENCE, everything, report, resume_command
+from .conftest import PATIENCE, everything, receive, report, resume_command
 
 TEXT = "G28\nG1 X10\nM84\n"
 
