@@ -19,24 +19,30 @@ LONGEST_DRAIN, GRACE = 5.0, 0.5
 PATIENCE = 0.5
 
 
-def checked_policy(policy: ClosePolicy) -> ClosePolicy:
-    """ValueError for what is no policy."""
+def check_closing(policy: ClosePolicy, timeout: float | None) -> None:
+    """ValueError for what is no policy, and for what is no time."""
     if policy not in _POLICIES:
         raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, _POLICIES))}")
-    return policy
+    if timeout is not None and not timeout >= 0:  # NaN is refused, too
+        raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for what the baud rate predicts")
 
 
-def drain_bound(tty: Tty, port: Any) -> float:
-    """Seconds to give a drain before closing: half as much again as the line needs for what is queued, and a grace."""
+def drain_bound(tty: Tty, port: Any, timeout: float | None) -> float:
+    """Seconds to give a drain before closing, so that both together take ``timeout``.
+
+    None: half as much again as the line needs for what is queued, and a grace.
+    """
+    if timeout is not None:
+        return max(0.0, timeout - tty.closing_time)
     with suppress(OSError):
         return min(LONGEST_DRAIN, GRACE + 1.5 * (tty.output_queue() or 0) * seconds_per_byte(port))
     return 0.0
 
 
 def drain_before_closing(tty: Tty, port: Any, timeout: float | None) -> None:
-    """Block until everything has left, for ``timeout`` seconds at most; None: as long as it should take."""
+    """Block until everything has left, within what :func:`drain_bound` says."""
     with suppress(OSError):
-        Drain(tty, seconds_per_byte(port)).block(drain_bound(tty, port) if timeout is None else timeout)
+        Drain(tty, seconds_per_byte(port)).block(drain_bound(tty, port, timeout))
 
 
 def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:

@@ -216,7 +216,20 @@ def test_a_policy_that_is_none():
             port.close("flush")
         with pytest.raises(ValueError, match="'drain', 'discard', 'abort'"):
             port.async_close(policy="flush")
+        for timeout in (-1, float("nan")):
+            with pytest.raises(ValueError, match=r"timeout=.*0 or more"):
+                port.close(timeout=timeout)
+            with pytest.raises(ValueError, match=r"timeout=.*0 or more"):
+                port.async_close(timeout=timeout)
         assert port.is_open()
+
+
+def test_a_drain_leaves_time_for_the_close_itself(monkeypatch):
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        sw.write(port, DATA)
+        monkeypatch.setattr(port._tty, "closing_time", 60)
+        assert port.close(timeout=61) == len(DATA)
 
 
 # -- a user who may not change closing_wait ------------------------------------------------------------------
