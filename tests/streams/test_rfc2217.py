@@ -6,6 +6,7 @@ import random
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -28,15 +29,21 @@ connection: &rfc2217
 
 @pytest.fixture
 def remote(need_tool, tmp_path):
-    """ser2net over a socat pair: the URL of the port, and its far end."""
     program = need_tool("ser2net")
     need_tool("socat")
+    with served(program, tmp_path) as remote:
+        yield remote
+
+
+@contextmanager
+def served(program, folder):
+    """ser2net over a socat pair: the URL of the port, and its far end."""
     with SocatPair() as rig, rig.open_peer() as peer:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        config = tmp_path / "ser2net.yaml"
+        config = folder / "ser2net.yaml"
         config.write_text(CONFIG.format(port=port, device=rig.port))
-        with (tmp_path / "log").open("w") as log:
+        with (folder / "log").open("w") as log:
             server = subprocess.Popen([program, "-n", "-d", "-u", "-c", config], stdout=log, stderr=log)
         try:
             await_server(port, server)
