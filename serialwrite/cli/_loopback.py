@@ -14,13 +14,16 @@ from typing import Annotated, Any
 import typer
 
 from serialwrite.loopback import PATTERN_NAMES, Result, Verdict, async_run, to_json, write_junit, write_report
-from serialwrite.loopback._run import AXES
+from serialwrite.loopback._sweep import AXES
 
 from ._console import console, say
 from ._loopback_view import live, show
 from ._resume import shell_line
 
-LOOPBACK_EXIT_CODES = "Exit codes: 0 pass; 1 fail; 2 bad usage; 3 could not run; 130 Ctrl-C."
+LOOPBACK_EXIT_CODES = (
+    "Exit codes: 0 pass; 1 fail; 2 bad usage; 3 could not run; "
+    "130 stopped by Ctrl-C, which shows what was found until then; a second Ctrl-C ends at once."
+)
 
 
 class RigChoice(StrEnum):
@@ -114,6 +117,7 @@ def loopback(
     if words and rig is not None:
         raise typer.BadParameter("a rig or a port, not both", param_hint="--rig")
     with live(console(stderr=True), quiet=json) as watcher:
+        stop = asyncio.Event()
         running = async_run(
             *words,
             rig=(rig or RigChoice.PTY).value,
@@ -135,11 +139,12 @@ def loopback(
             patience=patience,
             sweep=axes,
             stop_early=stop_early,
+            stop=stop,
             progress=watcher.tell,
             command=shell_line(["serialwrite", *sys.argv[1:]], from_stdin=False),
         )
         try:
-            result = asyncio.run(_until_signalled(running))
+            result = asyncio.run(_until_signalled(running, stop))
         except (ValueError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -153,13 +158,21 @@ def loopback(
     raise typer.Exit(unwritten or result.verdict.exit_code)
 
 
-async def _until_signalled(running: Any) -> Result:
-    """Wait for the result; SIGTERM and SIGHUP end it as Ctrl-C does, with the ports closed."""
+async def _until_signalled(running: Any, stop: asyncio.Event) -> Result:
+    """Wait for the result; the first Ctrl-C (SIGTERM, SIGHUP) asks for what there is, the second ends it at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
+
+    def end() -> None:
+        if stop.is_set():
+            task.cancel()
+            return
+        stop.set()
+        say("serialwrite: stopping, once what was sent has arrived; Ctrl-C again ends at once", stderr=True)
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, end)
     result: Result = await running
     return result
 

@@ -25,6 +25,7 @@ STYLES: Final = {
     Verdict.PASS: "bold green",
     Verdict.FAIL: "bold red",
     Verdict.NOT_RUN: "bold yellow",
+    Verdict.STOPPED: "bold yellow",
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
     Outcome.UNKNOWN: "yellow",

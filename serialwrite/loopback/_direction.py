@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import serialwrite as sw
 from serialwrite.loopback._account import Checker
+from serialwrite.loopback._arrivals import Arrivals
 from serialwrite.loopback._patterns import Pattern
 from serialwrite.loopback._result import Direction, KernelCounters, Settings, Writes
-from serialwrite.loopback._statistics import baud_estimate, gaps, throughput
 
 GAP: Final = 0.1  # seconds without a byte that are worth telling, on a line that is fast enough
 QUIET: Final = 0.15  # seconds listened for bytes beyond the total, once the total is there
@@ -41,14 +41,21 @@ class Way:
         """Make the check."""
         self.checker = Checker(self.pattern, data_bits=self.settings.data_bits)
         self.meter = WriteMeter()
-        self._arrivals: list[tuple[float, int]] = []
+        threshold = max(GAP, 64 / self.settings.line_rate)
+        self._arrivals = Arrivals(threshold=threshold, line_rate=self.settings.line_rate)
         self._began = time.monotonic()
+        self._stop, self._stopped = sw.CancellationSignal(), False
         self._counters = _counters(self.receiver)
 
     @property
     def slack(self) -> float:
         """Seconds of silence that are no news: what was asked for, and the time of a lump of bytes."""
         return self.patience + 64 / self.settings.line_rate
+
+    def stop(self) -> None:
+        """Send no more; what is on its way is still received, and the account is of what was sent."""
+        self._stopped = True
+        self._stop.emit(sw.CancellationType.PARTIAL)
 
     async def run(self) -> Direction:
         """Send and receive at once; return the account.  Problems are in `problems`, none is raised."""
@@ -59,15 +66,14 @@ class Way:
             await receiving
         finally:
             receiving.cancel()
-        end = self._arrivals[-1][0] if self._arrivals else time.monotonic() - self._began
-        threshold = max(GAP, 64 / self.settings.line_rate)
+        arrivals = self._arrivals
         return Direction(
             name=self.name,
             account=self.checker.finish(self.total),
-            seconds=end,
-            throughput=throughput(self._arrivals, end),
-            gaps=gaps(self._arrivals, threshold),
-            baud=baud_estimate(self._arrivals, self.settings.frame_bits, threshold) if self.paced else None,
+            seconds=time.monotonic() - self._began if arrivals.last is None else arrivals.last,
+            throughput=arrivals.throughput(),
+            gaps=arrivals.gaps(),
+            baud=arrivals.baud(self.settings.frame_bits) if self.paced else None,
             writes=self.meter.writes(),
             kernel=self._kernel(),
         )
@@ -77,16 +83,21 @@ class Way:
         settings = self.settings
         block = settings.block_size
         longest = self.slack + 2 * block / settings.line_rate  # a write that takes longer is stuck
+        stoppable = sw.bind_cancellation_slot(self._stop.slot, sw.deferred)
         deadline = None if settings.bytes_to_send is not None else self._began + (settings.seconds or 0.0)
         try:
             with self.meter.on(self.sender):
                 while (size := self._next_size(block)) and (deadline is None or time.monotonic() < deadline):
+                    if self._stopped:
+                        return
                     left = longest if deadline is None else min(longest, deadline - time.monotonic())
                     data = self.pattern.block(self.sent, size)
                     try:
-                        self.sent += await sw.async_write(self.sender, data, timeout=max(left, 0.0))
+                        self.sent += await sw.async_write(self.sender, data, stoppable, timeout=max(left, 0.0))
                     except sw.TransferError as error:
                         self.sent += error.bytes_transferred
+                        if self._stopped:
+                            return
                         if not (isinstance(error, sw.TransferTimeout) and left < longest):  # the run's time is up
                             self.problems.append(f"{self.name}: the sender stopped after {self.sent:,} bytes: {error}")
                             return
@@ -119,7 +130,7 @@ class Way:
                 self.problems.append(f"{self.name}: the receiver ended after {self.checker.received:,} bytes: {error}")
                 return
             last = time.monotonic()
-            self._arrivals.append((last - self._began, n))
+            self._arrivals.add(last - self._began, n)
             self.checker.feed(view[:n])
 
     def _kernel(self) -> KernelCounters | None:

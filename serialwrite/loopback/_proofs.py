@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from typing import Final
@@ -95,12 +94,17 @@ def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str])
     return Check(name, Outcome.FAIL, words)
 
 
-async def let_settle(*ports: sw.SerialPort) -> None:
-    """Throw away what is still coming in: between two parts of a test."""
+async def let_settle(*ports: sw.SerialPort, quiet: float = 0.02) -> int:
+    """Throw away what is still coming in, until nothing has come for `quiet` seconds or for a second; return how much.
+
+    Before a test and between its parts: what a port sent earlier is none of what is counted.
+    """
+    thrown = 0
     for port in dict.fromkeys(ports):
         piece = bytearray(4096)
         deadline = time.monotonic() + 1.0
         with contextlib.suppress(sw.TransferError):
             while time.monotonic() < deadline:
-                await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=0.02)
-    await asyncio.sleep(0)
+                at_least_one = sw.transfer_at_least(1)
+                thrown += await sw.async_read(port, piece, completion_condition=at_least_one, timeout=quiet)
+    return thrown

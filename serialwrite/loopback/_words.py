@@ -81,9 +81,11 @@ def sentence(result: Result) -> str:
     if len(result.runs) > 1:
         failed = sum(run.verdict is Verdict.FAIL for run in result.runs)
         missed = sum(run.verdict is Verdict.NOT_RUN for run in result.runs)
-        passed = len(result.runs) - failed - missed
+        stopped = result.runs[-1].verdict is Verdict.STOPPED
+        passed = len(result.runs) - failed - missed - stopped
         parts = [f"{passed} of {plural(len(result.runs), 'run')} passed"]
         parts += [f"{failed} failed"] * bool(failed) + [f"{missed} could not run"] * bool(missed)
+        parts += ["the last was stopped"] * stopped
         return ", ".join(parts) + "."
     if run.verdict is Verdict.PASS:
         failed_checks = sum(check.outcome is Outcome.FAIL for check in result.checks)
@@ -97,7 +99,8 @@ def sentence(result: Result) -> str:
 def run_sentence(run: Run) -> str:
     """Return what went wrong in a run, in the words of its accounts."""
     told = [f"{direction.name}: {damage(direction)}" for direction in run.directions if not direction.account.clean]
-    return "; ".join(told) or f"The run {'passed' if run.verdict is Verdict.PASS else 'failed'}."
+    ended = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.STOPPED: "was stopped"}
+    return "; ".join(told) or f"The run {ended.get(run.verdict, 'could not be made')}."
 
 
 def damage(direction: Direction) -> str:

@@ -89,12 +89,35 @@ def test_a_report_that_cannot_be_written_is_no_pass(program, tmp_path):
     assert "can't be written" in err
 
 
-def test_ctrl_c_ends_it_at_once(program):
+def begun(program, rig, *words):
+    process = program.start("loopback", rig.port, rig.peer, "--seconds", "600", *words)
+    while not rig.counters.port_to_peer:
+        assert process.poll() is None
+        time.sleep(0.02)
+    return process
+
+
+def test_ctrl_c_shows_what_was_found_until_then_and_writes_the_files(program, tmp_path):
     with PtyPair() as rig:
-        process = program.start("loopback", rig.port, rig.peer, "--seconds", "600")
-        while not rig.counters.port_to_peer:  # the test has begun
-            assert process.poll() is None
-            time.sleep(0.02)
+        process = begun(program, rig, "--junit", "r.xml", "--report", "r.html")
+        process.send_signal(signal.SIGINT)
+        code, out, err = program.end(process)
+    assert code == 130
+    assert out.startswith("STOPPED  stopped on request; all ")
+    assert "arrived once, right and in order" in out
+    assert "Ctrl-C again ends at once" in err
+    suite = ET.parse(tmp_path / "r.xml").getroot()[0]
+    assert suite.get("errors") == "1"  # no pass
+    assert "stopped" in (tmp_path / "r.html").read_text()
+
+
+def test_a_second_ctrl_c_ends_it_at_once(program):
+    with PtyPair() as rig:
+        process = begun(program, rig, "--patience", "300")
+        rig.stall("port")
+        rig.stall("peer")  # so that what was sent can't arrive
+        process.send_signal(signal.SIGINT)
+        assert "stopping" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         code, out, err = program.end(process)
     assert (code, out) == (130, "")

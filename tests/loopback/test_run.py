@@ -1,5 +1,7 @@
 """The measured run: faults that are planted on a simulated line are each reported as what they are, where they are."""
 
+import asyncio
+import contextlib
 import socket
 import threading
 
@@ -8,6 +10,7 @@ import pytest
 import serialwrite as sw
 from serialwrite import loopback
 from serialwrite.loopback import FaultKind, Outcome, Verdict
+from serialwrite.loopback._line import open_line
 from serialwrite.testing import PtyPair, SimulatedUart
 
 SHORT = {"trips": 0, "checks": False, "patience": 1.0, "both_ways": False}
@@ -216,13 +219,90 @@ async def test_the_async_form_and_its_progress():
     assert (seen[-1].phase, seen[-1].runs) == ("data", 1)
 
 
+async def stopped_after(size, rig, **options):
+    """A test of a rig, stopped once so many bytes have arrived."""
+    stop = asyncio.Event()
+
+    def watch(progress):
+        if progress.phase == "data" and progress.received >= size:
+            stop.set()
+
+    return await loopback.async_run(rig, stop=stop, progress=watch, **options)
+
+
+async def test_a_run_that_is_stopped_tells_what_it_found_until_then():
+    async with PtyPair() as rig:
+        result = await stopped_after(50_000, rig, seconds=600)
+    (run,) = result.runs
+    assert (result.verdict, run.verdict, result.verdict.exit_code) == (Verdict.STOPPED, Verdict.STOPPED, 130)
+    assert all(direction.account.clean for direction in run.directions)
+    assert all(direction.account.sent_is_known for direction in run.directions)
+    right = sum(direction.account.sent for direction in run.directions)
+    assert right >= 50_000
+    assert f"all {right:,} bytes sent until then arrived once" in run.reasons[0]
+    assert (run.latency, [check for check in result.checks if check.name.startswith("acc")]) == (None, [])
+
+
+async def test_a_stop_ends_a_write_that_is_stalled_with_its_count():
+    async with PtyPair() as rig:
+        rig.stall("peer")
+        stop = asyncio.Event()
+
+        def watch(progress):
+            if progress.sent > 4096:  # the first write went through, so that the next one hangs
+                stop.set()
+
+        running = loopback.async_run(
+            rig, bytes_to_send=1_000_000, both_ways=False, block_size=4096, patience=60, stop=stop, progress=watch
+        )
+        task = asyncio.create_task(running)
+        await asyncio.wait_for(stop.wait(), 20)
+        rig.resume("peer")
+        result = await asyncio.wait_for(task, 20)
+    account = result.runs[0].directions[0].account
+    assert result.verdict is Verdict.STOPPED, result.runs[0].reasons
+    assert account.clean
+    assert account.sent < 1_000_000
+
+
+async def test_a_stopped_run_that_had_gone_wrong_is_a_failure():
+    with SimulatedUart(None, faults="at byte 30_000: flip bit 0") as rig:
+        result = await stopped_after(60_000, rig, seconds=600, both_ways=False)
+    assert result.verdict is Verdict.FAIL
+    assert "1 byte corrupted" in result.runs[0].reasons[0]
+
+
+async def test_a_stopped_sweep_keeps_the_runs_it_made():
+    async with PtyPair() as rig:
+        options = {"seconds": 0.2, "trips": 0, "checks": False, "sweep": {"baud": [9600, 19200, 38400]}}
+        stop = asyncio.Event()
+        result = await loopback.async_run(
+            rig, stop=stop, progress=lambda now: stop.set() if now.run == 2 else None, **options
+        )
+    assert [run.verdict for run in result.runs] == [Verdict.PASS, Verdict.STOPPED]
+    assert result.verdict is Verdict.STOPPED
+
+
+def test_what_a_device_says_before_the_test_is_thrown_away_and_told(monkeypatch):
+    @contextlib.contextmanager
+    def greeted(*arguments):
+        with open_line(*arguments) as line:
+            line.peer.serial.write(b"login: ")
+            yield line
+
+    monkeypatch.setattr("serialwrite.loopback._run.open_line", greeted)
+    result = loopback.run(rig="pty", bytes_to_send=20_000, trips=0, checks=False)
+    assert result.verdict is Verdict.PASS
+    assert ("thrown away before run 1", "7 bytes") in [(fact.name, fact.value) for fact in result.facts]
+
+
 def test_a_count_that_lies_is_caught_by_the_accounting_check(monkeypatch):
     """A library that tells less than it sent: what every other one does on a timeout."""
     honest = sw.async_write
 
-    async def liar(port, data, **options):
+    async def liar(port, data, *token, **options):
         try:
-            return await honest(port, data, **options)
+            return await honest(port, data, *token, **options)
         except sw.TransferTimeout as error:
             error.bytes_transferred -= 100
             raise
