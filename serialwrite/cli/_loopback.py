@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json as jsonlib
+import os
 import signal
 import sys
 from enum import StrEnum
@@ -116,6 +117,7 @@ def loopback(
         raise typer.BadParameter(f"one port or two, not {len(words)}", param_hint="PORT")
     if words and rig is not None:
         raise typer.BadParameter("a rig or a port, not both", param_hint="--rig")
+    _must_be_writable(junit, report)
     with live(console(stderr=True), quiet=json) as watcher:
         stop = asyncio.Event()
         running = async_run(
@@ -175,6 +177,16 @@ async def _until_signalled(running: Any, stop: asyncio.Event) -> Result:
             loop.add_signal_handler(number, end)
     result: Result = await running
     return result
+
+
+def _must_be_writable(*paths: Path | None) -> None:
+    """Refuse a file that can't be written now, not after the hours that the test may take."""
+    for path in filter(None, paths):
+        folder = path.resolve().parent
+        if path.is_dir() or (path.exists() and not path.is_file()):
+            raise typer.BadParameter(f"{str(path)!r} is no regular file: it can't be replaced by a report")
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise typer.BadParameter(f"{str(path)!r}: the folder {str(folder)!r} isn't there, or can't be written to")
 
 
 def _write_files(result: Result, junit: Path | None, report: Path | None) -> int:

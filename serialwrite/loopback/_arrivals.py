@@ -37,11 +37,11 @@ class Arrivals:
 
     def add(self, time: float, size: int) -> None:
         """Take note of `size` bytes that arrived `time` seconds after the run began; times never go back."""
+        before = self._last or 0.0
+        if time - before > self._threshold:
+            self._note_gap(Gap(before, time - before, self._bytes))
         if self._last is not None:
-            pause = time - self._last
-            if pause > self._threshold:
-                self._note_gap(Gap(self._last, pause, self._bytes))
-            self._note_pace(pause, size)
+            self._note_pace(time - before, size)
         while time >= CELLS * self._width:
             self._width *= 2
             self._cells = [sum(self._cells[i : i + 2]) for i in range(0, CELLS, 2)] + [0] * (CELLS // 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class Way:
     pattern: Pattern
     settings: Settings
     patience: float
+    max_gap: float | None = None
     paced: bool = True
     """Whether the line has a baud rate that could be measured."""
     sent: int = 0
@@ -41,7 +43,7 @@ class Way:
         """Make the check."""
         self.checker = Checker(self.pattern, data_bits=self.settings.data_bits)
         self.meter = WriteMeter()
-        threshold = max(GAP, 64 / self.settings.line_rate)
+        threshold = min(max(GAP, 64 / self.settings.line_rate), self.max_gap or math.inf)
         self._arrivals = Arrivals(threshold=threshold, line_rate=self.settings.line_rate)
         self._began = time.monotonic()
         self._stop, self._stopped = sw.CancellationSignal(), False

@@ -12,7 +12,7 @@ from serialwrite.loopback._line import LineUnavailable, RigName, open_line, open
 from serialwrite.loopback._machine import machine_facts, port_facts
 from serialwrite.loopback._progress import Progress, Watch
 from serialwrite.loopback._result import Check, Fact, Outcome, Result, Run, Settings, Verdict
-from serialwrite.loopback._sweep import names, pattern_of, steps
+from serialwrite.loopback._sweep import check_limits, names, pattern_of, steps
 from serialwrite.loopback._transfer import Test
 from serialwrite.loopback._words import plural
 from serialwrite.testing import PathRig
@@ -96,6 +96,7 @@ async def async_run(
         seconds=None if bytes_to_send is not None else DEFAULT_SECONDS if seconds is None else seconds,
         block_size=block_size,
     )
+    check_limits(patience=patience, max_gap=max_gap, trips=trips)
     axes, planned = steps(base, sweep or {})
     patterns = [pattern_of(settings, seed) for settings in planned]
     if peer is not None and not isinstance(port, str):

@@ -71,10 +71,21 @@ def _check(settings: Settings) -> None:
         raise ValueError(f"bytes_to_send is {settings.bytes_to_send}: give at least 1")
     if settings.seconds is not None and not (settings.seconds > 0 and math.isfinite(settings.seconds)):
         raise ValueError(f"seconds is {settings.seconds:g}: give more than 0")
+    if settings.data_bits not in {5, 6, 7, 8}:
+        raise ValueError(f"data_bits is {settings.data_bits}: give 5, 6, 7 or 8")
     if settings.block_size < 1:
         raise ValueError(f"block_size is {settings.block_size}: give at least 1 byte")
     if settings.ports[0].startswith("rig:") and settings.ports[0][4:] not in {*RIG_NAMES, "tcp", "unix", "hardware"}:
         raise ValueError(f"no rig is called {settings.ports[0][4:]!r}; there are {', '.join(RIG_NAMES)}")
+
+
+def check_limits(*, patience: float, max_gap: float | None, trips: int) -> None:
+    """Raise ValueError for a limit that no run could keep, or none could exceed."""
+    for name, seconds in (("patience", patience), ("max_gap", max_gap)):
+        if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
+            raise ValueError(f"{name} is {seconds:g}: give seconds, more than 0")
+    if trips < 0:
+        raise ValueError(f"trips is {trips}: give a number of round trips, or 0 for none")
 
 
 def pattern_of(settings: Settings, seed: int) -> Pattern:

@@ -44,7 +44,16 @@ class Test:
         line, settings = self._line, self._settings
         self.left_over = await let_settle(line.port, line.peer, quiet=SETTLED + 16 / settings.line_rate)
         ways = [
-            Way(name, sender, receiver, self._pattern, settings, self._patience, NO_PACING not in line.quirks)
+            Way(
+                name,
+                sender,
+                receiver,
+                self._pattern,
+                settings,
+                patience=self._patience,
+                max_gap=max_gap,
+                paced=NO_PACING not in line.quirks,
+            )
             for name, sender, receiver in line.ways(both=both_ways)
         ]
         began, spent = time.monotonic(), time.process_time()

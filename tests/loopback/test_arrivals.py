@@ -24,6 +24,7 @@ def test_gaps():
     many = noted([(float(i), 1) for i in range(50)], keep=3).gaps()
     assert (many.count, [gap.start for gap in many.longest]) == (49, [0.0, 1.0, 2.0])
     assert noted([]).gaps().count == 0
+    assert noted([(0.5, 1)]).gaps().longest[0].start == 0.0  # before the first byte
 
 
 @given(st.lists(st.tuples(st.floats(0, 1000), st.integers(1, 5000)), min_size=1, max_size=300))

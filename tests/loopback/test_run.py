@@ -102,6 +102,12 @@ def test_a_stall_of_300_ms_is_a_gap_at_its_offset_and_fails_where_gaps_are_limit
     assert "after byte 5,000" in run.reasons[0]
 
 
+def test_a_limit_for_gaps_may_be_shorter_than_those_told_by_themselves():
+    _, run, _ = over_uart("at byte 5_000: stall 0.06 s", size=12_000, baud=115200, max_gap=0.05)
+    assert run.verdict is Verdict.FAIL
+    assert "0.05 s are allowed" in run.reasons[0]
+
+
 def test_a_line_that_is_2_percent_slow_is_told_so():
     result, run, direction = over_uart(size=30_000, baud=115200 * 0.98)
     assert run.verdict is Verdict.PASS  # the data is right
@@ -196,6 +202,10 @@ def test_a_sweep_stops_early_where_that_is_asked_for():
         {"bytes_to_send": None, "seconds": float("nan")},
         {"seconds": 1},
         {"pattern": "plaid"},
+        {"data_bits": 9},
+        {"patience": float("nan")},
+        {"max_gap": -1},
+        {"trips": -1},
         {"rig": "cloud"},
     ],
 )
