@@ -37,6 +37,8 @@ class Way:
     sent: int = 0
     total: int | None = None
     """What the sender says it sent, once it has ended: what the receiver drains the tail for."""
+    gone: bool = False
+    """Whether one of the ports is: unplugged, hung up."""
     problems: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ class Way:
                         if self._stopped:
                             return
                         if not (isinstance(error, sw.TransferTimeout) and left < longest):  # the run's time is up
+                            self.gone |= isinstance(error, sw.Disconnected)
                             self.problems.append(f"{self.name}: the sender stopped after {self.sent:,} bytes: {error}")
                             return
         finally:
@@ -129,6 +132,7 @@ class Way:
                     return
                 continue
             except sw.TransferError as error:
+                self.gone |= isinstance(error, sw.Disconnected)
                 self.problems.append(f"{self.name}: the receiver ended after {self.checker.received:,} bytes: {error}")
                 return
             last = time.monotonic()

@@ -34,6 +34,8 @@ async def check_accounting(line: Line, settings: Settings, pattern: Pattern, pat
         stopped, count = error, error.bytes_transferred
     except sw.TransferError as error:
         return [Check(name, Outcome.FAIL, f"the write ended otherwise than by its timeout: {error}")]
+    if not count:
+        return [Check(name, Outcome.UNKNOWN, "the port took no byte, so nothing is proved")]
     got = await _all_that_comes(line.peer, count, patience + 64 / settings.line_rate)
     detail = f"the write {'was cut off' if stopped else 'ended'} at {count:,} bytes; {len(got):,} arrived"
     held = (stopped.stall if stopped else None) or "nothing that the driver tells"

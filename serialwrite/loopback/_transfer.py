@@ -13,7 +13,7 @@ from serialwrite.loopback._line import Line
 from serialwrite.loopback._patterns import Pattern
 from serialwrite.loopback._progress import Watch
 from serialwrite.loopback._proofs import check_accounting, check_baud, let_settle
-from serialwrite.loopback._result import Check, Direction, Run, Settings, Verdict
+from serialwrite.loopback._result import Check, Direction, Outcome, Run, Settings, Verdict
 from serialwrite.loopback._statistics import Latency
 from serialwrite.loopback._wiring import check_wiring, round_trips
 from serialwrite.loopback._words import damage
@@ -37,6 +37,7 @@ class Test:
     ) -> None:
         self._line, self._settings, self._pattern = line, settings, pattern
         self._watch, self._patience, self._stop = watch, patience, stop
+        self._gone = False
         self.left_over = 0
         """Bytes that came before the test, and were thrown away."""
 
@@ -61,6 +62,7 @@ class Test:
             directions = await asyncio.gather(*(way.run() for way in ways))
         seconds, cpu = time.monotonic() - began, time.process_time() - spent
         reasons = [problem for way in ways for problem in way.problems]
+        self._gone = any(way.gone for way in ways)
         figures: Latency | None = None
         if trips and not reasons and not self._stop.is_set():
             await let_settle(line.port, line.peer)
@@ -86,6 +88,8 @@ class Test:
         line, settings = self._line, self._settings
         if self._stop.is_set():
             return []
+        if self._gone:
+            return [Check("accounting and wiring", Outcome.SKIPPED, "a port is gone: nothing is left to check")]
         async with self._watch.on("accounting", []):
             await let_settle(line.port, line.peer)
             done = await check_accounting(line, settings, self._pattern, self._patience)

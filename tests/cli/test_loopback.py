@@ -140,6 +140,16 @@ def test_a_second_ctrl_c_ends_it_at_once(program):
     assert "stopped before there was a verdict" in err
 
 
+def test_probe_asks_to_unplug_and_tells_what_that_gave(program):
+    with PtyPair() as rig:
+        process = program.start("probe", rig.port, "--unplug", "60")
+        assert f"unplug {rig.port} now" in process.stderr.readline()
+        rig.hang_up("port")
+        code, out, _ = program.end(process)
+    assert code == 0
+    assert "read end-of-file, write EIO" in out
+
+
 def test_probe_as_a_table_and_as_json(program):
     with PtyPair() as rig:
         code, out, _ = program.run("probe", rig.port)

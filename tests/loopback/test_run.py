@@ -155,6 +155,23 @@ def test_a_hang_up_in_the_middle_is_a_failure_with_an_account_and_no_exception()
     assert direction.account.sent == direction.account.correct + direction.account.lost
 
 
+@pytest.mark.parametrize("end", ["port", "peer"])
+def test_nothing_is_checked_and_nothing_passes_once_a_port_is_gone(end):
+    result, run, _ = over_uart(f"at byte 50_000: hang up {end}", size=200_000, checks=True)
+    assert run.verdict is Verdict.FAIL
+    assert check_named(result, "accounting").outcome is Outcome.SKIPPED
+    assert not any(check.outcome is Outcome.PASS for check in result.checks)
+
+
+def test_a_port_that_takes_no_byte_proves_nothing_of_the_accounting(monkeypatch):
+    async def takes_nothing(port, data, *token, **options):
+        raise sw.TransferTimeout
+
+    monkeypatch.setattr("serialwrite.loopback._proofs.sw.async_write", takes_nothing)
+    result = loopback.run(rig="pty", bytes_to_send=1, trips=0, patience=0.3)
+    assert check_named(result, "accounting").outcome is Outcome.UNKNOWN
+
+
 def test_a_run_by_time_ends_with_an_exact_total():
     result = loopback.run(rig="pty", seconds=0.3, trips=0, checks=False)
     assert result.verdict is Verdict.PASS
