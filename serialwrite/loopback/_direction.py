@@ -18,6 +18,7 @@ from serialwrite.loopback._result import Direction, KernelCounters, Settings, Wr
 
 GAP: Final = 0.1  # seconds without a byte that are worth telling, on a line that is fast enough
 QUIET: Final = 0.15  # seconds listened for bytes beyond the total, once the total is there
+UNPACED: Final = 1.1  # times the baud rate that is set: no clock is that wrong, so nothing paces the line
 READ_SIZE: Final = 1 << 16
 
 
@@ -77,10 +78,15 @@ class Way:
             seconds=time.monotonic() - self._began if arrivals.last is None else arrivals.last,
             throughput=arrivals.throughput(),
             gaps=arrivals.gaps(),
-            baud=arrivals.baud(self.settings.frame_bits) if self.paced else None,
+            baud=self._baud(),
             writes=self.meter.writes(),
             kernel=self._kernel(),
         )
+
+    def _baud(self) -> float | None:
+        """Return the baud rate by the arrivals; None where they came faster than one that is set can make them."""
+        measured = self._arrivals.baud(self.settings.frame_bits) if self.paced else None
+        return None if measured is not None and measured > UNPACED * self.settings.baudrate else measured
 
     async def _send(self) -> None:
         """Send until the bytes or the seconds are used up; the total is exact, however the last write ended."""

@@ -80,6 +80,10 @@ def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str])
     name = f"real baud rate, {direction.name}"
     if NO_PACING in quirks:
         return Check(name, Outcome.SKIPPED, "nothing paces this line: it is no UART")
+    if direction.baud is None and direction.bytes_per_second > settings.line_rate:
+        return Check(
+            name, Outcome.SKIPPED, "nothing paces this line: bytes arrived faster than its baud rate lets them"
+        )
     busy = sum(rate.seconds for rate in direction.throughput) - (direction.gaps.total if direction.gaps else 0.0)
     if direction.baud is None or busy < SURE_AFTER:
         return Check(name, Outcome.UNKNOWN, f"the line was busy for {busy:.2f} s: {SURE_AFTER:g} s are needed to tell")
@@ -89,11 +93,22 @@ def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str])
     )
     if abs(off) <= TOLERANCE:
         return Check(name, Outcome.PASS, words)
-    if abs(off) > 0.1:  # no UART that is this far off carries anything right
-        return Check(name, Outcome.UNKNOWN, f"{words}: not the line's doing; the sender starved, or nothing paces it")
+    if off < -0.1:  # two ends that differ by this much carry nothing right
+        return Check(name, Outcome.UNKNOWN, f"{words}: the sender or the receiver starved, or flow control held it up")
     if off < 0 and direction.writes is not None and not (direction.writes.short or direction.writes.blocked):
         return Check(name, Outcome.UNKNOWN, f"{words}: but the port was never full, so the sender may have starved it")
     return Check(name, Outcome.FAIL, words)
+
+
+def check_speed(port: sw.SerialPort, name: str, settings: Settings) -> list[Check]:
+    """Return whether the driver set the baud rate: one beyond its reach it may replace without a word."""
+    with contextlib.suppress(OSError):
+        speed = port._tty.output_speed()
+        if speed is not None:
+            right = abs(speed / settings.baudrate - 1) <= TOLERANCE
+            words = f"{speed:,} bit/s by the driver's word (TCGETS2), {settings.baudrate:,} asked for"
+            return [Check(f"baud rate set, {name}", Outcome.PASS if right else Outcome.FAIL, words)]
+    return []
 
 
 async def let_settle(*ports: sw.SerialPort, quiet: float = 0.02) -> int:

@@ -12,7 +12,7 @@ from serialwrite.loopback._direction import Way
 from serialwrite.loopback._line import Line
 from serialwrite.loopback._patterns import Pattern
 from serialwrite.loopback._progress import Watch
-from serialwrite.loopback._proofs import check_accounting, check_baud, let_settle
+from serialwrite.loopback._proofs import check_accounting, check_baud, check_speed, let_settle
 from serialwrite.loopback._result import Check, Direction, Outcome, Run, Settings, Verdict
 from serialwrite.loopback._statistics import Latency
 from serialwrite.loopback._wiring import check_wiring, round_trips
@@ -82,7 +82,12 @@ class Test:
         )
 
     def baud_checks(self, run: Run) -> list[Check]:
-        return [check_baud(direction, self._settings, self._line.quirks) for direction in run.directions]
+        line = self._line
+        done = [check_baud(direction, self._settings, line.quirks) for direction in run.directions]
+        if NO_PACING not in line.quirks:
+            done += check_speed(line.port, "port", self._settings)
+            done += [] if line.plugged else check_speed(line.peer, "peer", self._settings)
+        return done
 
     async def checks(self, *, require_lines: bool) -> list[Check]:
         line, settings = self._line, self._settings

@@ -360,6 +360,25 @@ def test_flow_control_is_no_pass_where_nobody_can_tell_what_held_the_sender():
     assert check_named(result, "RTS → CTS").outcome is Outcome.SKIPPED
 
 
+def test_a_driver_that_set_another_baud_rate_is_told(monkeypatch):
+    monkeypatch.setattr("serialwrite.streams._tty.Tty.output_speed", lambda tty: 115_200)
+    with SimulatedUart(115_200) as rig:
+        result = loopback.run(rig, bytes_to_send=500, sweep={"baud": [115_200, 921_600]}, **SHORT)
+    assert [check.outcome for check in result.checks if check.name == "baud rate set, port"] == [
+        Outcome.PASS,
+        Outcome.FAIL,
+    ]
+    assert result.verdict is Verdict.FAIL
+
+
+def test_ports_that_nothing_paces_have_no_baud_rate_either():
+    with PtyPair() as rig:
+        result = loopback.run(*rig, bytes_to_send=50_000, trips=0, checks=False)
+    assert [direction.baud for direction in result.runs[0].directions] == [None, None]
+    assert check_named(result, "real baud rate").outcome is Outcome.SKIPPED
+    assert result.verdict is Verdict.PASS
+
+
 def test_a_line_without_a_pace_has_no_baud_rate():
     result = loopback.run(rig="pty", bytes_to_send=50_000, trips=0, checks=False)
     assert [direction.baud for direction in result.runs[0].directions] == [None, None]
