@@ -319,6 +319,31 @@ async def test_a_break_cancelled_while_it_drains_never_begins():
         assert not port.uart.breaks
 
 
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "1", None])
+def test_a_break_of_no_length(seconds):
+    with (
+        simulated_port() as port,
+        pytest.raises((ValueError, TypeError), match=r"^seconds=.*: pass seconds, 0 or more"),
+    ):
+        port.async_send_break(seconds)
+
+
+@pytest.mark.parametrize("line", ["rts", "dtr"])
+def test_lines_that_can_not_be_set(line):
+    with PtyPair() as rig:
+        with (
+            sw.SerialPort(rig.port) as port,
+            pytest.raises(io.UnsupportedOperation, match=f"^{line}: .*has no modem lines"),
+        ):
+            setattr(port, line, False)
+        with pytest.raises(sw.StreamClosed):
+            setattr(port, line, False)
+        with sw.SerialPort(rig.port) as port:
+            rig.hang_up("port")
+            with pytest.raises(sw.Disconnected):
+                setattr(port, line, False)
+
+
 def test_modem_lines():
     with simulated_port() as port:
         assert port.modem_lines == sw.ModemLines(cts=True, dsr=True, cd=False, ri=False, rts=True, dtr=True)

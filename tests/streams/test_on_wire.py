@@ -1,6 +1,7 @@
 """on_wire and RS485: the count is of what has left the port, and the line is turned around behind its last bit."""
 
 import asyncio
+import io
 import random
 
 import pytest
@@ -134,6 +135,23 @@ async def test_it_is_one_write_at_a_time_with_the_port():
             await sw.async_write(port, b"in between")
         port.uart.cts = True
         assert await writing == 100
+
+
+def test_a_closed_port_has_no_wire():
+    with simulated_port() as port:
+        port.close()
+        with pytest.raises(sw.StreamClosed):
+            _ = port.on_wire
+        with pytest.raises(sw.StreamClosed):
+            sw.RS485(port)
+
+
+def test_what_can_not_be_is_said_by_its_own_name():
+    with simulated_port(has_queue=False) as port:
+        with pytest.raises(io.UnsupportedOperation, match=r"^on_wire: the driver of"):
+            _ = port.on_wire
+        with pytest.raises(io.UnsupportedOperation, match=r"^RS485: the driver of"):
+            sw.RS485(port)
 
 
 # -- RS-485 ---------------------------------------------------------------------------------------------
