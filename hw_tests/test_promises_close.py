@@ -87,7 +87,7 @@ async def test_async_close(device: Device, policy):
 @pytest.mark.promise("close is bounded for an ordinary user, too")
 @pytest.mark.parametrize("policy", ["discard", "abort"])
 def test_close_by_an_ordinary_user(device: Device, policy):
-    """Who may not set closing_wait; and where TCOFLUSH does nothing, either, the kernel would go on sending."""
+    """Who may not set closing_wait: where TCOFLUSH does nothing, either, a signal ends the kernel's close."""
     device.without("own-far-end")
     if os.geteuid():
         pytest.skip("run by an ordinary user already: test_close is this test")

@@ -13,7 +13,6 @@ from hw_tests.device import Device
 from hw_tests.promises import BOUND_SECONDS, END, fill, more_than_fits, nothing_but, opened, payload, until
 from serialwrite import Disconnected, ProofLevel, TransferTimeout, async_write, write
 
-
 # Bytes of which some can't leave: a few, no more than a 16550A's FIFO holds, and more.
 STUCK_SIZES = [5, 16, 64]
 
