@@ -1,12 +1,14 @@
 # Everything is set up in .venv, in this folder: nothing global, no root. It needs make and python3.
 #   make        says what there is
 #   PYTHON      another Python than python3: make test PYTHON=python3.13
+#   MINUTES     how long a soak is: make soak MINUTES=1
 
 PYTHON ?= python3
+MINUTES ?= 30
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench peers hw-test docs recordings format clean
+.PHONY: help demo test soak lint bench peers hw-test docs recordings format clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +18,9 @@ demo: .venv/have-cli ## See a write stall, time out with its exact count, and be
 
 test: .venv/have-dev ## Run the tests
 	$(BIN)/python -m pytest -n 4
+
+soak: .venv/have-dev ## Write to 64 streams, with faults and cancels at random, for MINUTES (30): no byte and no memory may be lost
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 lint: .venv/have-dev ## Check format, style and types
 	$(BIN)/ruff format --check .

@@ -135,3 +135,37 @@ async def test_write_inside_a_loop(line):
 def test_no_loop_at_all(line):
     with pytest.raises(RuntimeError, match=r"no running event loop.*IoThread"):
         sw.async_write(line[0], b"x", sw.use_future)
+
+
+@pytest.mark.parametrize("make", [sw.transfer_exactly, sw.transfer_at_least])
+@pytest.mark.parametrize(("n", "error"), [(1.5, TypeError), ("1", TypeError), (None, TypeError), (-1, ValueError)])
+def test_conditions(make, n, error):
+    with pytest.raises(error, match="number of bytes"):
+        make(n)
+
+
+@pytest.mark.parametrize("answer", [None, 1.5, "1", b""])
+async def test_answers_of_conditions(line, answer):
+    port, peer = line
+    with pytest.raises(TypeError, match=r"answered .* number of bytes"):
+        await sw.async_write(port, b"x", completion_condition=lambda error, n: answer)
+    assert receive_available(peer, quiet=0.02) == b""
+    assert await sw.async_write(port, b"fine") == 4
+
+
+def test_cancellation():
+    signal = sw.CancellationSignal()
+    with pytest.raises(TypeError, match="assign: .*function"):
+        signal.slot.assign(5)
+    for type in ("x", None, 1.5):
+        with pytest.raises(ValueError, match="CancellationType"):
+            signal.emit(type)
+    for slot in (signal, None):
+        with pytest.raises(TypeError, match=r"bind_cancellation_slot: .*signal\.slot"):
+            sw.bind_cancellation_slot(slot, sw.deferred)
+
+
+@pytest.mark.parametrize("bind", [sw.bind_executor, sw.bind_immediate_executor])
+def test_binding_what_is_no_executor(bind):
+    with pytest.raises(TypeError, match=f"{bind.__name__}: .*executor"):
+        bind(5, sw.deferred)

@@ -13,7 +13,8 @@ import serial
 
 from .._errors import OperationAborted, StreamClosed
 from .._executors import EventLoopExecutor
-from ._backends import Backend, backend_for
+from ._backend import Backend
+from ._backends import backend_for
 from ._closing import ClosePolicy
 from ._proof import ProofLevels
 from ._serial_port import SerialPort

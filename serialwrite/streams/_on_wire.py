@@ -61,7 +61,7 @@ class OnWire(Layer):
         error, accepted = await completion(lambda inner: below(buffers, inner), self.get_executor(), operation)
         if error is not None:
             return error, accepted
-        operation.cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
+        operation.narrow(CancellationType.TERMINAL | CancellationType.PARTIAL)
         try:
             if operation.stopping:
                 raise asyncio.CancelledError

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from .._errors import OperationAborted, StreamClosed, TransferTimeout
 from .._operation import Handler
 from ._layer import Layer, Step
-from ._pollable import WATCHDOG
+from ._pollable_side import WATCHDOG
 from ._spawned import Result, Spawned, completion
 
 Prompt: TypeAlias = "bytes | re.Pattern[bytes]"

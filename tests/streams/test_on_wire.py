@@ -85,10 +85,19 @@ async def test_total_cancellation_only_before_anything_is_handed_over():
         port.uart.cts = False
         signal = sw.CancellationSignal()
         token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
+        accept = port.uart.write
+
+        def write(buffers):
+            n = accept(buffers)
+            signal.emit(sw.CancellationType.TOTAL)  # when its fate is sealed, though nobody has been told
+            return n
+
+        port.uart.write = write
         some = port.on_wire.async_write_some(DATA[:100], token)
         await until(lambda: port.queued == 100)
-        signal.emit(sw.CancellationType.TOTAL)
-        await asyncio.sleep(0.02)
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+            signal.emit(sw.CancellationType.TOTAL)
         assert not some.done()
         signal.emit(sw.CancellationType.PARTIAL)
         error, n = await some
