@@ -223,5 +223,5 @@ async def test_a_socket_tells_what_its_peer_has_not_acknowledged():
 
 @pytest.mark.parametrize("port", [None, 5, 1.5, b"/dev/ttyUSB0", object()])
 def test_what_is_no_port(port):
-    with pytest.raises(TypeError, match="SerialPort: got .*device path"):
+    with pytest.raises(TypeError, match=r"SerialPort: got .*device path"):
         sw.SerialPort(port)
