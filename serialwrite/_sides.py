@@ -58,8 +58,8 @@ class ForeignSide:
         if isinstance(started, Coroutine):  # nobody awaits it, so it would never call the handler
             started.close()
             raise TypeError(
-                f"{type(self._stream).__name__}.{SOME[self._side]}(buffers, token) returned a coroutine; it must give its "
-                "token to async_initiate(initiation, token, executor), and return what that returns"
+                f"{type(self._stream).__name__}.{SOME[self._side]}(buffers, token) returned a coroutine; "
+                "it must give its token to async_initiate(initiation, token, executor), and return what that returns"
             )
 
     def stop(self) -> None:

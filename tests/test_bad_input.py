@@ -121,12 +121,6 @@ def test_settings_beside_an_open_port():
         sw.SerialPort(port, 9600)
 
 
-@pytest.mark.parametrize("make", [sw.transfer_at_least, sw.transfer_exactly])
-def test_conditions(make):
-    with pytest.raises(ValueError, match="0 or more"):
-        make(-1)
-
-
 async def test_write_inside_a_loop(line):
     with pytest.raises(RuntimeError, match="await async_write"):
         sw.write(line[0], b"x")
@@ -155,7 +149,7 @@ async def test_answers_of_conditions(line, answer):
 
 def test_cancellation():
     signal = sw.CancellationSignal()
-    with pytest.raises(TypeError, match="assign: .*function"):
+    with pytest.raises(TypeError, match=r"assign: .*function"):
         signal.slot.assign(5)
     for requested in ("x", None, 1.5):
         with pytest.raises(ValueError, match="CancellationType"):

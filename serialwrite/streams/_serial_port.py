@@ -229,8 +229,6 @@ class SerialPort(TtyStream):
 
 def _kind_for(port: Any) -> type[SerialPort]:
     """The class for ``port``: not every one of pyserial's has a file descriptor, and one wants to know what is sent."""
-    if not isinstance(port, (str, os.PathLike)) and not hasattr(port, "baudrate"):
-        raise TypeError(f"SerialPort: got {port!r}; pass a device path, a pyserial URL, or an open serial.Serial")
     kind = kind_of(port)
     if kind == "blocking":
         from ._blocking import BlockingPortStream  # noqa: PLC0415 # a subclass of this class

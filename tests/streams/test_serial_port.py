@@ -219,9 +219,3 @@ async def test_a_socket_tells_what_its_peer_has_not_acknowledged():
         assert 0 < caught.value.queued < caught.value.bytes_transferred
         assert stream.close() is None
         assert stream.queued is None
-
-
-@pytest.mark.parametrize("port", [None, 5, 1.5, b"/dev/ttyUSB0", object()])
-def test_what_is_no_port(port):
-    with pytest.raises(TypeError, match=r"SerialPort: got .*device path"):
-        sw.SerialPort(port)
