@@ -1,7 +1,7 @@
 """One direction of a stream, as a transfer sees it: who is using it, how it is tried, how it is waited for.
 
-Our own streams have an object for each direction (``streams/_pollable.Side``). :class:`ForeignSide` stands in for it
-on a user's stream, which has just ``async_*_some`` and perhaps ``*_some_nowait``.
+Our own streams have an object for each direction (``streams/_pollable_side.Side``). :class:`ForeignSide`
+stands in for it on a user's stream, which has just ``async_*_some`` and perhaps ``*_some_nowait``.
 
 ==============================  ====================================================================================
 a side has                      which is
@@ -14,7 +14,7 @@ a side has                      which is
 ``cancellable``                 the types of cancellation that a step has
 ``held_by()``                   what holds a direction that goes nowhere
 ``verb``                        optional: what "transferred" means here, in messages
-``idle_on``, ``budget``         of a side that is tried before it is claimed; see ``streams/_pollable.Side``
+``idle_on``, ``budget``         of a side that is tried before it is claimed; see ``streams/_pollable_side.Side``
 ==============================  ====================================================================================
 """
 
@@ -58,8 +58,8 @@ class ForeignSide:
         if isinstance(started, Coroutine):  # nobody awaits it, so it would never call the handler
             started.close()
             raise TypeError(
-                f"{type(self._stream).__name__}.{SOME[self._side]}(buffers, token) returned a coroutine; it must give "
-                "its token to async_initiate(initiation, token, executor), and return what that returns"
+                f"{type(self._stream).__name__}.{SOME[self._side]}(buffers, token) returned a coroutine; "
+                "it must give its token to async_initiate(initiation, token, executor), and return what that returns"
             )
 
     def stop(self) -> None:

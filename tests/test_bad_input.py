@@ -121,12 +121,6 @@ def test_settings_beside_an_open_port():
         sw.SerialPort(port, 9600)
 
 
-@pytest.mark.parametrize("make", [sw.transfer_at_least, sw.transfer_exactly])
-def test_conditions(make):
-    with pytest.raises(ValueError, match="0 or more"):
-        make(-1)
-
-
 async def test_write_inside_a_loop(line):
     with pytest.raises(RuntimeError, match="await async_write"):
         sw.write(line[0], b"x")

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import serialwrite as sw
-from serialwrite.streams._pollable import LONGEST_PAUSE
+from serialwrite.streams._pollable_side import LONGEST_PAUSE
 from serialwrite.testing import PtyPair
 
 
