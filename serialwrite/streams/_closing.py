@@ -78,19 +78,25 @@ def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
 
 
 def _close_with_a_queue(tty: Tty, port: Any) -> bool:
-    """Close it all the same; whether that has come to its end."""
+    """Close it all the same; whether that has come to its end.
+
+    It is opened once more then: what was set on it outlives a close; and adapters that are opened are reset, and drop
+    what they have taken of the queue (ftdi_sio counts that as queued until a whole transfer is through).
+    """
     path = port.portstr
     waits = hangs_up = None
     with suppress(OSError):
-        waits = tty.closing_wait()
-        if waits is not None and waits != CLOSING_WAIT_NONE:
+        hangs_up = tty.hang_up_on_close(False)  # on DTR it is to look like one close
+    with suppress(OSError):
+        before = tty.closing_wait()
+        if before is not None and before != CLOSING_WAIT_NONE:
             tty.set_closing_wait(CLOSING_WAIT_NONE)
-            # The port has to be opened once more to put that back; on DTR it is to look like one close.
-            hangs_up = tty.hang_up_on_close(False)
+            waits = before
     closed = call_interrupted(lambda: _close_quietly(port), f"closing {path}", PATIENCE)
-    if hangs_up is not None and waits is not None and closed:
+    if closed and hangs_up is not None:
         with suppress(OSError), tty.opened_anew(path) as anew:
-            anew.set_closing_wait(waits)
+            if waits is not None:
+                anew.set_closing_wait(waits)
             anew.hang_up_on_close(hangs_up)
     return closed
 
