@@ -123,6 +123,10 @@ class Side:
             return
         try:
             (self._loop.add_writer if self._writing else self._loop.add_reader)(fd, self._ready)
+        except PermissionError:  # epoll watches no file on disk and no /dev/null, which are ready always
+            os.close(fd)
+            self._pause = self._loop.call_later(self._pause_length(), self._retry)
+            return
         except BaseException:
             os.close(fd)
             raise
@@ -149,8 +153,14 @@ class Side:
             self._disarm()
             self._pause = self._loop.call_later(self._pause_length(), self._arm)
 
+    def _retry(self) -> None:
+        self._pause = None
+        self._ready()
+        if self._attempt is not None and self._fd is None and self._pause is None:
+            self._arm()
+
     def _pause_length(self) -> float:
-        return float(min(FIRST_PAUSE * 2 ** min(self._lies - LIES, 10), LONGEST_PAUSE))
+        return 0.0 if self._lies < LIES else float(min(FIRST_PAUSE * 2 ** min(self._lies - LIES, 10), LONGEST_PAUSE))
 
     def _look(self) -> None:
         """Whoever adapted a port of his own may close it under us: the watcher would never hear of it."""

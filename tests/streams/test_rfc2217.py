@@ -4,11 +4,11 @@ import asyncio
 import os
 import random
 import socket
-import subprocess
 import time
 from contextlib import contextmanager
 
 import pytest
+from ser2net import ser2net
 
 import serialwrite as sw
 from serialwrite.streams._closing import drain_bound
@@ -18,14 +18,6 @@ DATA = random.Random(2217).randbytes(100_000)  # with every byte in it, Telnet's
 
 # pyserial 3.5 sets up its thread the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
-
-CONFIG = """%YAML 1.1
----
-connection: &rfc2217
-  accepter: telnet(rfc2217=true),tcp,127.0.0.1,{port}
-  connector: serialdev,{device},115200n81,local
-  options: {{kickolduser: true}}
-"""
 
 
 @pytest.fixture
@@ -39,31 +31,8 @@ def remote(need_tool, tmp_path):
 @contextmanager
 def served(program, folder):
     """ser2net over a socat pair: the URL of the port, and its far end."""
-    with SocatPair() as rig, rig.open_peer() as peer:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        config = folder / "ser2net.yaml"
-        config.write_text(CONFIG.format(port=port, device=rig.port))
-        with (folder / "log").open("w") as log:
-            server = subprocess.Popen([program, "-n", "-d", "-u", "-c", config], stdout=log, stderr=log)
-        try:
-            await_server(port, server)
-            yield f"rfc2217://127.0.0.1:{port}?ign_set_control", peer
-        finally:
-            server.kill()  # it may ignore SIGTERM
-            server.wait()
-
-
-def await_server(port, server, timeout=10.0):
-    deadline = time.monotonic() + timeout
-    while True:
-        assert server.poll() is None, "ser2net has ended"
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
-                return
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline, "ser2net does not listen"
-            time.sleep(0.01)
+    with SocatPair() as rig, rig.open_peer() as peer, ser2net(program, folder, rig.port) as port:
+        yield f"rfc2217://127.0.0.1:{port}?ign_set_control", peer
 
 
 async def opened(url):
