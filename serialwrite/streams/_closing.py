@@ -59,7 +59,8 @@ def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
 
     Returns:
         Bytes that were queued and are not sent, as far as the driver tells; None where it doesn't, or has not closed.
-        A driver that ignores a flush may send a few more of them, until its close is through: some 10 ms.
+        A driver that ignores a flush may send a few more of them, until its close is through: some 10 ms; and where the
+        port may not be opened again (the program has changed its user), an adapter what it had taken already.
     """
     unsent = None
     left = False
