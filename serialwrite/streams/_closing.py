@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import suppress
+from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 from ._drain import Drain, discard, seconds_per_byte
@@ -23,7 +24,7 @@ def check_closing(policy: ClosePolicy, timeout: float | None) -> None:
     """ValueError for what is no policy, and for what is no time."""
     if policy not in _POLICIES:
         raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, _POLICIES))}")
-    if timeout is not None and not timeout >= 0:  # NaN is refused, too
+    if timeout is not None and not (isinstance(timeout, Real) and timeout >= 0):  # NaN is refused, too
         raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for what the baud rate predicts")
 
 
