@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,7 @@ def test_close_by_an_ordinary_user(device: Device, policy):
     port = opened(device)
     device.stall()
     accepted = fill(port, data)
+    Path(device.path).chmod(0o666)  # it is to be opened by that user, too
     os.seteuid(65534)
     try:
         started = time.monotonic()
