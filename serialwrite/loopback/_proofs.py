@@ -65,15 +65,22 @@ def _flow(stopped: sw.TransferError | None, settings: Settings) -> Check:
 
 
 async def _all_that_comes(port: sw.SerialPort, count: int, slack: float) -> bytearray:
-    """Read until `count` bytes are there and nothing more comes, or nothing has come for `slack` seconds."""
+    """Read until `count` bytes are there and nothing more comes, or nothing has come for `slack` seconds.
+
+    Where somebody never stops talking, it ends `slack` seconds after `count` bytes.
+    """
     got, piece = bytearray(), bytearray(1 << 16)
-    while True:
+    complete_since: float | None = None
+    while complete_since is None or time.monotonic() - complete_since < slack:
+        if len(got) >= count and complete_since is None:
+            complete_since = time.monotonic()
         quiet = LATE if len(got) >= count else slack
         try:
             n = await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=quiet)
         except sw.TransferError:
-            return got
+            break
         got += memoryview(piece)[:n]
+    return got
 
 
 def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str], kept_waiting: float = 0.0) -> Check:

@@ -468,3 +468,26 @@ def test_a_remote_port_that_sends_back_what_it_gets():
     assert result.verdict is Verdict.PASS, result.runs[0].reasons
     assert result.runs[0].directions[0].account.correct == 100_000
     assert result.runs[0].latency.count == 5
+
+
+def test_a_device_that_never_stops_talking_is_a_failure_and_no_endless_test():
+    server, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def talk():
+        with server, server.accept()[0] as peer, contextlib.suppress(OSError):
+            while not over.wait(0.002):
+                peer.sendall(b"Warning: \x1b[31mhot\r\n")
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    try:
+        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        result = loopback.run(url, bytes_to_send=1_000, trips=0, patience=0.5)
+    finally:
+        over.set()
+        thread.join(10)
+    assert result.verdict is Verdict.FAIL
+    account = result.runs[0].directions[0].account
+    assert account.correct < 500
+    assert account.received > 1_000
+    assert check_named(result, "accounting").outcome is not Outcome.PASS
