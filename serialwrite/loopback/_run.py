@@ -55,8 +55,11 @@ async def async_run(
         peer: the other end, a device or URL of this machine.
         rig: "pty", "socat" or "uart": a line without hardware, where no port is given.
         pattern: one of PATTERN_NAMES; with `seed` for "random".
-        baudrate, data_bits, parity, stop_bits, flow: the line's settings; flow is "none", "rtscts", "xonxoff"
-            (whose two characters are then left out of the pattern) or "dsrdtr".
+        baudrate: bits per second.
+        data_bits: 5 to 8, of a character.
+        parity: "N", "E", "O", "M" or "S".
+        stop_bits: 1, 1.5 or 2.
+        flow: "none", "rtscts", "xonxoff" (whose two characters are then left out of the pattern) or "dsrdtr".
         bytes_to_send: each way; else it sends for `seconds` (2 by default); not both.
         block_size: bytes given to one write.
         both_ways: over two ports, send in both directions at once.
