@@ -77,10 +77,10 @@ class CancellationSignal:
 
     def emit(self, type: CancellationType = CancellationType.TERMINAL) -> None:
         """Request a cancellation of ``type``."""
-        type = CancellationType(type)
+        requested = CancellationType(type)  # ValueError for what is no type
         handler = self.slot._handler
         if handler is not None:
-            handler(type)
+            handler(requested)
 
 
 UNCONNECTED = CancellationSlot()

@@ -20,6 +20,7 @@ a side has                      which is
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any, ClassVar
 
 from ._cancellation import CancellationType
@@ -53,7 +54,13 @@ class ForeignSide:
         self.in_use.pop(self._key, None)
 
     def step(self, buffers: Any, handler: Handler) -> None:
-        getattr(self._stream, SOME[self._side])(buffers, handler)
+        started = getattr(self._stream, SOME[self._side])(buffers, handler)
+        if isinstance(started, Coroutine):  # nobody awaits it, so it would never call the handler
+            started.close()
+            raise TypeError(
+                f"{type(self._stream).__name__}.{SOME[self._side]}(buffers, token) returned a coroutine; "
+                "it must give its token to async_initiate(initiation, token, executor), and return what that returns"
+            )
 
     def stop(self) -> None:
         """Nothing is waited for."""

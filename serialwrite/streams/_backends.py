@@ -119,6 +119,8 @@ class SocketBackend(_OverTcp):
 class Rfc2217Backend(_OverTcp):
     """``rfc2217://``: a remote port, by Telnet. Its write sends everything or fails, so that a chunk has to fit."""
 
+    closing_time = 0.35  # pyserial's close sleeps for 0.3 s, in case the server is connected to again
+
     def __init__(self, port: Any) -> None:
         super().__init__(port)
         self.chunk = 512

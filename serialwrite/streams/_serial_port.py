@@ -18,7 +18,7 @@ from .._executors import EventLoopExecutor
 from .._operation import Handler, Operation, default_token as unspecified
 from ._closing import ClosePolicy, check_closing, close_forgotten, close_now, drain_before_closing, drain_bound
 from ._descriptor import read_descriptor, write_descriptor
-from ._opening import kind_of, made_ours, opened
+from ._opening import check_port, kind_of, made_ours, opened
 from ._pollable_side import WATCHDOG
 from ._spawned import Result, Spawned, completion
 from ._tty import Tty
@@ -72,11 +72,12 @@ class SerialPort(TtyStream):
         elif baudrate is not None or settings:
             given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
             raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
+        check_port(port)
         super().__init__(port, executor)
         self._finishing = threading.Lock()
         self._finished = False
         try:
-            self._check(baudrate if mine else None)
+            self._check(mine=mine)
         except BaseException:
             if mine:
                 self.serial.close()
@@ -84,11 +85,11 @@ class SerialPort(TtyStream):
         # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
         self._finalizer = weakref.finalize(self, close_forgotten, *self._to_finalize(), repr(self)) if mine else None
 
-    def _check(self, baudrate: int | None) -> None:
-        """See that the port is open; if it was opened here, at ``baudrate``, make it ours alone."""
+    def _check(self, *, mine: bool) -> None:
+        """See that the port is open; if it was opened here, make it ours alone."""
         self.wait_fd()
-        if baudrate is not None:
-            made_ours(self._tty, self.serial, baudrate)
+        if mine:
+            made_ours(self._tty, self.serial)
 
     def _to_finalize(self) -> tuple[Tty, Any]:
         port = self.serial
@@ -228,8 +229,6 @@ class SerialPort(TtyStream):
 
 def _kind_for(port: Any) -> type[SerialPort]:
     """The class for ``port``: not every one of pyserial's has a file descriptor, and one wants to know what is sent."""
-    if not isinstance(port, (str, os.PathLike)) and not hasattr(port, "baudrate"):
-        raise TypeError(f"SerialPort: got {port!r}; pass a device path, a pyserial URL, or an open serial.Serial")
     kind = kind_of(port)
     if kind == "blocking":
         from ._blocking import BlockingPortStream  # noqa: PLC0415 # a subclass of this class

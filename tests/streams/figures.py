@@ -111,14 +111,13 @@ STALLED = {
 async def closing(name, policy):
     timeout = 1.0 if policy == "drain" else None
     with STALLED[name]() as (port, rest):
-        with port:
-            writing = sw.async_write(port, bytes(100_000), sw.as_tuple(sw.use_promise))
-            while not port.write_side.waiting:
-                await asyncio.sleep(0.001)
-            started = time.monotonic()
-            unsent = await port.async_close(policy=policy, timeout=timeout)
-            elapsed = time.monotonic() - started
-            _, accepted = await writing
+        writing = sw.async_write(port, bytes(100_000), sw.as_tuple(sw.use_promise))
+        while not port.write_side.waiting:
+            await asyncio.sleep(0.001)
+        started = time.monotonic()
+        unsent = await port.async_close(policy=policy, timeout=timeout)
+        elapsed = time.monotonic() - started
+        _, accepted = await writing
         arrived = len(rest())
     what = f"close({policy!r}{', timeout=1' if timeout else ''}), stalled {name}"
     told = f"{accepted:,} accepted, {'unknown' if unsent is None else format(unsent, ',')} unsent, {arrived:,} arrived"

@@ -140,13 +140,16 @@ async def test_nothing_more_is_accepted_while_a_close_drains():
 
 
 async def test_the_event_loop_turns_while_async_close_drains():
-    with simulated_port(baudrate=57600) as port:
+    with simulated_port() as port:
+        port.uart.stuck = True
         await sw.async_write(port, DATA)
-        closing, turns = port.async_close(sw.use_promise), 0
-        while not closing.done():
+        closing = port.async_close(sw.use_promise, timeout=60)
+        for _ in range(50):
             await asyncio.sleep(0.001)
-            turns += 1
-        assert turns > 50
+            assert not closing.done()
+        port.uart.stuck = False
+        assert await closing == 0
+        assert port.uart.received == DATA
 
 
 async def test_a_close_that_is_cancelled_closes_all_the_same(stalled_port):

@@ -303,20 +303,32 @@ async def test_gaps_on_the_line_itself():
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "error"),
     [
-        {"bytes_per_second": 0},
-        {"bytes_per_second": float("nan")},
-        {"byte_gap": -1},
-        {"chunk_size": 0},
-        {"chunk_gap": 1},
-        {"line_gap": float("nan")},
-        {"line_end": b""},
-        {"prompt": b""},
+        ({"bytes_per_second": 0}, ValueError),
+        ({"bytes_per_second": float("nan")}, ValueError),
+        ({"bytes_per_second": float("inf")}, ValueError),
+        ({"bytes_per_second": "9600"}, TypeError),
+        ({"byte_gap": -1}, ValueError),
+        ({"byte_gap": float("inf")}, ValueError),
+        ({"byte_gap": None}, TypeError),
+        ({"chunk_size": 0}, ValueError),
+        ({"chunk_size": 1.5}, TypeError),
+        ({"chunk_gap": 1}, ValueError),
+        ({"chunk_gap": "1", "chunk_size": 1}, TypeError),
+        ({"line_gap": float("nan")}, ValueError),
+        ({"line_end": b""}, ValueError),
+        ({"line_end": "\n"}, TypeError),
+        ({"prompt": b""}, ValueError),
+        ({"prompt": "> "}, TypeError),
+        ({"prompt": re.compile("> ")}, TypeError),
+        ({"prompt": b"> ", "prompt_timeout": -1}, ValueError),
+        ({"prompt_timeout": 1}, ValueError),
+        ({"on_reply": print}, ValueError),
     ],
 )
-def test_settings_that_cannot_be(options):
-    with pytest.raises(ValueError, match=next(iter(options))):
+def test_settings_that_cannot_be(options, error):
+    with pytest.raises(error, match=rf"^{next(iter(options)) if error is TypeError else list(options)[-1]}.*pass "):
         sw.Paced(Recorder(), **options)
 
 
