@@ -44,9 +44,9 @@ html_show_sourcelink = False
 
 
 def trim_excerpts(_sphinx: Sphinx, page: nodes.document) -> None:
-    """No empty lines at the end of an excerpt: its mark stands two lines below the code."""
+    """No empty lines around an excerpt: its marks stand two lines from the code."""
     for block in page.findall(nodes.literal_block):
-        block.rawsource = block.astext().rstrip() + "\n"
+        block.rawsource = block.astext().strip("\n") + "\n"
         block[:] = [nodes.Text(block.rawsource)]  # where the two differ, nothing is highlighted
 
 
@@ -65,6 +65,28 @@ def keep_colons(sphinx: Sphinx) -> None:
     sphinx.connect("autodoc-process-docstring", restore, priority=900)
 
 
+def readable_signature(
+    _sphinx: Sphinx,
+    what: str,
+    _name: str,
+    _object: object,
+    _options: object,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """Defaults by the names that users know; errors, which users don't make, without their arguments."""
+    if what == "exception" and signature:
+        return "", None
+    for internal, known in {
+        "default_token": "deferred",
+        "unspecified": "deferred",
+        "TRANSFER_ALL": "transfer_all()",
+    }.items():
+        signature = signature and signature.replace(f"={internal}", f"={known}")
+    return signature, returns
+
+
 def setup(sphinx: Sphinx) -> None:
     keep_colons(sphinx)
+    sphinx.connect("autodoc-process-signature", readable_signature)
     sphinx.connect("doctree-read", trim_excerpts)

@@ -24,7 +24,9 @@ def documented(module):
     names, current = [], None
     for text in REFERENCE.values():
         for directive, name in re.findall(
-            r"^ *\.\. (auto(?:function|class|exception)|value|currentmodule):: (\w[\w.]*)$", text, re.MULTILINE
+            r"^ *\.\. (auto(?:function|class|exception)|value|currentmodule):: (\w[\w.]*)(?:\(.*\))?$",
+            text,
+            re.MULTILINE,
         ):
             if directive == "currentmodule":
                 current = name
