@@ -161,7 +161,7 @@ class Number:
         return self.fd
 
 
-def run(check, make):
+def run(check, make, *, clogs=True):
     async def ordinary():
         return make()[0]
 
@@ -171,12 +171,16 @@ def run(check, make):
             fill(writer, quiet=0.05)
         return ends
 
-    trio.run(check, ordinary, clogged)
+    trio.run(check, ordinary, clogged if clogs else None)
 
 
-@pytest.mark.parametrize("rig", [UnixPair, TcpPair])
-def test_sockets_both_ways(made, rig):
-    run(check_two_way_stream, lambda: made.sockets(rig))
+def test_unix_sockets_both_ways(made):
+    run(check_two_way_stream, lambda: made.sockets(UnixPair))
+
+
+def test_tcp_both_ways(made):
+    # Without the part on a stream that is full: TCP makes room by itself, when its windows have grown.
+    run(check_two_way_stream, lambda: made.sockets(TcpPair), clogs=False)
 
 
 def test_a_pty_one_way(made):
@@ -189,10 +193,12 @@ def test_a_pipe_one_way(made):
 
 def test_the_suite_finds_what_is_wrong(made, monkeypatch):
     async def careless(self, max_bytes=None):
-        return await received(self, max_bytes) or b"more"
+        try:
+            return await received(self, max_bytes)
+        except trio.ClosedResourceError:
+            return b""
 
     received = TrioStream.receive_some
     monkeypatch.setattr(TrioStream, "receive_some", careless)
-    with pytest.raises(BaseExceptionGroup) as caught:
+    with pytest.raises(AssertionError, match="expected exception: <class 'trio.ClosedResourceError'>"):
         run(check_one_way_stream, made.pipe)
-    assert caught.group_contains(AssertionError, depth=1)
