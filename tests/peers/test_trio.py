@@ -200,5 +200,5 @@ def test_the_suite_finds_what_is_wrong(made, monkeypatch):
 
     received = TrioStream.receive_some
     monkeypatch.setattr(TrioStream, "receive_some", careless)
-    with pytest.raises(AssertionError, match="expected exception: <class 'trio.ClosedResourceError'>"):
+    with pytest.raises(AssertionError, match=r"expected exception: .*ClosedResourceError"):
         run(check_one_way_stream, made.pipe)
