@@ -24,9 +24,11 @@ DRIVER = {
 RIG = {
     "no-stall": "nothing here can hold the port",
     "stall-spares-fifo": "the port is held by CTS: what is in the FIFO still goes out",
+    "cable-takes-a-few": "the stalled cable still takes a few bytes in, which have then left the port",
     "no-pace": "the far end takes bytes as fast as they come",
     "no-unplug": "nobody here can pull the plug",
     "no-transceiver": "no RS-485 transceiver whose driver-enable is RTS",
+    "no-twenty": "there are not twenty of this kind here",
     "own-far-end": "a plug: the far end is the port itself, and can't be watched while the port is closed",
 }
 

@@ -128,7 +128,8 @@ class ConsumingBuffers:
     def __init__(self, views: Sequence[memoryview]) -> None:
         self._views = views
         self._ends = list(accumulate(map(len, views)))  # where each ends, counted from the front
-        self._index: int = 0  # of the first view that is not consumed
+        # The first view that is not consumed. Empty ones count as consumed: a run of them must not fill a step.
+        self._index: int = bisect_right(self._ends, 0)
         self._offset: int = 0  # bytes consumed of that view
         self._given: list[memoryview] = []  # the slices made for the last prepare()
         self.total_size: int = self._ends[-1] if self._ends else 0

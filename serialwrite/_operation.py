@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
+from typing import Any, Generic, Self, TypeAlias, TypeVar, cast, overload
 
 from ._cancellation import UNCONNECTED, CancellationSignal, CancellationSlot, CancellationType
 from ._errors import OperationAborted, TransferError, timed_out
@@ -434,6 +434,11 @@ class CompletionToken(Generic[R_co, P_co]):
         """Take charge of ``operation``: launch it, or keep it, and return what stands for its result."""
         raise NotImplementedError(f"{type(self).__name__} must define initiate(operation)")
 
+    @classmethod
+    def here(cls) -> Self:
+        """The token that the class itself stands for, where it is passed in place of one."""
+        return cls()
+
 
 class Deferred(CompletionToken[Operation[int], Operation[Completion]]):
     """The token that starts nothing: the call returns the operation. Follows Asio's ``deferred``."""
@@ -486,6 +491,8 @@ def resolve(token: object) -> CompletionToken[Any, Any]:
     """``token`` as a completion token; a plain function stands for the token that calls it."""
     if isinstance(token, CompletionToken):
         return cast("Any", token)  # type: ignore[no-any-return] # what it makes of a result is between it and its user
+    if isinstance(token, type) and issubclass(token, CompletionToken):
+        return cast("type[CompletionToken[Any, Any]]", token).here()
     if callable(token):
         return Callback(token)
     raise TypeError(

@@ -187,11 +187,11 @@ async def test_rule_2_never_inline_once_and_after_everything_is_released(kind, e
         with pytest.raises(BufferError):
             data.append(0)
         if ending.endswith("after a wait"):
-            await turns(3)
+            await until(lambda: stream.waits)
             assert not calls
             stream.let_go()
         elif ending == "cancelled":
-            await turns(3)
+            await until(lambda: stream.waits)
             signal.emit()
             assert not calls  # emit is an initiating function of sorts: the handler runs later here too
         assert await asyncio.wait_for(second, 10) == (None, 4)
@@ -206,7 +206,7 @@ async def test_rule_2_no_future_is_done_when_it_is_returned(kind, token, steps):
         future = sw.async_write(stream, b"abcdef", sw.as_tuple(token))
         assert not future.done()
         if WAIT in steps:
-            await turns(3)
+            await until(lambda: stream.waits)
             stream.let_go()
         await until(future.done)
 
@@ -228,9 +228,11 @@ async def test_rule_2_but_inline_where_an_immediate_executor_asks_for_it(kind):
 async def test_rule_3_the_count_is_what_the_stream_took(kind, write, ending):
     steps = {**ENDINGS, "timed out": (1, 2, WAIT)}[ending]
     with stream_of(kind, *steps) as stream:
+        writing = asyncio.ensure_future(write(stream, b"abcdefgh", timeout=0.05 if ending == "timed out" else None))
         if "after" in ending:
-            asyncio.get_running_loop().call_later(0.01, stream.let_go)
-        _, n = await write(stream, b"abcdefgh", timeout=0.05 if ending == "timed out" else None)
+            await until(lambda: stream.waits)
+            stream.let_go()
+        _, n = await writing
         assert n == len(stream.script.written)
         assert stream.script.written == b"abcdefgh"[:n]
 
@@ -322,7 +324,7 @@ async def test_rule_5_partial_and_terminal_not_total(kind):
         token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
         with stream_of(kind, 2, WAIT) as stream:
             promise = sw.async_write(stream, b"abcdef", token)
-            await turns(3)
+            await until(lambda: stream.waits)
             signal.emit(requested)
             await turns()
             assert promise.done() == stops, requested
@@ -340,7 +342,7 @@ async def test_rule_5_only_terminal_where_the_stream_has_only_that(kind):
     with stream_of(kind, 2, WAIT) as stream:
         getattr(stream, "write_side", stream).cancellable = TERMINAL
         promise = sw.async_write(stream, b"abcdef", token)
-        await turns(3)
+        await until(lambda: stream.waits)
         for requested in (TOTAL, PARTIAL):
             signal.emit(requested)
             await turns()
@@ -368,7 +370,7 @@ async def test_rule_6_task_cancellation_is_partial_cancellation(kind):
     with stream_of(kind, 2, WAIT) as stream:
         operation = sw.async_write(stream, b"abcdef")
         task = asyncio.ensure_future(operation)
-        await turns(3)
+        await until(lambda: stream.waits)
         task.cancel("enough")
         with pytest.raises(asyncio.CancelledError, match="enough"):
             await task
@@ -396,7 +398,7 @@ async def test_rule_6_the_ways_of_asyncio_to_cancel(kind, how):
         else:
 
             async def fail():
-                await turns(3)
+                await until(lambda: stream.waits)
                 raise KeyError
 
             with pytest.raises(ExceptionGroup):
@@ -412,7 +414,7 @@ async def test_rule_6_cancelled_again_and_again(kind):
     with stream_of(kind, 2, WAIT) as stream:
         operation = sw.async_write(stream, b"abcdef")
         task = asyncio.ensure_future(operation)
-        await turns(3)
+        await until(lambda: stream.waits)
         for _ in range(3):
             task.cancel()
             await asyncio.sleep(0)
@@ -432,7 +434,7 @@ async def test_rule_6_a_cancel_that_meets_the_end_is_not_swallowed(kind):
     with stream_of(kind, 2, WAIT, last_step) as stream:
         operation = sw.async_write(stream, b"abcdef")
         task = asyncio.ensure_future(operation)
-        await turns(3)
+        await until(lambda: stream.waits)
         stream.let_go()
         await asyncio.wait([task], timeout=10)
         assert task.cancelled()
@@ -447,7 +449,7 @@ async def test_rule_6_a_cancel_that_meets_the_end_is_not_swallowed(kind):
 async def test_rule_7_one_write_at_a_time(kind, second):
     with stream_of(kind, 2, WAIT) as stream:
         first = asyncio.ensure_future(sw.async_write(stream, b"abcdef"))
-        await turns(3)
+        await until(lambda: stream.waits)
         with pytest.raises(sw.StreamBusy):
             await asyncio.wait_for(_raising(TOKENS[second](stream, b"second")), 10)
         stream.let_go()
@@ -473,7 +475,7 @@ async def test_rule_7_busy_is_raised_at_once(kind, token):
         first = sw.async_write(stream, b"abcdef", sw.use_promise)
         with pytest.raises(sw.StreamBusy, match="another write is in progress"):
             sw.async_write(stream, b"second", token)
-        await turns(3)
+        await until(lambda: stream.waits)
         stream.let_go()
         assert await first == 6
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +27,14 @@ class MachineError(Exception):
     """The guest did not boot, died, or did not end in time."""
 
 
+def _print(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 @dataclass(frozen=True)
 class Machine:
-    """A guest to be run once. Times in seconds."""
+    """A guest to be run once. Times in seconds; ``show`` is given what its command prints."""
 
     kernel: Kernel
     timeout: float = 280
@@ -38,11 +44,13 @@ class Machine:
     cache: Path = CACHE
     results: Path = CACHE / "results"  # what the guest leaves behind: there, it is /run/rig/results
     append: str = ""
+    name: str = "console"
+    show: Callable[[bytes], object] = _print
 
     @property
     def console(self) -> Path:
         """What the guest's kernel said, and QEMU itself."""
-        return self.cache / "console.log"
+        return self.cache / f"{self.name}.log"
 
     async def run(self, command: list[str]) -> int:
         """Boot, run ``command`` in the project's folder, pass its output through; return its exit status.
@@ -73,10 +81,10 @@ class Machine:
                 tasks += [
                     asyncio.create_task(pump.run()),
                     asyncio.create_task(control.serve(*await asyncio.open_connection(sock=near_control))),
-                    asyncio.create_task(_pass_through(near_output)),
+                    asyncio.create_task(self._pass_through(near_output)),
                 ]
                 status = await self._watch(process, control)
-                _pass_the_rest(near_output)
+                self._pass_the_rest(near_output)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -102,6 +110,18 @@ class Machine:
             raise MachineError(f"the guest did not end within {self.timeout:g} s of its boot")
         when = "before its command ended" if up.done() else "while it booted"
         raise MachineError(f"the guest died {when} (QEMU's exit status {ended.result()})")
+
+    async def _pass_through(self, output: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        output.setblocking(False)
+        while data := await loop.sock_recv(output, 65536):
+            self.show(data)
+
+    def _pass_the_rest(self, output: socket.socket) -> None:
+        """What the guest had said before it handed its exit status over: it is in the socket already."""
+        with contextlib.suppress(OSError):
+            while data := output.recv(65536):
+                self.show(data)
 
     def _fill(self, shared: Path, command: list[str]) -> None:
         """Put into the shared folder what the guest starts from."""
@@ -149,22 +169,3 @@ class Machine:
         for name, fd in fds.items():
             command[1:1] = ["-chardev", f"socket,id={name},fd={fd}"]
         return command
-
-
-async def _pass_through(output: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    output.setblocking(False)
-    while data := await loop.sock_recv(output, 65536):
-        _print(data)
-
-
-def _pass_the_rest(output: socket.socket) -> None:
-    """What the guest had said before it handed its exit status over: it is in the socket already."""
-    with contextlib.suppress(OSError):
-        while data := output.recv(65536):
-            _print(data)
-
-
-def _print(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()

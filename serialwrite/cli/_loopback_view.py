@@ -25,6 +25,7 @@ STYLES: Final = {
     Verdict.PASS: "bold green",
     Verdict.FAIL: "bold red",
     Verdict.NOT_RUN: "bold yellow",
+    Verdict.STOPPED: "bold yellow",
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
     Outcome.UNKNOWN: "yellow",
@@ -101,7 +102,7 @@ def _words(progress: Progress) -> str:
 def show(result: Result, console: Console) -> None:
     """Print the result: the verdict first."""
     console.print(Text.assemble((result.verdict.upper(), STYLES[result.verdict]), "  ", printable(sentence(result))))
-    if result.runs:
+    if result.axes or any(run.directions for run in result.runs):
         print_table(console, _sweep(result, console) if result.axes else _figures(result.runs[0], console))
     for run in result.runs:
         _show_faults(run, console, named=len(result.runs) > 1)

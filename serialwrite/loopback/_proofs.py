@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from typing import Final
@@ -35,6 +34,8 @@ async def check_accounting(line: Line, settings: Settings, pattern: Pattern, pat
         stopped, count = error, error.bytes_transferred
     except sw.TransferError as error:
         return [Check(name, Outcome.FAIL, f"the write ended otherwise than by its timeout: {error}")]
+    if not count:
+        return [Check(name, Outcome.UNKNOWN, "the port took no byte, so nothing is proved")]
     got = await _all_that_comes(line.peer, count, patience + 64 / settings.line_rate)
     detail = f"the write {'was cut off' if stopped else 'ended'} at {count:,} bytes; {len(got):,} arrived"
     held = (stopped.stall if stopped else None) or "nothing that the driver tells"
@@ -79,6 +80,10 @@ def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str])
     name = f"real baud rate, {direction.name}"
     if NO_PACING in quirks:
         return Check(name, Outcome.SKIPPED, "nothing paces this line: it is no UART")
+    if direction.baud is None and direction.bytes_per_second > settings.line_rate:
+        return Check(
+            name, Outcome.SKIPPED, "nothing paces this line: bytes arrived faster than its baud rate lets them"
+        )
     busy = sum(rate.seconds for rate in direction.throughput) - (direction.gaps.total if direction.gaps else 0.0)
     if direction.baud is None or busy < SURE_AFTER:
         return Check(name, Outcome.UNKNOWN, f"the line was busy for {busy:.2f} s: {SURE_AFTER:g} s are needed to tell")
@@ -88,19 +93,35 @@ def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str])
     )
     if abs(off) <= TOLERANCE:
         return Check(name, Outcome.PASS, words)
-    if abs(off) > 0.1:  # no UART that is this far off carries anything right
-        return Check(name, Outcome.UNKNOWN, f"{words}: not the line's doing; the sender starved, or nothing paces it")
+    if off < -0.1:  # two ends that differ by this much carry nothing right
+        return Check(name, Outcome.UNKNOWN, f"{words}: the sender or the receiver starved, or flow control held it up")
     if off < 0 and direction.writes is not None and not (direction.writes.short or direction.writes.blocked):
         return Check(name, Outcome.UNKNOWN, f"{words}: but the port was never full, so the sender may have starved it")
     return Check(name, Outcome.FAIL, words)
 
 
-async def let_settle(*ports: sw.SerialPort) -> None:
-    """Throw away what is still coming in: between two parts of a test."""
+def check_speed(port: sw.SerialPort, name: str, settings: Settings) -> list[Check]:
+    """Return whether the driver set the baud rate: one beyond its reach it may replace without a word."""
+    with contextlib.suppress(OSError):
+        speed = port._tty.output_speed()
+        if speed is not None:
+            right = abs(speed / settings.baudrate - 1) <= TOLERANCE
+            words = f"{speed:,} bit/s by the driver's word (TCGETS2), {settings.baudrate:,} asked for"
+            return [Check(f"baud rate set, {name}", Outcome.PASS if right else Outcome.FAIL, words)]
+    return []
+
+
+async def let_settle(*ports: sw.SerialPort, quiet: float = 0.02) -> int:
+    """Throw away what is still coming in, until nothing has come for `quiet` seconds or for a second; return how much.
+
+    Before a test and between its parts: what a port sent earlier is none of what is counted.
+    """
+    thrown = 0
     for port in dict.fromkeys(ports):
         piece = bytearray(4096)
         deadline = time.monotonic() + 1.0
         with contextlib.suppress(sw.TransferError):
             while time.monotonic() < deadline:
-                await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=0.02)
-    await asyncio.sleep(0)
+                at_least_one = sw.transfer_at_least(1)
+                thrown += await sw.async_read(port, piece, completion_condition=at_least_one, timeout=quiet)
+    return thrown

@@ -131,7 +131,7 @@ def _checks(result: Result) -> Html:
         tag("tr", tag("th", one.name, scope="row"), tag("td", _badge(one)), tag("td", one.detail))
         for one in result.checks
     ]
-    return tag("section", tag("h2", "Checks of the wiring"), table((), rows), class_="whole")
+    return tag("section", tag("h2", "Checks"), table((), rows, "checks"), class_="whole")
 
 
 def _badge(check: Check) -> Html:

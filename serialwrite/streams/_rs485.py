@@ -32,6 +32,8 @@ class RS485(OnWire):
         io.UnsupportedOperation: the driver can't tell what has left its queue.
     """
 
+    name = "RS485"
+
     def __init__(self, port: TtyStream, settings: serial.rs485.RS485Settings | None = None) -> None:
         super().__init__(port)
         self._settings: Any = serial.rs485.RS485Settings() if settings is None else settings

@@ -112,6 +112,12 @@ class Spawned(Operation[Any]):
         self.requested |= CancellationType.TERMINAL
         self._stop()
 
+    def narrow(self, cancellable: CancellationType) -> None:
+        """From here on the work stands for these types of cancellation only; a request for others comes too late."""
+        self.cancellable = cancellable
+        if self.failure is None and not self.requested & cancellable:
+            self.stopping = False
+
     def fail(self, error: TransferError) -> None:
         """End it with ``error``, as soon as the work can be stopped."""
         self.failure = error

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import math
 from contextlib import suppress
+from numbers import Real
 from typing import TYPE_CHECKING, Any, overload
 
 from .._errors import StreamClosed, TransferError, transfer_error
@@ -14,7 +17,7 @@ from ._pollable import PollableStream
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 from ._spawned import Result, Spawned, Work
 from ._stall import StallWatch
-from ._tty import LineCounters, ModemLines, Tty
+from ._tty import UNSUPPORTED, LineCounters, ModemLines, Tty
 
 if TYPE_CHECKING:
     from ._on_wire import OnWire
@@ -75,21 +78,30 @@ class TtyStream(PollableStream):
 
     @property
     def rts(self) -> bool:
-        """Request To Send, as we have set it. Assign to change it."""
+        """Request To Send, as we have set it. Assign to change it; ``io.UnsupportedOperation`` on a pty."""
         return bool(self.serial.rts)
 
     @rts.setter
     def rts(self, on: bool) -> None:
-        self.serial.rts = on
+        self._set_line("rts", on)
 
     @property
     def dtr(self) -> bool:
-        """Data Terminal Ready, as we have set it. Assign to change it."""
+        """Data Terminal Ready, as we have set it. Assign to change it; ``io.UnsupportedOperation`` on a pty."""
         return bool(self.serial.dtr)
 
     @dtr.setter
     def dtr(self, on: bool) -> None:
-        self.serial.dtr = on
+        self._set_line("dtr", on)
+
+    def _set_line(self, name: str, on: bool) -> None:
+        self._check_open()
+        try:
+            setattr(self.serial, name, on)
+        except OSError as error:
+            if error.errno in UNSUPPORTED:
+                raise io.UnsupportedOperation(f"{name}: {self!r} has no modem lines") from error
+            raise transfer_error(error) from error
 
     @property
     def stall(self) -> str | None:
@@ -198,6 +210,9 @@ class TtyStream(PollableStream):
 
         Cancellation: terminal, partial and total while it drains; then terminal and partial: the break ends at once.
         """
+
+        if not isinstance(seconds, Real) or not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds={seconds!r}: pass seconds, 0 or more")
 
         async def work(operation: Spawned) -> Result:
             # The kernel would wait for the queue itself, inside the ioctl.

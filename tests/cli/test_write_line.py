@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from serialwrite.testing import receive, receive_available, send
+from serialwrite.testing import receive_available, send
 
-from .conftest import everything, report, resume_command
+from .conftest import PATIENCE, everything, receive, report, resume_command
 
 TEXT = "G28\nG1 X10\nM84\n"
 
@@ -70,11 +70,16 @@ def test_a_trace(program, line, device, script, tmp_path):
 
 def test_flow_control_is_set(program, line, device, tmp_path):
     """A pty heeds XON/XOFF."""
-    size = 300_000  # ten times what the line holds, so that all of it can't be under way before the XOFF
+    size = 300_000  # ten times what the line holds
     (tmp_path / "text").write_text("x" * size)
     process = program.start("write", line.port, tmp_path / "text", "--xonxoff")
     receive(device, 100)
+    line.stall("peer")  # so that it is not all under way before the XOFF has arrived
     device.write(b"\x13")
+    deadline = time.monotonic() + PATIENCE
+    while line.counters.peer_to_port < 1:
+        assert time.monotonic() < deadline
+    line.resume("peer")
     held = receive_available(device, quiet=0.5)
     assert process.poll() is None
     device.write(b"\x11")
