@@ -135,7 +135,8 @@ class SerialPort(TtyStream):
         The kernel's own wait for the queue (closing_wait, 30 s) is kept out of the way, and left as it was.
 
         Returns:
-            Bytes accepted that are not sent; None where the driver can't tell.
+            Bytes accepted that are not sent; None where the driver can't tell. A USB driver counts a transfer until all
+            of it is over (ftdi_sio: 256 bytes), though the adapter may have taken some of it, and sends that.
         """
         check_closing(policy, timeout)
         if self._executor.running_elsewhere():
