@@ -156,7 +156,7 @@ def test_what_can_not_be_is_said_by_its_own_name():
             sw.RS485(port)
 
 
-@pytest.mark.parametrize("port", [3, sw.Queued(PlainStream())], ids=["a number", "a layer"])
+@pytest.mark.parametrize("port", [PlainStream(), sw.Queued(PlainStream())], ids=["another stream", "a layer"])
 def test_rs485_over_what_is_no_port(port):
     with pytest.raises(TypeError, match=r"^RS485: .* pass a SerialPort"):
         sw.RS485(port)
