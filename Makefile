@@ -36,6 +36,7 @@ peers: .venv/have-dev ## Measure what peers do when a write times out, for the R
 
 hw-test: .venv/have-dev ## Run the tests on real UART drivers, in an emulated machine
 	$(BIN)/python -m hw_tests.rig
+	$(BIN)/python -m hw_tests.drivers check
 
 docs: .venv/have-docs ## Build the documentation, strictly, into .cache/site
 	rm -rf .cache/site # an incremental build is silent about pages that have not changed

@@ -75,7 +75,7 @@ def series(release: str) -> str:
 
 def _run(run: Run) -> str:
     counts = ", ".join(f"{number:,} {outcome}" for outcome, number in run["counts"].items())
-    return f"Linux {run['kernel']}; {counts.replace('skipped', 'skipped by the name of a quirk')}.\n"
+    return f"Linux {run['kernel']}; {counts}, each for a reason that it names.\n"
 
 
 def _promises(run: Run) -> str:

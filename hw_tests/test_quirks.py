@@ -82,6 +82,19 @@ def test_outq_of_a_few_bytes(device: Device):
         assert device.far.received == b""
 
 
+def test_outq_of_a_transfer_under_way(device: Device):
+    """outq-counts-transfers: whether more comes out of a port that is closed when full than TIOCOUTQ said had left."""
+    device.without("outq-overcounts", "own-far-end")
+    if os.geteuid():
+        pytest.skip("only root can close a port that is full")
+    with raw.opened(device.path, **device.settings) as port:
+        device.stall()
+        left = raw.fill(port, BLOCK) - raw.queued(port)
+    device.resume()
+    more = until(lambda: len(device.far.received) > left, 0.5)
+    assert more == ("outq-counts-transfers" in device.quirks), (len(device.far.received), left)
+
+
 def test_outq_of_a_full_port(device: Device):
     """outq-overcounts: what TIOCOUTQ says of a stuck port, against what was written."""
     with raw.opened(device.path, **device.settings) as port:

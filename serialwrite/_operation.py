@@ -141,6 +141,11 @@ class Operation(Coroutine[Any, Any, T_co]):
         return deferred
 
     @property
+    def asks_nobody(self) -> bool:
+        """Whether it may complete at once with no slot to listen on."""
+        return True
+
+    @property
     def root(self) -> Operation[Any]:
         """The operation that adapters rewrote to make this one; itself, where none did."""
         return self
@@ -487,12 +492,17 @@ class Callback(CompletionToken[None, None]):
             )
 
 
+def _is_token_class(token: object) -> bool:
+    return isinstance(token, type) and issubclass(token, CompletionToken)
+
+
 def resolve(token: object) -> CompletionToken[Any, Any]:
     """``token`` as a completion token; a plain function stands for the token that calls it."""
     if isinstance(token, CompletionToken):
         return cast("Any", token)  # type: ignore[no-any-return] # what it makes of a result is between it and its user
-    if isinstance(token, type) and issubclass(token, CompletionToken):
-        return cast("type[CompletionToken[Any, Any]]", token).here()
+    if _is_token_class(token):
+        here: CompletionToken[Any, Any] = cast("Any", token).here()
+        return here
     if callable(token):
         return Callback(token)
     raise TypeError(

@@ -176,3 +176,12 @@ async def test_a_stream_written_as_a_coroutine_function(token):
 
     with pytest.raises(TypeError, match=r"Mistaken\.async_write_some.*returned a coroutine.*async_initiate"):
         await sw.async_write(Mistaken(), b"never", token)
+
+
+def test_a_stream_on_what_is_no_executor():
+    near, far = socket.socketpair()
+    with near, far:
+        with pytest.raises(TypeError, match=r"SocketStream: .*executor"):
+            sw.SocketStream(near, 5)
+        with sw.IoThread() as io:  # it has one
+            assert sw.async_write(sw.SocketStream(near, io), b"abc", sw.use_future).result(10) == 3

@@ -4,9 +4,11 @@ The streams: a user's own (``plain``), one with the optional fast path (``nowait
 """
 
 import asyncio
+import contextlib
 import errno
 import itertools
 import random
+import socket
 import threading
 import time
 
@@ -141,6 +143,75 @@ async def test_rule_1_cancellation_is_looked_at_last(takes, condition, error):
 # -- 2 ------------------------------------------------------------------------------------------------
 
 ENDINGS = {"at once": (), "after a wait": (2, WAIT), "error": (EIO,), "error after a wait": (2, WAIT, EIO)}
+
+
+class Taking:
+    """A user's stream that takes all that it is asked to."""
+
+    def __init__(self):
+        self.executor, self.data = sw.EventLoopExecutor(), bytearray()
+
+    def get_executor(self):
+        return self.executor
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        def initiation(handler):
+            self.data += b"".join(buffers)
+            self.executor.post(handler, None, sw.buffer_size(buffers))
+
+        return sw.async_initiate(initiation, token, self.executor)
+
+
+@pytest.mark.parametrize("stream", ["ours", "a user's"])
+@pytest.mark.parametrize("token", [sw.deferred, sw.use_promise], ids=repr)
+@pytest.mark.parametrize("at", [0, 2])
+async def test_rule_1_a_condition_that_cancels_is_heard_at_once(stream, token, at):
+    near, far = socket.socketpair()
+    with near, far:
+        signal, target = sw.CancellationSignal(), sw.SocketStream(near) if stream == "ours" else Taking()
+
+        def condition(error, n):
+            if n == at:
+                signal.emit()
+            return 1
+
+        write = sw.async_write(
+            target, b"abcdef", sw.bind_cancellation_slot(signal.slot, token), completion_condition=condition
+        )
+        with pytest.raises(sw.OperationAborted) as caught:
+            await write
+        await turns()
+        assert caught.value.bytes_transferred == max(at, 1)  # the first step is taken even so
+        assert len(far.recv(10) if stream == "ours" else target.data) == max(at, 1)
+        assert await sw.async_write(target, b"next") == 4
+
+
+async def test_rule_2_a_condition_that_closes_the_stream_ends_it_once():
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    with near, far:
+        stream, ended = sw.SocketStream(near), []
+
+        def condition(error, n):
+            if n >= 1 << 20:
+                stream.close()
+            return 1 << 16
+
+        sw.async_write(
+            stream, bytes(1 << 22), lambda error, n: ended.append((error, n)), completion_condition=condition
+        )
+        received = 0
+        while not ended:
+            with contextlib.suppress(BlockingIOError):
+                received += len(far.recv(1 << 20))
+            await asyncio.sleep(0)
+        await turns()
+        with contextlib.suppress(BlockingIOError):
+            while data := far.recv(1 << 20):
+                received += len(data)
+        [(error, n)] = ended
+        assert type(error) is sw.StreamClosed
+        assert n == error.bytes_transferred == received
 
 
 class Timers(sw.EventLoopExecutor):

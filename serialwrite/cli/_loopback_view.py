@@ -150,7 +150,8 @@ def _figures(run: Run, console: Console) -> Table:
         told = ", ".join(f"{name} {duration(value)}" for name, value in parts if value is not None)
         table.add_row("round trip", f"{told} ({figures.count:,} of them)")
     if run.cpu_seconds is not None and run.seconds:
-        table.add_row("CPU", f"{run.cpu_seconds / run.seconds:.0%}, {duration(run.cpu_seconds)}")
+        late = f"; this machine was {duration(run.kept_waiting)} late" if run.kept_waiting else ""
+        table.add_row("CPU", f"{run.cpu_seconds / run.seconds:.0%}, {duration(run.cpu_seconds)}{late}")
     return table
 
 
@@ -183,11 +184,11 @@ def _kernel(way: Direction) -> str:
 
 
 def _sweep(result: Result, console: Console) -> Table:
-    table = _table(console, *(axis.name for axis in result.axes), "", "throughput", "what happened")
+    table = _table(console, *(axis.name for axis in result.axes), "", "throughput a way", "what happened")
     names = {"baud": "baudrate", "databits": "data_bits", "stopbits": "stop_bits"}
     for run in result.runs:
         values = [printable(f"{getattr(run.settings, names.get(axis.name, axis.name))}") for axis in result.axes]
-        speed = rate(sum(way.bytes_per_second for way in run.directions)) if run.directions else ""
+        speed = rate(min(way.bytes_per_second for way in run.directions)) if run.directions else ""
         told = printable("; ".join(run.reasons)) or "every byte right"
         table.add_row(*values, Text(run.verdict, style=STYLES[run.verdict]), speed, told)
     return table

@@ -4,8 +4,8 @@ Layers, lowest first: `_prbs`, `_patterns` (what is sent) · `_faults` (the word
 `_fault_log`, `_ledger`, `_disciplines`, `_settle`, `_diagnose`,
 `_account` (what arrived) · `_confidence`, `_statistics`,
 `_arrivals` (figures) · `_result`, `_words`, `_files`, `_html`, `_charts`, `_report_tables`, `_report`, `_junit`
-(what is told) · `_line`, `_direction`, `_wiring`, `_proofs`, `_machine`, `_progress`, `_sweep`, `_transfer`,
-`_run` (the measured run) · `_card_measure`, `_card` (a port's card).
+(what is told) · `_line`, `_lateness`, `_direction`, `_wiring`, `_proofs`, `_machine`, `_progress`, `_sweep`,
+`_transfer`, `_run` (the measured run) · `_card_measure`, `_card` (a port's card).
 """
 
 from serialwrite.loopback._account import Checker as Checker

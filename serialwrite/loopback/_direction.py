@@ -124,9 +124,14 @@ class Way:
         buffer = bytearray(READ_SIZE)
         view = memoryview(buffer)
         last = time.monotonic()
+        complete_since: float | None = None
         at_least_one = sw.transfer_at_least(1)
         while True:
             complete = self.total is not None and self.checker.received >= self.total
+            if complete and complete_since is None:
+                complete_since = time.monotonic()
+            if complete_since is not None and time.monotonic() - complete_since > self.slack:
+                return  # somebody never stops talking
             quiet = QUIET + 16 / self.settings.line_rate if complete else self.slack
             try:
                 n = await sw.async_read(

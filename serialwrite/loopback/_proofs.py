@@ -17,6 +17,7 @@ PAYLOAD: Final = 1 << 23  # more than any port holds, and most sockets
 LATE: Final = 0.3  # seconds listened for bytes that went out behind the count's back
 
 TOLERANCE: Final = 0.015  # of the baud rate: what one end may be off if the other one is allowed the same
+STARVED: Final = 0.005  # of a busy line's time; more would blur its rate by as much as TOLERANCE allows, or near it
 SURE_AFTER: Final = 1.0  # seconds of a busy line, before its rate can be told
 
 
@@ -25,7 +26,7 @@ async def check_accounting(line: Line, settings: Settings, pattern: Pattern, pat
 
     This is the promise of the library on the user's own adapter; what stopped the sender tells of the flow control.
     """
-    name = "accounting on this line"
+    name = "accounting on this line" + (f", flow {settings.flow}" if settings.flow != "none" else "")
     payload = pattern.block(0, PAYLOAD)
     stopped: sw.TransferError | None = None
     try:
@@ -64,19 +65,29 @@ def _flow(stopped: sw.TransferError | None, settings: Settings) -> Check:
 
 
 async def _all_that_comes(port: sw.SerialPort, count: int, slack: float) -> bytearray:
-    """Read until `count` bytes are there and nothing more comes, or nothing has come for `slack` seconds."""
+    """Read until `count` bytes are there and nothing more comes, or nothing has come for `slack` seconds.
+
+    Where somebody never stops talking, it ends `slack` seconds after `count` bytes.
+    """
     got, piece = bytearray(), bytearray(1 << 16)
-    while True:
+    complete_since: float | None = None
+    while complete_since is None or time.monotonic() - complete_since < slack:
+        if len(got) >= count and complete_since is None:
+            complete_since = time.monotonic()
         quiet = LATE if len(got) >= count else slack
         try:
             n = await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=quiet)
         except sw.TransferError:
-            return got
+            break
         got += memoryview(piece)[:n]
+    return got
 
 
-def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str]) -> Check:
-    """Return whether the line really runs at the baud rate that was set, by when the bytes arrived."""
+def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str], kept_waiting: float = 0.0) -> Check:
+    """Return whether the line really runs at the baud rate that was set, by when the bytes arrived.
+
+    `kept_waiting`: the seconds by which this machine was late; where they matter, it is no fault of the line's.
+    """
     name = f"real baud rate, {direction.name}"
     if NO_PACING in quirks:
         return Check(name, Outcome.SKIPPED, "nothing paces this line: it is no UART")
@@ -93,6 +104,9 @@ def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str])
     )
     if abs(off) <= TOLERANCE:
         return Check(name, Outcome.PASS, words)
+    if kept_waiting > STARVED * busy:
+        late = f"this machine was too busy to tell, {kept_waiting:.2f} s late in {busy:.2f} s"
+        return Check(name, Outcome.UNKNOWN, f"{words}: but {late}")
     if off < -0.1:  # two ends that differ by this much carry nothing right
         return Check(name, Outcome.UNKNOWN, f"{words}: the sender or the receiver starved, or flow control held it up")
     if off < 0 and direction.writes is not None and not (direction.writes.short or direction.writes.blocked):

@@ -145,6 +145,8 @@ class Run:
     latency: Latency | None = None
     cpu_seconds: float | None = None
     seconds: float = 0.0
+    kept_waiting: float = 0.0
+    """Seconds by which this machine ran the test late, in lumps of more than 10 ms: gaps may be its own doing."""
 
 
 @dataclass(frozen=True, slots=True)

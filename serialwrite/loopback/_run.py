@@ -64,7 +64,7 @@ async def async_run(
         block_size: bytes given to one write.
         both_ways: over two ports, send in both directions at once.
         trips: round trips to be measured afterwards, for 2 s at the most; 0 for none.
-        checks: check the wiring and the accounting, in the first run.
+        checks: check the wiring in the first run, and the accounting in the first of each kind of flow control.
         require_lines: modem lines that are not wired are a failure, and not just unknown.
         max_gap: seconds without a byte that are a failure; None: gaps are told, and no failure.
         patience: seconds of silence after which what is missing is lost, and a write that goes nowhere has stalled.
@@ -109,6 +109,7 @@ async def async_run(
     runs: list[Run] = []
     found: list[Check] = []
     facts: list[Fact] = []
+    flows = set[str]()  # the kinds of flow control that were checked
     for number, (settings, sent) in enumerate(zip(planned, patterns, strict=True), 1):
         target: PathRig | tuple[str, ...]
         target = port if isinstance(port, PathRig) else open_rig(rig, settings) if port is None else settings.ports
@@ -117,14 +118,18 @@ async def async_run(
             with open_line(target, settings) as line:
                 test = Test(line, settings, sent, watch=watch, patience=patience, stop=stop)
                 run = await test.transfer(both_ways=both_ways, trips=trips, max_gap=max_gap)
-                if number == 1:
+                first, new_flow = not flows, settings.flow not in flows
+                flows.add(settings.flow)
+                if first:
                     facts += [*line.facts, *port_facts(line.port, "port")]
                     facts += () if line.plugged else port_facts(line.peer, "peer")
                 if test.left_over:
                     facts.append(Fact(f"thrown away before run {number}", plural(test.left_over, "byte"), "received"))
-                found += [check for check in test.baud_checks(run) if number == 1 or check.outcome is Outcome.FAIL]
-                if checks and number == 1:
-                    found += await test.checks(require_lines=require_lines)
+                found += [check for check in test.baud_checks(run) if first or check.outcome is Outcome.FAIL]
+                if checks and new_flow:
+                    found += await test.check_accounting()
+                if checks and first:
+                    found += await test.check_wiring(require_lines=require_lines)
         except LineUnavailable as error:
             run = Run(settings, Verdict.NOT_RUN, (str(error),))
         if stop.is_set() and run.verdict is not Verdict.FAIL:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from serialwrite.loopback._direction import Way
+from serialwrite.loopback._lateness import Lateness
 from serialwrite.loopback._line import Line
 from serialwrite.loopback._patterns import Pattern
 from serialwrite.loopback._progress import Watch
@@ -58,7 +59,8 @@ class Test:
             for name, sender, receiver in line.ways(both=both_ways)
         ]
         began, spent = time.monotonic(), time.process_time()
-        async with self._watch.on("data", ways), _stopping(self._stop, ways):
+        lateness = Lateness()
+        async with self._watch.on("data", ways), _stopping(self._stop, ways), lateness.measured():
             directions = await asyncio.gather(*(way.run() for way in ways))
         seconds, cpu = time.monotonic() - began, time.process_time() - spent
         reasons = [problem for way in ways for problem in way.problems]
@@ -79,28 +81,34 @@ class Test:
             latency=figures,
             cpu_seconds=cpu,
             seconds=seconds,
+            kept_waiting=lateness.seconds,
         )
 
     def baud_checks(self, run: Run) -> list[Check]:
         line = self._line
-        done = [check_baud(direction, self._settings, line.quirks) for direction in run.directions]
+        done = [check_baud(way, self._settings, line.quirks, run.kept_waiting) for way in run.directions]
         if NO_PACING not in line.quirks:
             done += check_speed(line.port, "port", self._settings)
             done += [] if line.plugged else check_speed(line.peer, "peer", self._settings)
         return done
 
-    async def checks(self, *, require_lines: bool) -> list[Check]:
+    async def check_accounting(self) -> list[Check]:
+        """Check the count of a write that is cut off, and that flow control stops the sender."""
         line, settings = self._line, self._settings
         if self._stop.is_set():
             return []
         if self._gone:
-            return [Check("accounting and wiring", Outcome.SKIPPED, "a port is gone: nothing is left to check")]
+            return [Check("accounting on this line", Outcome.SKIPPED, "a port is gone: nothing is left to check")]
         async with self._watch.on("accounting", []):
             await let_settle(line.port, line.peer)
-            done = await check_accounting(line, settings, self._pattern, self._patience)
+            return await check_accounting(line, settings, self._pattern, self._patience)
+
+    async def check_wiring(self, *, require_lines: bool) -> list[Check]:
+        """Check the lines beside the data."""
+        if self._stop.is_set() or self._gone:
+            return []
         async with self._watch.on("wiring", []):
-            done += await check_wiring(line, settings, required=require_lines)
-        return done
+            return await check_wiring(self._line, self._settings, required=require_lines)
 
 
 @contextlib.asynccontextmanager

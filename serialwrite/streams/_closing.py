@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import suppress
+from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 from ._drain import Drain, discard, seconds_per_byte
@@ -23,7 +24,7 @@ def check_closing(policy: ClosePolicy, timeout: float | None) -> None:
     """ValueError for what is no policy, and for what is no time."""
     if policy not in _POLICIES:
         raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, _POLICIES))}")
-    if timeout is not None and not timeout >= 0:  # NaN is refused, too
+    if timeout is not None and not (isinstance(timeout, Real) and timeout >= 0):  # NaN is refused, too
         raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for what the baud rate predicts")
 
 
@@ -59,7 +60,8 @@ def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
 
     Returns:
         Bytes that were queued and are not sent, as far as the driver tells; None where it doesn't, or has not closed.
-        A driver that ignores a flush may send a few more of them, until its close is through: some 10 ms.
+        A driver that ignores a flush may send a few more of them, until its close is through: some 10 ms; and where the
+        port may not be opened again (the program has changed its user), an adapter what it had taken already.
     """
     unsent = None
     left = False
@@ -78,19 +80,25 @@ def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
 
 
 def _close_with_a_queue(tty: Tty, port: Any) -> bool:
-    """Close it all the same; whether that has come to its end."""
+    """Close it all the same; whether that has come to its end.
+
+    It is opened once more then: what was set on it outlives a close; and adapters that are opened are reset, and drop
+    what they have taken of the queue (ftdi_sio counts that as queued until a whole transfer is through).
+    """
     path = port.portstr
     waits = hangs_up = None
     with suppress(OSError):
-        waits = tty.closing_wait()
-        if waits is not None and waits != CLOSING_WAIT_NONE:
+        hangs_up = tty.hang_up_on_close(False)  # on DTR it is to look like one close
+    with suppress(OSError):
+        before = tty.closing_wait()
+        if before is not None and before != CLOSING_WAIT_NONE:
             tty.set_closing_wait(CLOSING_WAIT_NONE)
-            # The port has to be opened once more to put that back; on DTR it is to look like one close.
-            hangs_up = tty.hang_up_on_close(False)
+            waits = before
     closed = call_interrupted(lambda: _close_quietly(port), f"closing {path}", PATIENCE)
-    if hangs_up is not None and waits is not None and closed:
+    if closed and hangs_up is not None:
         with suppress(OSError), tty.opened_anew(path) as anew:
-            anew.set_closing_wait(waits)
+            if waits is not None:
+                anew.set_closing_wait(waits)
             anew.hang_up_on_close(hangs_up)
     return closed
 

@@ -35,6 +35,9 @@ class OnWire(Layer):
 
     def __init__(self, port: TtyStream) -> None:
         super().__init__(port)
+        if not isinstance(self.stream, TtyStream):
+            raise TypeError(f"{self.name}: got {port!r}; pass a SerialPort, and put layers over this one")
+        port = self.stream
         port._check_open()
         if port.proof_levels[ProofLevel.DRAINED] == UNKNOWN:
             raise io.UnsupportedOperation(f"{self.name}: the driver of {port!r} can't tell what has left its queue")

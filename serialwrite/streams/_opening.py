@@ -77,6 +77,8 @@ def opened(
         made.open()
     except serial.SerialException as error:
         raise _told(port, error) from error
+    except OverflowError as error:  # and pyserial has closed it again
+        raise ValueError(f"baudrate={baudrate}: more than any driver takes; pass bits per second") from error
     try:
         if rs485_mode is not None:
             _set_rs485_mode(made, rs485_mode)
@@ -108,6 +110,8 @@ def made_ours(tty: Tty, port: Any) -> None:
 
 def _set_rs485_mode(port: Any, mode: Any) -> None:
     try:
+        if kind_of(port) == "blocking" and os.name == "posix":  # pyserial would take it, and do nothing
+            raise NotImplementedError("it is no port of this machine")
         port.rs485_mode = mode
     except (NotImplementedError, ValueError) as error:
         raise ValueError(

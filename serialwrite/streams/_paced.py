@@ -209,7 +209,7 @@ def _check(
         for name, value in (("prompt_timeout", prompt_timeout), ("on_reply", on_reply)):
             if value is not None:
                 raise ValueError(f"{name}: pass the prompt, too")
-    elif not isinstance(prompt.pattern if isinstance(prompt, re.Pattern) else prompt, bytes):
+    elif not isinstance(getattr(prompt, "pattern", prompt), bytes):
         raise TypeError(f"prompt={prompt!r}: pass bytes, or a compiled pattern of bytes")
     elif prompt == b"":
         raise ValueError("prompt: pass at least one byte")

@@ -18,11 +18,12 @@ from .._executors import EventLoopExecutor
 from .._operation import Handler, Operation, default_token as unspecified
 from ._closing import ClosePolicy, check_closing, close_forgotten, close_now, drain_before_closing, drain_bound
 from ._descriptor import read_descriptor, write_descriptor
+from ._line_stream import fileno_of
 from ._opening import check_port, kind_of, made_ours, opened
 from ._pollable_side import WATCHDOG
 from ._spawned import Result, Spawned, completion
 from ._tty import Tty
-from ._tty_stream import TtyStream, fileno_of
+from ._tty_stream import TtyStream
 
 
 class SerialPort(TtyStream):
@@ -134,7 +135,8 @@ class SerialPort(TtyStream):
         The kernel's own wait for the queue (closing_wait, 30 s) is kept out of the way, and left as it was.
 
         Returns:
-            Bytes accepted that are not sent; None where the driver can't tell.
+            Bytes accepted that are not sent; None where the driver can't tell. A USB driver counts a transfer until all
+            of it is over (ftdi_sio: 256 bytes), though the adapter may have taken some of it, and sends that.
         """
         check_closing(policy, timeout)
         if self._executor.running_elsewhere():
@@ -191,9 +193,14 @@ class SerialPort(TtyStream):
             def finish() -> None:
                 unsent = self._finish(policy)
                 with suppress(RuntimeError):  # the loop was closed meanwhile
-                    self._executor.post(handler, None, unsent)
+                    self._executor.post(complete, unsent)
 
-            threading.Thread(target=finish, name=f"closing {self!r}", daemon=True).start()
+            def complete(unsent: int | None) -> None:
+                thread.join()  # it has nothing left to do; but whoever waited for the close is to find no thread
+                handler(None, unsent)
+
+            thread = threading.Thread(target=finish, name=f"closing {self!r}", daemon=True)
+            thread.start()
 
         return start
 

@@ -69,7 +69,7 @@ class Traced(Layer):
             self._tell: Callable[[TraceEvent], object] = lambda event: sink.debug("%r: %s", self.stream, event)
         elif callable(sink):
             self._tell = sink
-        elif not isinstance(sink, (str, bytes, os.PathLike)):
+        elif not isinstance(sink, (str, bytes, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance] # unchecked
             raise TypeError(
                 f"sink: got {type(sink).__name__}; pass a function of an event, a logging.Logger, or a file's name"
             )

@@ -68,6 +68,24 @@ def test_a_trace(program, line, device, script, tmp_path):
     assert "nothing was written" in err
 
 
+@pytest.mark.parametrize("which", ["the file", "the port", "another name of the file"])
+def test_a_trace_that_would_overwrite_what_is_written(program, line, device, script, tmp_path, which):
+    (tmp_path / "link").symlink_to(script)
+    trace = {"the file": script, "the port": line.port, "another name of the file": tmp_path / "link"}[which]
+    code, _, err = program.run("write", line.port, script, "--trace", trace)
+    assert code == 2
+    assert "--trace" in err
+    assert "name another file" in " ".join(err.replace("│", " ").split())
+    assert script.read_text() == TEXT
+    assert receive_available(device) == b""
+
+
+def test_rs485_where_nothing_can_switch_rts(program, script):
+    code, _, err = program.run("write", "loop://", script, "--rs485")
+    assert code == 2
+    assert "can't tell what has left its queue" in err
+
+
 def test_flow_control_is_set(program, line, device, tmp_path):
     """A pty heeds XON/XOFF."""
     size = 300_000  # ten times what the line holds
@@ -90,12 +108,14 @@ def test_flow_control_is_set(program, line, device, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--drain", "queue"], "level='queue': the driver of this port can't tell"),
-        (["--drain", "shift-register"], "level='shift-register': the driver of this port can't tell"),
+        (["--drain", "queue"], "--drain queue: the driver of this port can't tell"),
+        (["--drain", "shift-register"], "--drain shift-register: the driver of this port can't tell"),
+        (["--baud", "12345678901234"], "baudrate=12345678901234: "),
         (["--rs485"], "can't tell what has left its queue"),
         (["--rs485", "--rtscts"], "RTS can't be both"),
         (["--wait-for", ""], "give the prompt"),
-        (["--char-delay", "-1"], "0 or more"),
+        (["--char-delay", "-1"], "'--char-delay': give a number of seconds, 0 or more; leave it out for none"),
+        (["--line-delay", "inf"], "'--line-delay': give a number of seconds, 0 or more; leave it out for none"),
         (["--drain", "wire"], "'wire' is not one of"),
         (["--close", "flush"], "'flush' is not one of"),
     ],

@@ -6,11 +6,13 @@ import contextlib
 import ctypes
 import gc
 import random
+import resource
+import statistics
 import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from serialwrite.testing._leaks import Held, leaked_since
 
@@ -24,8 +26,8 @@ except ImportError:
     uvloop = None
 
 LOOPS: dict[str, Any] = {"asyncio": asyncio.new_event_loop} | ({"uvloop": uvloop.new_event_loop} if uvloop else {})
-WARM_UP = 2  # periods in which memory may still grow: imports, caches, the allocator's own
-FLAT = 0.02  # of the memory after the warm-up
+FLAT = 0.02  # by how much memory may grow from one third of the run to the next
+LONG = 10.0  # minutes from which on the process's size is judged: malloc takes so long to have seen its worst
 SETTLE = 10.0  # seconds that what was let go of may take to be gone
 
 
@@ -45,7 +47,7 @@ def main() -> int:
         for number in range(periods):
             soak.period(number, arguments.minutes * 60 / periods)
             print(f"{number + 1}/{periods} {soak.line()}", flush=True)
-        soak.check_memory()
+        soak.check_memory(long=arguments.minutes >= LONG)
     except Wrong as wrong:
         print(f"seed {seed}: {wrong}", file=sys.stderr)
         return 1
@@ -64,7 +66,7 @@ class Soak:
             print("without socat: it is not installed")
             self.kinds = {name: make for name, make in self.kinds.items() if "socat" not in name}
         self.tally: Counter[str] = Counter()
-        self.memory: list[int] = []
+        self.memory: list[Memory] = []
         self._seed = seed
         self._streams = streams
         for make in LOOPS.values():
@@ -81,7 +83,7 @@ class Soak:
         if leaked := leaked_since(self._before, SETTLE):
             raise Wrong(f"period {number}, on {name}: left behind: {', '.join(leaked)}")
         self.held = Held()
-        self.memory.append(resident())
+        self.memory.append(Memory.now())
 
     async def _load(self, number: int, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -107,7 +109,9 @@ class Soak:
                     await worker.live(loaded, until)
                 except Exception as error:
                     what = error if isinstance(error, Wrong) else repr(error)
-                    told = "\n  ".join([f"stream {seed!r} on {name}: {what}", *loaded.story, *loaded.replay().splitlines()])
+                    told = "\n  ".join(
+                        [f"stream {seed!r} on {name}: {what}", *loaded.story, *loaded.replay().splitlines()]
+                    )
                     raise Wrong(told) from error
                 finally:
                     loaded.account.stop_reading()
@@ -122,36 +126,51 @@ class Soak:
         return (
             f"{lines:,} lines, {done['writes']:,} writes, {done['bytes']:,} bytes; at rest: "
             f"{len(self.held.descriptors)} descriptors, {len(self.held.threads)} threads, 0 tasks, "
-            f"{self.memory[-1] / 1e6:.2f} MB"
+            f"{self.memory[-1]}"
         )
 
-    def check_memory(self) -> None:
-        """Raise where memory has grown since the warm-up."""
-        after = self.memory[WARM_UP:]
-        grown = after[-1] / after[0] - 1 if after and after[0] else 0.0
-        if grown > FLAT:
-            raise Wrong(f"memory has grown by {grown:.1%} since the warm-up: {[round(n / 1e6, 2) for n in self.memory]} MB")
+    def check_memory(self, *, long: bool) -> None:
+        """Raise where memory grows on. The first third of the run is not looked at: caches fill, and malloc's own."""
+        for what in Memory._fields if long else ("blocks",):
+            sizes = [getattr(memory, what) for memory in self.memory]
+            if (grown := growth(sizes)) > FLAT:
+                raise Wrong(f"{what} grew by {grown:.1%} from the second third of the run to the last: {sizes}")
 
     def summary(self) -> str:
         """All that was done."""
-        after = self.memory[WARM_UP:] or self.memory
         counts = "\n".join(f"  {count:12,} {what}" for what, count in sorted(self.tally.items()))
-        return (
-            f"{counts}\nnothing was lost, doubled or left behind; "
-            f"memory after the warm-up {after[0] / 1e6:.2f} MB, at the end {after[-1] / 1e6:.2f} MB "
-            f"({after[-1] / after[0] - 1:+.2%}), between {min(after) / 1e6:.2f} and {max(after) / 1e6:.2f} MB"
+        grown = ", ".join(
+            f"{what} {growth([getattr(memory, what) for memory in self.memory]):+.2%}" for what in Memory._fields
         )
+        return f"{counts}\nnothing was lost, doubled or left behind; from the second third to the last: {grown}"
 
 
-def resident() -> int:
-    """Bytes of memory that this process has now (RSS), but for what malloc only keeps; 0 where nobody tells."""
-    gc.collect()
-    with contextlib.suppress(AttributeError):  # glibc's own
-        ctypes.CDLL(None).malloc_trim(0)
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-    except OSError:
-        return 0
+class Memory(NamedTuple):
+    """What this process has at rest."""
+
+    blocks: int  # that Python has allocated: a leak shows here first
+    resident: int  # bytes (RSS), but for what malloc only keeps; 0 where nobody tells
+
+    @classmethod
+    def now(cls) -> Self:
+        gc.collect()
+        with contextlib.suppress(AttributeError):  # glibc's own
+            ctypes.CDLL(None).malloc_trim(0)
+        try:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+        except OSError:
+            pages = 0
+        return cls(sys.getallocatedblocks(), pages * resource.getpagesize())
+
+    def __str__(self) -> str:
+        return f"{self.blocks:,} blocks, {self.resident / 1e6:.2f} MB"
+
+
+def growth(sizes: list[int]) -> float:
+    """From the second third to the last, as a part of it. Medians: every second period is on another event loop."""
+    third = len(sizes) // 3
+    second, last = statistics.median(sizes[third : 2 * third] or [1]), statistics.median(sizes[2 * third :] or [1])
+    return last / second - 1 if second else 0.0
 
 
 if __name__ == "__main__":

@@ -132,11 +132,11 @@ class HarmedAccount(Account):
     def __init__(self, peer: Any, start: int, arrives: Callable[[bytes], bytes]) -> None:
         super().__init__(peer, start)
         self._arrives = arrives
-        self._kept = bytearray()
+        self.kept = bytearray()
 
     def note(self, data: bytes) -> None:
         self.received += len(data)
-        self._kept += data
+        self.kept += data
 
     def is_complete(self) -> bool:
-        return self._kept == self._arrives(bytes(self.pattern(0, self.accepted)))
+        return self.kept == self._arrives(bytes(self.pattern(0, self.accepted)))

@@ -11,7 +11,7 @@ import pytest
 
 from serialwrite import _transfer
 from tests.soak import kinds as soak_kinds
-from tests.soak.__main__ import Soak
+from tests.soak.__main__ import Memory, Soak
 from tests.soak.account import Wrong
 
 ROOT = Path(__file__).parents[2]
@@ -89,9 +89,30 @@ def test_a_task_that_is_left_behind_is_found(soak, monkeypatch):
     assert "tasks were left behind" in load(soak, seconds=0.2)
 
 
-def test_memory_that_grows_is_found(soak):
-    soak.memory = [30_000_000, 40_000_000, 50_000_000, 50_900_000]
-    soak.check_memory()
-    soak.memory.append(51_100_000)
-    with pytest.raises(Wrong, match="memory has grown by 2.2%"):
-        soak.check_memory()
+@pytest.mark.parametrize("what", Memory._fields)
+def test_memory_that_grows_on_is_found(soak, what):
+    def sizes(*sizes):
+        soak.memory = [Memory(100, 100)._replace(**{what: size}) for size in sizes]
+
+    sizes(50, 80, 100, 101, 101, 102)  # it has grown, and stays so
+    soak.check_memory(long=True)
+    sizes(50, 80, 100, 101, 103, 104)
+    with pytest.raises(Wrong, match=f"{what} grew by 3.0%"):
+        soak.check_memory(long=True)
+
+
+def test_a_leak_is_found_in_a_minute(soak):
+    kept = []
+    unix = soak.kinds["socket-unix"]
+
+    @contextlib.asynccontextmanager
+    async def hoards(rng):
+        kept.append([bytearray(10) for _ in range(20_000)])
+        async with unix(rng) as loaded:
+            yield loaded
+
+    soak.kinds = {"hoards": hoards}
+    for number in range(3):
+        soak.period(number, 0.1)
+    with pytest.raises(Wrong, match="blocks grew by"):
+        soak.check_memory(long=False)

@@ -1,7 +1,6 @@
 """What happens on a line in its life: writes, the ways in which they end, and how the line itself does."""
 
 import asyncio
-import contextlib
 import random
 import time
 from collections import Counter
@@ -12,14 +11,11 @@ import serialwrite as sw
 
 from .account import Wrong
 from .kinds import Loaded
+from .stops import DELAY, STOPS, Ended
 
 BOUND = 120.0  # seconds for what takes well under one on a machine that has nothing else to do
 MOST_WRITES = 12  # on one line
 PAUSE = 1.5  # seconds, at most, between two writes on a line: the soak is to be long, not hot
-DELAY = 0.05  # seconds, at most, until a write is stopped
-TYPES = (sw.CancellationType.TERMINAL, sw.CancellationType.PARTIAL, sw.CancellationType.ALL)
-
-Ended = tuple[BaseException | None, int]
 
 
 class Worker:
@@ -46,7 +42,7 @@ class Worker:
             await account.drain()
         else:
             await account.settle(BOUND)
-            await asyncio.sleep(0)  # what were still to be written would be now
+            await asyncio.sleep(DELAY)  # what were still to be written would be now
         account.check()
         self.tally[f"lines {last}"] += 1
 
@@ -100,14 +96,14 @@ class Worker:
         if error is not None and not isinstance(error, expected):
             raise Wrong(f"a write whose line was {last} ended with {error!r}") from error
 
-    def _book(
-        self, loaded: Loaded, how: str, data: memoryview, error: BaseException | None, count: int
-    ) -> None:
+    def _book(self, loaded: Loaded, how: str, data: memoryview, error: BaseException | None, count: int) -> None:
         account = loaded.account
         operation, account.operation = account.operation, None
         assert operation is not None
         account.accepted += count
-        loaded.story.append(f"{how}: {count:,} of {len(data):,} bytes, {error!r}; {account.received:,} received by then")
+        loaded.story.append(
+            f"{how}: {count:,} of {len(data):,} bytes, {error!r}; {account.received:,} received by then"
+        )
         self.tally["bytes"] += count
         if operation.bytes_transferred != count:
             raise Wrong(f"the operation says {operation.bytes_transferred:,} bytes, the result {count:,}")
@@ -123,55 +119,3 @@ def pieces(data: memoryview, rng: random.Random) -> Any:
         return data
     step = max(1, len(data) // rng.randint(1, 40))
     return [data[at : at + step] for at in range(0, len(data), step)]
-
-
-# -- how a write is stopped ------------------------------------------------------------------------------------
-
-
-async def let_be(operation: sw.Operation[int], rng: random.Random) -> Ended:
-    return await operation(sw.as_tuple())
-
-
-async def cancel_task(operation: sw.Operation[int], rng: random.Random) -> Ended:
-    task = asyncio.ensure_future(operation)
-    await asyncio.sleep(rng.uniform(0, DELAY))
-    task.cancel()
-    error: BaseException | None = None
-    try:
-        await task
-    except (asyncio.CancelledError, sw.TransferError) as ended:
-        error = ended
-    return error, operation.bytes_transferred
-
-
-async def emit_signal(operation: sw.Operation[int], rng: random.Random) -> Ended:
-    signal = sw.CancellationSignal()
-    promise = operation(sw.as_tuple(sw.bind_cancellation_slot(signal.slot, sw.use_promise)))
-    await asyncio.sleep(rng.uniform(0, DELAY))
-    signal.emit(rng.choice(TYPES))
-    return await promise
-
-
-async def cancel_future_elsewhere(operation: sw.Operation[int], rng: random.Random) -> Ended:
-    future = operation(sw.use_future)
-    await asyncio.sleep(rng.uniform(0, DELAY))
-    await asyncio.to_thread(future.cancel)
-    with contextlib.suppress(sw.TransferError):
-        await asyncio.wrap_future(future)
-    return future.exception(0), future.bytes_transferred
-
-
-async def call_back(operation: sw.Operation[int], rng: random.Random) -> Ended:
-    done = asyncio.get_running_loop().create_future()
-    operation(sw.cancel_after(rng.uniform(0, DELAY), lambda error, n: done.set_result((error, n))))
-    return await done
-
-
-STOPS: list[tuple[str, Callable[..., Awaitable[Ended]]]] = [
-    ("nothing", let_be),
-    ("timeouts", let_be),
-    ("cancelled tasks", cancel_task),
-    ("signals", emit_signal),
-    ("futures cancelled by another thread", cancel_future_elsewhere),
-    ("cancel_after", call_back),
-]

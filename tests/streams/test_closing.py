@@ -252,6 +252,7 @@ async def test_what_is_said_to_be_unsent_never_goes_out(ordinary_port, close, po
     await sw.async_write(port, DATA)
     assert await close(port, policy) == len(DATA) - len(uart.fifo)
     assert not port.serial.is_open, "the kernel is at it still, and would send it"
+    assert (uart.reopened, uart.hupcl) == (1, True)
     uart.stuck = False
     await asyncio.sleep(0.1)
     assert uart.received == DATA[: uart.fifo_size]

@@ -7,6 +7,7 @@ import random
 import pytest
 import serial.rs485
 from fake_uart import simulated_port
+from scripted import PlainStream
 
 import serialwrite as sw
 
@@ -153,6 +154,17 @@ def test_what_can_not_be_is_said_by_its_own_name():
             _ = port.on_wire
         with pytest.raises(io.UnsupportedOperation, match=r"^RS485: the driver of"):
             sw.RS485(port)
+
+
+@pytest.mark.parametrize("port", [3, sw.Queued(PlainStream())], ids=["a number", "a layer"])
+def test_rs485_over_what_is_no_port(port):
+    with pytest.raises(TypeError, match=r"^RS485: .* pass a SerialPort"):
+        sw.RS485(port)
+
+
+def test_rs485_settings_that_are_none():
+    with simulated_port() as port, pytest.raises(TypeError, match=r"^settings: .* pass a serial.rs485.RS485Settings"):
+        sw.RS485(port, 5)
 
 
 # -- RS-485 ---------------------------------------------------------------------------------------------

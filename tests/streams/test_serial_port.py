@@ -116,6 +116,15 @@ def test_names_of_what_is_none(name, says):
     assert "None" not in str(caught.value)
 
 
+def test_settings_that_no_driver_can_have():
+    with PtyPair() as rig:
+        with pytest.raises(ValueError, match=r"baudrate=12345678901234: .* pass "):
+            sw.SerialPort(rig.port, 12345678901234)
+        sw.SerialPort(rig.port).close()  # it was closed again
+    with pytest.raises(ValueError, match=r"rs485_mode: .* wrap the port in RS485\(port\)"):
+        sw.SerialPort("loop://", rs485_mode=serial.rs485.RS485Settings())
+
+
 def test_a_baud_rate_in_words():
     """As pyserial takes it; and then it is compared with what the driver has set."""
     uart = FakeUart(baudrate=115200)
