@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 import serial.rs485
 from fake_uart import simulated_port
+from typer.main import get_command
 
 import serialwrite as sw
+from serialwrite.cli._app import app
 from serialwrite.testing import PtyPair, receive
 
 ROOT = Path(__file__).parent.parent
@@ -121,7 +123,7 @@ async def test_a_bus_that_is_turned_around(monkeypatch):
 # -- the pages ----------------------------------------------------------------------------------------------
 
 
-PAGES = sorted(page for folder in ("", "tutorial", "how-to", "explanation") for page in (DOCS / folder).glob("*.md"))
+PAGES = sorted(DOCS.rglob("*.md"))
 HOW_TO = sorted((DOCS / "how-to").glob("*.md"))
 
 
@@ -143,3 +145,38 @@ def test_the_marks_of_an_excerpt_are_in_its_file(page):
         text = (page.parent / name).read_text(encoding="utf-8")
         for mark in re.findall(r':(?:start-after|start-at|end-before): "?(.*?)"?$', options, re.MULTILINE):
             assert mark in text
+
+
+TRANSCRIPTS = [
+    (page, name, said)
+    for page in PAGES
+    for name, said in re.findall(
+        r"```console\n\$ python (\w+\.py)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+    )
+]
+CALLED = {"upload.py": "firmware_upload.py"}  # what the reader calls it: what it is
+
+
+@pytest.mark.parametrize(("page", "name", "said"), TRANSCRIPTS, ids=lambda value: str(value)[:20])
+def test_a_transcript_is_what_is_printed(page, name, said):
+    def figures(text):
+        return re.sub(r"[\d,.]*\d", "9", text)
+
+    done = run(sys.executable, DOCS / "examples" / CALLED.get(name, name))
+    assert figures(done.stdout) == figures(said)
+
+
+COMMANDS = get_command(app).commands
+CALLS = [
+    (page, call)
+    for page in [*PAGES, ROOT / "README.md", ROOT / "hw_tests" / "README.md"]
+    for call in re.findall(rf"serialwrite (?:{'|'.join(COMMANDS)})(?![\w:])[^`\n#]*", page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("page", "call"), CALLS, ids=lambda value: str(value)[-40:])
+def test_the_options_of_a_command_exist(page, call):
+    _, command, *_ = call.split()
+    call = call.partition(" --exec ")[0]  # what follows is somebody else's
+    known = {name for one in COMMANDS[command].params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
+    assert set(re.findall(r"(?<=\s)-{1,2}[a-z][\w-]*", call)) <= known
