@@ -169,7 +169,9 @@ class Memory(NamedTuple):
 def growth(sizes: list[int]) -> float:
     """From the second third to the last, as a part of it. Medians: every second period is on another event loop."""
     third = len(sizes) // 3
-    second, last = statistics.median(sizes[third : 2 * third] or [1]), statistics.median(sizes[2 * third :] or [1])
+    if not third:  # too short to tell
+        return 0.0
+    second, last = statistics.median(sizes[third : 2 * third]), statistics.median(sizes[2 * third :])
     return last / second - 1 if second else 0.0
 
 
