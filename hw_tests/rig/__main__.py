@@ -101,8 +101,8 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         epilog="Everything after -- is given to pytest (default: hw_tests).",
     )  # fmt: skip
     parser.add_argument("--install", action="store_true", help="apt-get install what this machine lacks (needs root)")
-    parser.add_argument("--timeout", type=float, default=280, help="seconds that the guest may take once booted")
-    parser.add_argument("--boot-timeout", type=float, default=90, help="seconds that it may take to boot")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds that the guest may take once booted")
+    parser.add_argument("--boot-timeout", type=float, default=180, help="seconds that it may take to boot")
     parser.add_argument("--kernel", default=DEFAULT_PACKAGE, help="Debian package of the guest's kernel (%(default)s)")
     parser.add_argument(
         "--results", type=Path, default=CACHE / "results", help="folder for what the guest leaves behind"

@@ -37,8 +37,8 @@ class Machine:
     """A guest to be run once. Times in seconds; ``show`` is given what its command prints."""
 
     kernel: Kernel
-    timeout: float = 280
-    boot_timeout: float = 90
+    timeout: float = 600
+    boot_timeout: float = 180
     memory_mb: int = 768
     processors: int = 1
     cache: Path = CACHE
