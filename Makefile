@@ -1,21 +1,26 @@
 # Everything is set up in .venv, in this folder: nothing global, no root. It needs make and python3.
 #   make        says what there is
 #   PYTHON      another Python than python3: make test PYTHON=python3.13
+#   MINUTES     how long a soak is: make soak MINUTES=1
 
 PYTHON ?= python3
+MINUTES ?= 30
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint bench hw-test docs format clean
+.PHONY: help demo test soak lint bench peers hw-test docs recordings format clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/have-cli ## See a write stall, time out with its exact count, and be resumed; no hardware needed
 	@$(BIN)/serialwrite demo
 
 test: .venv/have-dev ## Run the tests
 	$(BIN)/python -m pytest -n 4
+
+soak: .venv/have-dev ## Write to 64 streams, with faults and cancels at random, for MINUTES (30): no byte and no memory may be lost
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 lint: .venv/have-dev ## Check format, style and types
 	$(BIN)/ruff format --check .
@@ -26,12 +31,21 @@ lint: .venv/have-dev ## Check format, style and types
 bench: .venv/have-dev ## Measure against every peer that is installed; minutes
 	$(BIN)/python -m tests.benchmarks
 
+peers: .venv/have-dev ## Measure what peers do when a write times out, for the README; minutes
+	$(BIN)/python -m tests.benchmarks.stalled --update
+
 hw-test: .venv/have-dev ## Run the tests on real UART drivers, in an emulated machine
 	$(BIN)/python -m hw_tests.rig
+	$(BIN)/python -m hw_tests.drivers check
 
 docs: .venv/have-docs ## Build the documentation, strictly, into .cache/site
+	rm -rf .cache/site # an incremental build is silent about pages that have not changed
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs .cache/site
+	$(BIN)/python docs/check_site.py .cache/site
 	@echo "open .cache/site/index.html"
+
+recordings: .venv/have-dev ## Record the terminal sessions that the documentation shows
+	$(BIN)/python docs/record.py
 
 format: .venv/have-dev ## Put the format right
 	$(BIN)/ruff format .

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from hw_tests import quirks
+from hw_tests import planted, quirks
 from hw_tests.device import Device
-from hw_tests.emulated import DEVICES, twenty
+from hw_tests.emulated import DEVICES
+from hw_tests.record import Recorder
 from hw_tests.rig.guest.host import in_guest
 from hw_tests.wired import LoopbackPlug, WiredPair
 from serialwrite import pytest_plugin
@@ -22,13 +21,13 @@ NO_DEVICE = "no serial port: run `python -m hw_tests.rig`, or give --serial-port
 if in_guest():
     collect_ignore = ["test_rig.py"]  # it boots guests of its own
 
-results = pytest.StashKey[dict[str, dict[str, Any]]]()
-
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Name the wired ports by the options of serialwrite's own pytest plugin, also where it is not installed."""
     if not pluginmanager.is_registered(pytest_plugin):
         pluginmanager.register(pytest_plugin, "serialwrite")
+    parser.addoption("--devices", help="in the rig's guest: the devices to run on, with commas between them (all)")
+    parser.addoption("--plant", choices=list(planted.BUGS), help="a bug to plant in serialwrite, to see it caught")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,8 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "promise(text): what serialwrite promises, as the table of promises by device words it"
     )
-    empty: dict[str, dict[str, Any]] = {"promises": {}, "quirks": {}}
-    config.stash[results] = empty
+    if folder := os.environ.get("RIG_RESULTS"):
+        config.pluginmanager.register(Recorder(Path(folder)))
+    if plant := config.getoption("--plant"):
+        planted.BUGS[plant](pytest.MonkeyPatch())
 
     port, peer = config.getoption("--serial-port"), config.getoption("--serial-peer")
     if peer and not port:
@@ -61,7 +62,8 @@ def _makers(config: pytest.Config) -> dict[str, Callable[[], Device] | None]:
             return {"wired-pair": lambda: WiredPair("wired-pair", path, peer, own)}
         return {"plug": lambda: LoopbackPlug("plug", path, own)}
     if in_guest():
-        return dict(DEVICES)
+        chosen = config.getoption("--devices")
+        return {name: maker for name, maker in DEVICES.items() if not chosen or name in chosen.split(",")}
     return {"no-device": None}
 
 
@@ -69,6 +71,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that takes ``device`` on each device."""
     if "device" in metafunc.fixturenames:
         metafunc.parametrize("device", list(_makers(metafunc.config)), indirect=True, scope="function")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each test's report say which promise it is about, and which device."""
+    for item in items:
+        if spec := getattr(item, "callspec", None):
+            item.user_properties.append(("device", spec.params.get("device")))
+        if marker := item.get_closest_marker("promise"):
+            item.user_properties.append(("promise", marker.args[0]))
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +94,6 @@ def _devices(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Device]
             if maker is None:
                 (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(NO_DEVICE)
             made[name] = maker()
-            request.config.stash[results]["quirks"][name] = sorted(made[name].quirks)
         return made[name]
 
     yield get
@@ -95,6 +105,7 @@ def _devices(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Device]
 def device(request: pytest.FixtureRequest, _devices: Callable[[str], Device]) -> Iterator[Device]:
     """A port under test, idle and empty; after the test nothing of this process may hold it open."""
     device = _devices(request.param)
+    request.node.user_properties.append(("quirks", sorted(device.quirks)))
     device.reset()
     yield device
     if "own-far-end" in device.quirks:  # which holds it open
@@ -103,42 +114,3 @@ def device(request: pytest.FixtureRequest, _devices: Callable[[str], Device]) ->
     held = [fd.name for fd in Path("/proc/self/fd").iterdir() if os.path.realpath(fd).startswith(port)]
     if held:
         pytest.fail(f"the test left {device.path} open, as fd {', '.join(held)}")
-
-
-@pytest.fixture
-def twenty_devices() -> Iterator[list[Device]]:
-    """Twenty ports at once, each with a far end of its own; in the rig only."""
-    if not in_guest():
-        pytest.skip("twenty ports: only in the rig's guest")
-    devices = twenty()
-    for device in devices:
-        device.reset()
-    yield devices
-    for device in devices:
-        device.close()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note for the table what became of each promise on each device."""
-    report = yield
-    marker, spec = item.get_closest_marker("promise"), getattr(item, "callspec", None)
-    if marker and spec and "device" in spec.params and (report.when == "call" or not report.passed):
-        outcome: str = report.outcome
-        if report.skipped and isinstance(report.longrepr, tuple):
-            outcome = report.longrepr[2].removeprefix("Skipped: ").partition(":")[0]
-        # of several tests, one that didn't pass decides
-        row = item.config.stash[results]["promises"].setdefault(marker.args[0], {})
-        if row.get(spec.params["device"], "passed") == "passed":
-            row[spec.params["device"]] = outcome
-    return report
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Leave what hw_tests/table.py makes its tables of."""
-    if folder := os.environ.get("RIG_RESULTS"):
-        for name in ("promises", "quirks"):
-            content = json.dumps(session.config.stash[results][name], indent=1)
-            Path(folder, f"{name}.json").write_text(content + "\n")

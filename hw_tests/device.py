@@ -85,6 +85,10 @@ class Device:
         """How many bytes the transceiver has lost since use_transceiver()."""
         raise NotImplementedError
 
+    def twenty(self) -> contextlib.AbstractContextManager[list[Device]]:
+        """Twenty ports of this kind at once, each with a far end of its own."""
+        self.skip("no-twenty")
+
     # --- the far end ------------------------------------------------------------------------------------------
 
     def peer_read(self, count: int, timeout: float = PATIENCE_SECONDS) -> bytes:

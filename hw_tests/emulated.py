@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hw_tests import quirks, raw
@@ -29,7 +30,8 @@ class Pumped8250(Device):
     def __init__(self, name: str, lane: str, path: str, far_path: str) -> None:
         self.path, self._lane = path, lane
         self.far = FarEnd(lambda: raw.open_port(far_path, self.FAST))
-        super().__init__(name, quirks.of_driver("serial8250") | {"no-modem-lines", "no-unplug", "no-transceiver"})
+        own = {"no-modem-lines", "no-unplug", "no-transceiver", "cable-takes-a-few", "no-twenty"}
+        super().__init__(name, quirks.of_driver("serial8250") | own)
 
     def stall(self) -> None:
         ask("stall", port=self._lane, stalled=True)
@@ -89,7 +91,7 @@ class Ftdi(UsbDevice):
     path = "/dev/ttyUSB0"
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, quirks.of_driver("ftdi_sio") | {"no-transceiver"})
+        super().__init__(name, quirks.of_driver("ftdi_sio") | {"no-transceiver", "no-twenty"})
         self._control, chip_control = socket.socketpair()
         wire, chip_wire = socket.socketpair()
         fds = (chip_control.fileno(), chip_wire.fileno())
@@ -141,7 +143,7 @@ class CdcAcm(UsbDevice):
     path = "/dev/ttyACM0"
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, quirks.of_driver("cdc_acm") | {"no-pace", "no-transceiver"})
+        super().__init__(name, quirks.of_driver("cdc_acm") | {"no-pace", "no-transceiver", "no-twenty"})
         self._gadget = Gadget("acm", controller="dummy_udc.1", vendor=0x0525, product=0xA4A7, function="acm.rig")
         number = (self._gadget.function / "port_num").read_text().strip()
         self._gadget.plug()
@@ -213,6 +215,17 @@ class NullModem(Device):
         self._turn("transceiver", 0)
         super().reset()
 
+    @contextlib.contextmanager
+    def twenty(self) -> Iterator[list[Device]]:
+        devices: list[Device] = [NullModem(f"nullmodem-{line}", line) for line in range(6, 46, 2)]
+        try:
+            for device in devices:
+                device.reset()
+            yield devices
+        finally:
+            for device in devices:
+                device.close()
+
 
 def _plug() -> LoopbackPlug:
     (NULLMODEM / "ttyNM4/loopback").write_text("1")
@@ -229,8 +242,3 @@ DEVICES: dict[str, Callable[[], Device]] = {
     "wired-pair": lambda: WiredPair("wired-pair", "/dev/ttyNM2", "/dev/ttyNM3", frozenset()),
     "plug": _plug,
 }
-
-
-def twenty() -> list[Device]:
-    """Twenty ports, each with a far end of its own."""
-    return [NullModem(f"nullmodem-{line}", line) for line in range(6, 46, 2)]

@@ -10,6 +10,7 @@ DRIVER = {
     "tcflush-is-noop": "tcflush(TCOFLUSH) reports success and drops nothing",
     "tcflush-spares-fifo": "tcflush(TCOFLUSH) empties the queue, but what is in the FIFO still goes out",
     "outq-excludes-fifo": "TIOCOUTQ leaves out what the device has already taken",
+    "outq-counts-transfers": "TIOCOUTQ counts a USB transfer until all of it is over, also what the device has of it",
     "outq-overcounts": "TIOCOUTQ counts whole buffers: more than was ever written",
     "no-lsr": "no TIOCSERGETLSR: nothing tells when the last bit has left",
     "tcdrain-early": "tcdrain() reports success while bytes are stuck in the FIFO",
@@ -24,9 +25,11 @@ DRIVER = {
 RIG = {
     "no-stall": "nothing here can hold the port",
     "stall-spares-fifo": "the port is held by CTS: what is in the FIFO still goes out",
+    "cable-takes-a-few": "the stalled cable still takes a few bytes in, which have then left the port",
     "no-pace": "the far end takes bytes as fast as they come",
     "no-unplug": "nobody here can pull the plug",
     "no-transceiver": "no RS-485 transceiver whose driver-enable is RTS",
+    "no-twenty": "there are not twenty of this kind here",
     "own-far-end": "a plug: the far end is the port itself, and can't be watched while the port is closed",
 }
 
@@ -39,7 +42,9 @@ _OF_DRIVER = {
     "serial8250": _8250,
     "serial": _8250,
     "nullmodem": _SERIAL_CORE,
-    "ftdi_sio": frozenset({"tcflush-is-noop", "outq-excludes-fifo", "tcdrain-blind-to-unplug", "no-rs485"}),
+    "ftdi_sio": frozenset(
+        {"tcflush-is-noop", "outq-excludes-fifo", "outq-counts-transfers", "tcdrain-blind-to-unplug", "no-rs485"}
+    ),
     "cdc_acm": frozenset(
         {"outq-excludes-fifo", "outq-overcounts", "no-lsr", "tcdrain-early", "tcdrain-blind-to-unplug"}
         | {"no-modem-lines", "no-xoff", "no-rs485"}

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from hw_tests.device import Device
 from hw_tests.promises import BOUND_SECONDS, END, fill, more_than_fits, opened, payload
 from serialwrite import TransferTimeout, async_write, write
 
+TRANSFER = 256  # bytes of the largest transfer that ftdi_sio hands to the USB controller
 POLICIES = ["drain", "discard", "abort"]
 
 
@@ -32,7 +34,8 @@ def check(device: Device, data: bytes, accepted: int, unsent: int | None) -> Non
     assert received == data[: len(received)]
     assert len(received) <= accepted
     if unsent is not None and "outq-overcounts" not in device.quirks:
-        assert 0 < unsent <= accepted - len(received)
+        counted_twice = TRANSFER if "outq-counts-transfers" in device.quirks else 0
+        assert 0 < unsent <= accepted - len(received) + counted_twice
 
 
 @pytest.mark.promise("close is bounded with data queued, and says what is unsent")
@@ -48,6 +51,7 @@ def test_close(device: Device, policy):
     unsent = port.close(policy)
     assert time.monotonic() - started < BOUND_SECONDS
     assert unsent
+    device.resume()  # before it is opened anew, which makes some chips forget what they hold
     fd = raw.open_port(device.path)  # not raw.opened(), which sets it
     try:
         assert raw.get_closing_wait(fd) == before
@@ -71,7 +75,7 @@ async def test_async_close(device: Device, policy):
         nonlocal turns
         while ticking:
             turns += 1
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
 
     ticker = asyncio.ensure_future(tick())
     started = time.monotonic()
@@ -87,7 +91,7 @@ async def test_async_close(device: Device, policy):
 @pytest.mark.promise("close is bounded for an ordinary user, too")
 @pytest.mark.parametrize("policy", ["discard", "abort"])
 def test_close_by_an_ordinary_user(device: Device, policy):
-    """Who may not set closing_wait: where TCOFLUSH does nothing, either, the kernel's close goes on waiting."""
+    """Who may not set closing_wait: where TCOFLUSH does nothing, either, a signal ends the kernel's close."""
     device.without("own-far-end")
     if os.geteuid():
         pytest.skip("run by an ordinary user already: test_close is this test")
@@ -95,6 +99,7 @@ def test_close_by_an_ordinary_user(device: Device, policy):
     port = opened(device)
     device.stall()
     accepted = fill(port, data)
+    Path(device.path).chmod(0o666)  # it is to be opened by that user, too
     os.seteuid(65534)
     try:
         started = time.monotonic()
@@ -103,8 +108,7 @@ def test_close_by_an_ordinary_user(device: Device, policy):
     finally:
         os.seteuid(0)
     assert unsent
-    # What it says is unsent it only expects to be: the kernel is at it still, and may send a part of it.
-    check(device, data, accepted, None)
+    check(device, data, accepted, unsent)
 
 
 @pytest.mark.promise("close sends what still can be sent")
@@ -112,7 +116,7 @@ def test_close_drains(device: Device):
     data = payload(2000)
     port = opened(device)
     write(port, data, timeout=BOUND_SECONDS)
-    assert not port.close("drain")
+    assert not port.close("drain", timeout=BOUND_SECONDS)
     assert device.peer_read(len(data)) == data
 
 

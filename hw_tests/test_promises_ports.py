@@ -68,17 +68,19 @@ async def test_rs485(device: Device, who):
                 port.serial.rs485_mode = None
 
 
-async def test_twenty_ports_at_once(twenty_devices):
-    """Each its own bytes, all on one event loop."""
-    data = [payload(4000, seed) for seed in range(len(twenty_devices))]
-    ports = [opened(device) for device in twenty_devices]
-    try:
-        counts = await asyncio.gather(
-            *(async_write(port, mine, timeout=60) for port, mine in zip(ports, data, strict=True))
-        )
-        assert counts == [len(mine) for mine in data]
-        for device, port, mine in zip(twenty_devices, ports, data, strict=True):
-            await asyncio.to_thread(nothing_but, device, port, mine)
-    finally:
-        for port in ports:
-            port.close()
+@pytest.mark.promise("twenty ports at once, each its own bytes")
+async def test_twenty_ports_at_once(device: Device):
+    """All on one event loop."""
+    with device.twenty() as devices:
+        data = [payload(4000, seed) for seed in range(len(devices))]
+        ports = [opened(each) for each in devices]
+        try:
+            counts = await asyncio.gather(
+                *(async_write(port, mine, timeout=60) for port, mine in zip(ports, data, strict=True))
+            )
+            assert counts == [len(mine) for mine in data]
+            for each, port, mine in zip(devices, ports, data, strict=True):
+                await asyncio.to_thread(nothing_but, each, port, mine)
+        finally:
+            for port in ports:
+                port.close()

@@ -23,7 +23,7 @@ class _Wired(Device):
         self.far = FarEnd(lambda: raw.open_port(far_path, self.FAST))
         if not self._lines_are_wired():
             found |= {"no-modem-lines", "no-stall"}
-        super().__init__(name, found | more_quirks | {"stall-spares-fifo", "no-unplug", "no-transceiver"})
+        super().__init__(name, found | more_quirks | {"stall-spares-fifo", "no-unplug", "no-transceiver", "no-twenty"})
         self.rtscts = "no-stall" not in self.quirks
 
     def _lines_are_wired(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from ._cancellation import CancellationSignal, CancellationSlot, CancellationType
 from ._errors import TransferError
-from ._executors import Executor, call_later
+from ._executors import Executor, call_later, executor_of
 from ._operation import (
     Completion,
     CompletionToken,
@@ -154,6 +154,7 @@ def bind_executor(executor: Executor, token: CompletionToken[R, P], /) -> Comple
 def bind_executor(executor: Executor, token: WriteHandler, /) -> CompletionToken[None, None]: ...
 def bind_executor(executor: Executor, token: object, /) -> CompletionToken[Any, Any]:
     """Run the handler on ``executor``. The operation itself stays on the stream's. Follows Asio's ``bind_executor``."""
+    executor = executor_of(executor, "bind_executor")
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
         return operation.rewritten(
@@ -173,6 +174,7 @@ def bind_immediate_executor(executor: Executor, token: object, /) -> CompletionT
     With ``inline_executor`` the handler then runs inside the initiating function: the one exception to
     "never inline", asked for by name. Follows Asio's ``bind_immediate_executor``.
     """
+    executor = executor_of(executor, "bind_immediate_executor")
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
         return operation.rewritten(lambda outer: outer.replaced(outer, immediate_executor=executor))
@@ -192,6 +194,8 @@ def bind_cancellation_slot(slot: CancellationSlot, token: object, /) -> Completi
 
     The signal may be emitted from any thread. Follows Asio's ``bind_cancellation_slot``.
     """
+    if not isinstance(slot, CancellationSlot):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
+        raise TypeError(f"bind_cancellation_slot: got {slot!r}; pass the slot of a CancellationSignal: signal.slot")
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
         def wrap(outer: Handler) -> Handler:
@@ -205,7 +209,7 @@ def bind_cancellation_slot(slot: CancellationSlot, token: object, /) -> Completi
 
             return _released_first(outer, release, signal)
 
-        return operation.rewritten(wrap, at_once=unchanged)
+        return operation.rewritten(wrap, at_once=unchanged if operation.root.asks_nobody else None)
 
     return Adapted("bind_cancellation_slot", token, rewrite)
 

@@ -133,6 +133,7 @@ class ConsumingBuffers:
         self._given: list[memoryview] = []  # the slices made for the last prepare()
         self.total_size: int = sum(map(len, views))
         self.total_consumed: int = 0
+        ConsumingBuffers.consume(self, 0)  # empty ones count as consumed: a run of them must not fill a step
 
     @property
     def size_asked(self) -> int | None:

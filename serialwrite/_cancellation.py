@@ -52,6 +52,8 @@ class CancellationSlot:
 
     def assign(self, handler: CancellationHandler) -> None:
         """Call ``handler(type)`` when the signal is emitted, in place of the handler before."""
+        if not callable(handler):
+            raise TypeError(f"assign: got {handler!r}; pass a function handler(type)")
         if self._connected:
             self._handler = handler
 
@@ -75,9 +77,10 @@ class CancellationSignal:
 
     def emit(self, type: CancellationType = CancellationType.TERMINAL) -> None:
         """Request a cancellation of ``type``."""
+        requested = CancellationType(type)  # ValueError for what is no type
         handler = self.slot._handler
         if handler is not None:
-            handler(type)
+            handler(requested)
 
 
 UNCONNECTED = CancellationSlot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable
 from typing import TypeAlias
@@ -43,6 +44,10 @@ class TransferExactly:
 
 
 def _checked(n: int, name: str) -> int:
+    try:
+        n = operator.index(n)
+    except TypeError:
+        raise TypeError(f"{name}({n!r}): pass a number of bytes, 0 or more") from None
     if n < 0:
         raise ValueError(f"{name}({n}): pass a number of bytes, 0 or more")
     return n
@@ -73,6 +78,12 @@ def most(condition: CompletionCondition, error: TransferError | None, n: int) ->
         return 0
     if answer is False:
         return MAX_TRANSFER
+    try:
+        answer = operator.index(answer)
+    except TypeError:  # None of a condition that forgot to return, a float, numpy's bool
+        raise TypeError(
+            f"the completion condition answered {answer!r}; it must be a number of bytes, 0 or more, or a bool"
+        ) from None
     if answer < 0:
         raise ValueError(f"the completion condition answered {answer}; it must be a number of bytes, 0 or more")
     return answer

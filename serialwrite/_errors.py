@@ -6,7 +6,8 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
-from typing import ClassVar, cast
+from functools import partial
+from typing import Any, ClassVar, cast
 
 # A peer that went away, in the words of the different drivers: a hung-up tty (EIO), an unplugged
 # USB adapter (ENODEV, then EIO or ENXIO), a closed pipe or connection, a network that gave up.
@@ -71,6 +72,12 @@ class TransferError(OSError):
         # Made when asked for: a view that is kept would stop its bytearray from being resized.
         return self._remaining() if callable(self._remaining) else self._remaining
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For another process, which gets copies of what remains: the caller's memory can't go there.
+        copies = tuple(map(bytes, self.remaining))
+        state = {**self.__dict__, "_remaining": partial(_views_of, copies)}
+        return type(self), (self.errno, self.strerror), state
+
     def __str__(self) -> str:
         count = f"{self.bytes_transferred:,}"
         if self.total is not None:
@@ -82,6 +89,10 @@ class TransferError(OSError):
 
     def _reason(self) -> str:
         return self.stall or str(self.strerror)
+
+
+def _views_of(copies: tuple[bytes, ...]) -> tuple[memoryview, ...]:
+    return tuple(map(memoryview, copies))
 
 
 class OperationAborted(TransferError):

@@ -27,6 +27,22 @@ class Executor(Protocol):
 
 
 @runtime_checkable
+class ExecutionContext(Protocol):
+    """What has an executor: an IoThread, a stream, a ``yield_context``."""
+
+    def get_executor(self) -> Executor: ...
+
+
+def executor_of(where: object, name: str) -> Executor:
+    """``where`` as an executor: it is one, or has one. ``name`` is who asks, for the error."""
+    if isinstance(where, Executor):
+        return where
+    if isinstance(where, ExecutionContext):
+        return where.get_executor()
+    raise TypeError(f"{name}: got {where!r}; pass an executor, or an object with get_executor()")
+
+
+@runtime_checkable
 class Timer(Protocol):
     """A call that is to come."""
 
@@ -37,14 +53,17 @@ class EventLoopExecutor:
     """Runs functions on an asyncio event loop (uvloop's too), from whatever thread they are posted.
 
     Args:
-        loop: the event loop; None takes the running loop at first use.
-            An executor that took its loop so takes another one when that has stopped.
+        loop: the event loop; None takes the running loop at first use; from a thread that runs none, the loop
+            in which the executor was made. An executor that took its loop so takes another one when that has stopped.
     """
 
-    __slots__ = ("_loop", "_pinned", "outstanding")
+    __slots__ = ("_loop", "_made_in", "_pinned", "outstanding")
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        if not isinstance(loop, asyncio.AbstractEventLoop | None):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
+            raise TypeError(f"EventLoopExecutor: got {loop!r}; pass an event loop, or None for the running one")
         self._loop = loop
+        self._made_in = asyncio._get_running_loop()
         self._pinned = loop is not None
         self.outstanding: set[Function] = set()  # how to cancel what somebody waits for: see IoThread.close
 
@@ -61,9 +80,10 @@ class EventLoopExecutor:
             return cast("asyncio.AbstractEventLoop", loop)
         if loop is None or not loop.is_running():
             running = asyncio._get_running_loop()
-            if running is None and loop is not None and not loop.is_closed():
-                return loop  # it may run again
             if running is None:
+                loop = self._loop = loop or self._made_in
+                if loop is not None and not loop.is_closed():
+                    return loop  # it may run again
                 raise RuntimeError(
                     "no running event loop: await inside asyncio.run(...), "
                     "use the blocking write(), or give the stream IoThread().get_executor()"
@@ -79,6 +99,11 @@ class EventLoopExecutor:
         """Whether the loop runs, on another thread."""
         loop = self._loop
         return loop is not None and loop.is_running() and asyncio._get_running_loop() is not loop
+
+    def made_elsewhere(self) -> bool:
+        """Whether it has no loop yet, and would take the one it was made in, which runs on another thread."""
+        made_in = self._made_in if self._loop is None else None
+        return made_in is not None and made_in.is_running() and asyncio._get_running_loop() is None
 
     def post(self, function: Function, /, *args: Any) -> None:
         """Run ``function(*args)`` on a later turn of the loop."""

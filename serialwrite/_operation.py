@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from types import FunctionType, TracebackType
-from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
+from typing import Any, Generic, Self, TypeAlias, TypeVar, cast, overload
 
 from ._cancellation import UNCONNECTED, CancellationSignal, CancellationSlot, CancellationType
 from ._errors import OperationAborted, TransferError, timed_out
@@ -139,6 +139,11 @@ class Operation(Coroutine[Any, Any, T_co]):
     def default_token(self) -> CompletionToken[Any, Any]:
         """The token that an initiating function uses when it is given none."""
         return deferred
+
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether it may complete at once with no slot to listen on."""
+        return True
 
     @property
     def root(self) -> Operation[Any]:
@@ -434,6 +439,11 @@ class CompletionToken(Generic[R_co, P_co]):
         """Take charge of ``operation``: launch it, or keep it, and return what stands for its result."""
         raise NotImplementedError(f"{type(self).__name__} must define initiate(operation)")
 
+    @classmethod
+    def here(cls) -> Self:
+        """The token that the class itself stands for, where it is passed in place of one."""
+        return cls()
+
 
 class Deferred(CompletionToken[Operation[int], Operation[Completion]]):
     """The token that starts nothing: the call returns the operation. Follows Asio's ``deferred``."""
@@ -482,10 +492,17 @@ class Callback(CompletionToken[None, None]):
             )
 
 
+def _is_token_class(token: object) -> bool:
+    return isinstance(token, type) and issubclass(token, CompletionToken)
+
+
 def resolve(token: object) -> CompletionToken[Any, Any]:
     """``token`` as a completion token; a plain function stands for the token that calls it."""
     if isinstance(token, CompletionToken):
         return cast("Any", token)  # type: ignore[no-any-return] # what it makes of a result is between it and its user
+    if _is_token_class(token):
+        here: CompletionToken[Any, Any] = cast("Any", token).here()
+        return here
     if callable(token):
         return Callback(token)
     raise TypeError(

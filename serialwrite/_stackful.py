@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from ._cancellation import (
     CancellationFilter,
@@ -16,24 +16,24 @@ from ._cancellation import (
     enable_terminal_cancellation,
 )
 from ._errors import OperationAborted, transfer_error
-from ._executors import Executor
+from ._executors import EventLoopExecutor, ExecutionContext, Executor, executor_of
 from ._operation import Completion, CompletionToken, Deferred, Handler, Operation, async_initiate, deferred
 from ._tokens import Detached, OperationFuture, OperationPromise, UseAwaitable, UseFuture, UsePromise
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-
-class ExecutionContext(Protocol):
-    """What has an executor: an IoThread, a stream, a ``yield_context``."""
-
-    def get_executor(self) -> Executor: ...
+OUTSIDE = (
+    "a yield_context works only inside the function that spawn runs with it, and while that runs; "
+    "elsewhere await the operation, or use another completion token"
+)
 
 
 class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name that Asio gives the type
     """The token that suspends its coroutine until the operation has ended; the call then returns the count.
 
-    :func:`spawn` makes one, and hands it to the function that it runs. It works nowhere else.
+    :func:`spawn` makes one, and hands it to the function that it runs. It works nowhere else. Inside that function, and
+    in what it calls, the class itself stands for it: ``async_write(port, data, yield_context)``.
 
     Cancellation: what the coroutine is asked goes on to the operation that it waits for, filtered by its cancellation
     state, which lets terminal cancellation through until :meth:`reset_cancellation_state` says otherwise.
@@ -49,6 +49,15 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
         self._waiting = False
         self.throw_if_cancelled: bool = True
         """Whether to wait for an operation raises OperationAborted in a coroutine that was cancelled before."""
+
+    @classmethod
+    def here(cls) -> Self:
+        """The one of the coroutine that runs now; RuntimeError where none does."""
+        _load_greenlet()
+        mine: Self | None = getattr(current_greenlet(), "yield_context", None)
+        if mine is None:
+            raise RuntimeError(OUTSIDE)
+        return mine
 
     def get_executor(self) -> Executor:
         """Where the coroutine runs; ``spawn(yield_, ...)`` starts another one there."""
@@ -110,10 +119,7 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
             aborted = OperationAborted()
             aborted._remaining = lambda: operation.remaining
             raise aborted
-        raise RuntimeError(
-            "a yield_context works only inside the function that spawn runs with it, and while that runs; "
-            "elsewhere await the operation, or use another completion token"
-        )
+        raise RuntimeError(OUTSIDE)
 
     def _suspend(self) -> None:
         self._waiting = True
@@ -130,6 +136,7 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
         """Run ``function(self)`` until it waits for the first time; ``ended(error, value)`` is called at its end."""
         self._ended = ended
         self._greenlet = new_greenlet(lambda: function(self))
+        self._greenlet.yield_context = self
         self._greenlet.gr_context = contextvars.copy_context()  # as a task of asyncio has it
         self._resume()
 
@@ -200,16 +207,18 @@ def spawn(
     token: Callable[[Exception | None, T | None], object],
     /,
 ) -> None: ...
-def spawn(
-    executor: Executor | ExecutionContext,
-    function: Callable[[yield_context], Any],
-    token: object = deferred,
-    /,
-) -> Any:
+@overload
+def spawn(function: Callable[[yield_context], T], /) -> Operation[T]: ...
+@overload
+def spawn(function: Callable[[yield_context], object], token: CompletionToken[Any, Any], /) -> Any: ...
+@overload
+def spawn(function: Callable[[yield_context], T], token: Callable[[Exception | None, T | None], object], /) -> None: ...
+def spawn(executor: Any, function: Any = None, token: object = deferred, /) -> Any:
     """Run ``function(yield_)`` as a coroutine in which ``n = async_write(port, data, yield_)`` waits and blocks nobody.
 
     Args:
         executor: where it runs, or an object with ``get_executor()`` (an IoThread, a stream, another ``yield_``).
+            It may be left out, ``spawn(function, token)``: then that is the running event loop.
         function: given a :class:`yield_context`, which is the completion token to use inside.
             Called from the thread of ``executor``, it runs inside this call until it first waits; else it is posted.
         token: how the result is to come: ``handler(error, value)``, with what ``function`` raised or returned.
@@ -228,7 +237,11 @@ def spawn(
     Follows Asio's ``spawn``.
     """
     _load_greenlet()
-    where = executor if isinstance(executor, Executor) else executor.get_executor()
+    if callable(executor) and not isinstance(executor, Executor | ExecutionContext):
+        executor, function, token = EventLoopExecutor(), executor, deferred if function is None else function
+    where = executor_of(executor, "spawn")
+    if not callable(function):
+        raise TypeError(f"spawn: got {function!r}; pass a function that takes the yield_context")
 
     def initiation(handler: Handler) -> None:
         yield_ = yield_context(where, handler.cancellation_slot)

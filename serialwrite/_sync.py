@@ -25,6 +25,8 @@ def run_blocking(operation: Transfer) -> int:
             return _wait_for_future(operation)
         if side_of(operation._stream, operation.side).waitable:
             return _poll(operation)
+        if isinstance(executor, EventLoopExecutor) and executor.made_elsewhere():
+            return _wait_for_future(operation)
     finally:
         operation._adopted = True
     return asyncio.run(_awaited(operation))

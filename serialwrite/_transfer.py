@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from ._buffers import Buffers, BytesLike, ConsumingBuffers, DynamicBuffer, GrowingBuffer, gather, remaining, views
 from ._cancellation import CancellationSignal, CancellationType
-from ._conditions import TRANSFER_ALL, CompletionCondition
+from ._conditions import TRANSFER_ALL, CompletionCondition, TransferAll, TransferAtLeast, TransferExactly
 from ._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
 from ._executors import Executor, Timer, call_later
 from ._operation import CompletionToken, Handler, Operation, deferred
@@ -55,6 +55,7 @@ class Transfer(Operation[int]):
     _started: float | None = None
     _step_signal: CancellationSignal | None = None  # while an async_*_some runs
     _initiating = False  # while it is being initiated
+    _waiting = False  # for readiness; else it is taking steps, or has its stream take one
     _cancelled = False
     expiring: bool = False
     _expired = False
@@ -96,6 +97,11 @@ class Transfer(Operation[int]):
     @property
     def default_token(self) -> CompletionToken[Any, Any]:
         return getattr(self._stream, "default_token", deferred)
+
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether no code of the user's runs while it takes steps: then nobody can cancel it before it waits."""
+        return isinstance(self._condition, TransferAll | TransferAtLeast | TransferExactly)
 
     # -- progress ----------------------------------------------------------------------------------
 
@@ -169,16 +175,18 @@ class Transfer(Operation[int]):
         self._handler = handler
         if self._timeout is not None:
             self._started = time.monotonic()
+        handler.cancellation_slot.assign(self._on_cancel)  # now: the condition may emit, and so may the stream
         try:
             self._open_loop()
             over = self._over or self._advance()
         except BaseException:  # the condition or the stream refused
+            handler.cancellation_slot.clear()
             self._give_back()
             raise
         if over:
+            handler.cancellation_slot.clear()
             self._complete_at_once(handler)
             return
-        handler.cancellation_slot.assign(self._on_cancel)
         if self._started is None:
             self._started = time.monotonic()
         if self._timeout is not None:
@@ -205,9 +213,11 @@ class Transfer(Operation[int]):
         except Exception as broken:  # a condition that raised, a stream that reported nonsense
             self._finish(broken)
             return True
-        if self._ask:
+        if self._over:  # the condition closed the stream
+            return True
+        if self._ask and not self._cancelled:
             return False
-        self._finish(self._loop.error)
+        self._finish(OperationAborted() if self._ask else self._loop.error)  # the condition itself may have cancelled
         return True
 
     def _advance(self) -> bool:
@@ -217,6 +227,7 @@ class Transfer(Operation[int]):
             return True
         self._full = False
         if side.waitable:
+            self._waiting = True
             side.wait(self._on_ready)
         else:
             self._take_step()
@@ -248,6 +259,7 @@ class Transfer(Operation[int]):
 
     def _on_ready(self) -> bool:
         """The stream is ready: go on inside its callback. False when it was not ready after all."""
+        self._waiting = False
         before = self.bytes_transferred
         if self._guarded_advance():
             self._deliver()
@@ -286,11 +298,12 @@ class Transfer(Operation[int]):
         if self._over or not requested & self.cancellable & self._side.cancellable:
             return
         self._expired = self._expired or self.expiring
-        if self._step_signal is not None:
-            self._cancelled = True
-            self._step_signal.emit(requested & self.cancellable)
-        else:
+        if self._waiting:
             self.fail(OperationAborted())
+            return
+        self._cancelled = True  # looked at after the step
+        if self._step_signal is not None:
+            self._step_signal.emit(requested & self.cancellable)
 
     def _expire(self) -> None:
         self.expiring = True
@@ -299,8 +312,10 @@ class Transfer(Operation[int]):
 
     def fail(self, error: TransferError) -> None:
         """End a waiting operation with ``error``: at once, but for the handler, which is posted."""
+        waiting = self._waiting
         self._finish(error)
-        self.executor.post(self._deliver)
+        if waiting:  # else whoever takes the steps finds it over, and delivers
+            self.executor.post(self._deliver)
 
     def _finish(self, error: BaseException | None) -> None:
         """The transfer is over: nothing more goes out from here on."""

@@ -19,7 +19,8 @@ from ._sides import NOWHERE
 from ._sync import run_blocking
 from ._transfer import Writing
 from .streams._adapt import WriteTarget, as_stream
-from .streams._pollable import PER_OPERATION, PollableStream
+from .streams._pollable import PollableStream
+from .streams._pollable_side import PER_OPERATION
 
 R = TypeVar("R")
 

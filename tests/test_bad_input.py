@@ -121,12 +121,6 @@ def test_settings_beside_an_open_port():
         sw.SerialPort(port, 9600)
 
 
-@pytest.mark.parametrize("make", [sw.transfer_at_least, sw.transfer_exactly])
-def test_conditions(make):
-    with pytest.raises(ValueError, match="0 or more"):
-        make(-1)
-
-
 async def test_write_inside_a_loop(line):
     with pytest.raises(RuntimeError, match="await async_write"):
         sw.write(line[0], b"x")
@@ -135,3 +129,59 @@ async def test_write_inside_a_loop(line):
 def test_no_loop_at_all(line):
     with pytest.raises(RuntimeError, match=r"no running event loop.*IoThread"):
         sw.async_write(line[0], b"x", sw.use_future)
+
+
+@pytest.mark.parametrize("make", [sw.transfer_exactly, sw.transfer_at_least])
+@pytest.mark.parametrize(("n", "error"), [(1.5, TypeError), ("1", TypeError), (None, TypeError), (-1, ValueError)])
+def test_conditions_of_what_is_no_number(make, n, error):
+    with pytest.raises(error, match="number of bytes"):
+        make(n)
+
+
+@pytest.mark.parametrize("answer", [None, 1.5, "1", b""])
+async def test_answers_of_conditions(line, answer):
+    port, peer = line
+    with pytest.raises(TypeError, match=r"answered .* number of bytes"):
+        await sw.async_write(port, b"x", completion_condition=lambda error, n: answer)
+    assert receive_available(peer, quiet=0.02) == b""
+    assert await sw.async_write(port, b"fine") == 4
+
+
+def test_cancellation():
+    signal = sw.CancellationSignal()
+    with pytest.raises(TypeError, match=r"assign: .*function"):
+        signal.slot.assign(5)
+    for requested in ("x", None, 1.5):
+        with pytest.raises(ValueError, match="CancellationType"):
+            signal.emit(requested)
+    for slot in (signal, None):
+        with pytest.raises(TypeError, match=r"bind_cancellation_slot: .*signal\.slot"):
+            sw.bind_cancellation_slot(slot, sw.deferred)
+
+
+@pytest.mark.parametrize("bind", [sw.bind_executor, sw.bind_immediate_executor])
+def test_binding_what_is_no_executor(bind):
+    with pytest.raises(TypeError, match=f"{bind.__name__}: .*executor"):
+        bind(5, sw.deferred)
+
+
+@pytest.mark.parametrize("token", [sw.deferred, sw.use_promise], ids=repr)
+async def test_a_stream_written_as_a_coroutine_function(token):
+    class Mistaken:
+        def get_executor(self):
+            return sw.EventLoopExecutor()
+
+        async def async_write_some(self, buffers, token=None):
+            return sw.buffer_size(buffers)
+
+    with pytest.raises(TypeError, match=r"Mistaken\.async_write_some.*returned a coroutine.*async_initiate"):
+        await sw.async_write(Mistaken(), b"never", token)
+
+
+def test_a_stream_on_what_is_no_executor():
+    near, far = socket.socketpair()
+    with near, far:
+        with pytest.raises(TypeError, match=r"SocketStream: .*executor"):
+            sw.SocketStream(near, 5)
+        with sw.IoThread() as io:  # it has one
+            assert sw.async_write(sw.SocketStream(near, io), b"abc", sw.use_future).result(10) == 3

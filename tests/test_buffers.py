@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import mmap
 import os
+import socket
 from array import array
 
 import pytest
@@ -156,3 +157,17 @@ async def test_a_dynamic_buffer_loses_what_was_written_on_every_ending():
 def test_a_dynamic_buffer_needs_a_bytearray():
     with pytest.raises(TypeError, match="bytearray"):
         sw.dynamic_buffer(b"abc")
+
+
+def test_a_run_of_empty_buffers_does_not_fill_a_step():
+    cursor = ConsumingBuffers(views([b""] * (2 * MAX_BUFFERS) + [b"x"] + [b""] * MAX_BUFFERS))
+    assert b"".join(cursor.prepare(10)) == b"x"
+    cursor.consume(1)
+    assert cursor.empty
+
+
+async def test_what_lies_behind_many_empty_buffers_is_written():
+    near, far = socket.socketpair()
+    with near, far:
+        assert await sw.async_write(near, [b""] * (2 * MAX_BUFFERS) + [b"x"]) == 1
+        assert far.recv(10) == b"x"

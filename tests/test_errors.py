@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import pickle
+import socket
 
 import pytest
 
@@ -77,3 +79,14 @@ def test_a_timeout_takes_over_what_the_abort_knew():
         "CTS low",
         4,
     )
+
+
+async def test_an_error_goes_to_another_process_with_a_copy_of_what_remains():
+    near, far = socket.socketpair()
+    with near, far:
+        with pytest.raises(sw.TransferTimeout) as caught:
+            await sw.async_write(near, bytes(1 << 22), timeout=0.01)
+    there = pickle.loads(pickle.dumps(caught.value))
+    assert (type(there), str(there)) == (sw.TransferTimeout, str(caught.value))
+    assert there.bytes_transferred == caught.value.bytes_transferred
+    assert there.remaining == caught.value.remaining

@@ -1,34 +1,182 @@
-"""Every example of the documentation runs, and prints what it says that it prints."""
+"""Every example of the documentation runs, and prints what it says that it prints; every page shows only what runs."""
 
+import asyncio
 import os
 import re
+import runpy
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+import serial.rs485
+from fake_uart import simulated_port
+from typer.main import get_command
+
+import serialwrite as sw
+from serialwrite.cli._app import app
+from serialwrite.testing import PtyPair, receive
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
+DOCS = ROOT / "docs"
+EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
+SERIALWRITE = [sys.executable, "-m", "serialwrite"]
 BOUND = 60  # seconds for one example
+# These need a port, which they are given by the tests below.
+WITH_A_PORT = {"rs485.py", "upload_to_a_port.py"}
+
+
+def run(*command):
+    return subprocess.run(
+        [*map(str, command)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=DOCS / "examples",
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+
+
+def complaints(stderr):
+    """What was said on stderr, but for asyncio's word, under -X dev, on a machine that was too busy to go on at once."""
+    slow = re.compile(r"Executing <.* took [\d.]+ seconds")
+    return [line for line in stderr.splitlines() if not slow.fullmatch(line)]
+
+
+def promised(path):
+    return re.findall(r"# prints: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def of_kind(*, pytest_file):
+    return [path for path in EXAMPLES if path.name.startswith("test_") == pytest_file and path.name not in WITH_A_PORT]
 
 
 def test_there_are_examples():
     assert EXAMPLES
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_example(path):
-    promised = re.findall(r"# prints: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-X", "dev", str(path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=False,
+@pytest.mark.parametrize("path", of_kind(pytest_file=False), ids=lambda path: path.name)
+def test_example(path, need_tool):
+    python = [sys.executable, "-W", "error", "-X", "dev", path]
+    if path.name == "ci_job.py":  # as the page says
+        need_tool("socat")
+        done = run(*SERIALWRITE, "rig", "socat", "--exec", f"{sys.executable} {path}")
+        assert done.returncode == 0, done.stderr
+    else:
+        done = run(*python)
+        assert complaints(done.stderr) == []
+        assert done.returncode == 0
+    if promised(path):
+        assert done.stdout.splitlines() == promised(path)
+
+
+@pytest.mark.parametrize("path", of_kind(pytest_file=True), ids=lambda path: path.name)
+def test_example_for_pytest(path, need_tool):
+    if "socat" in path.name:
+        need_tool("socat")
+    done = run(sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", path)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\d passed in", done.stdout)
+    assert "skipped" not in done.stdout
+
+
+def test_an_upload_to_a_port(tmp_path):
+    firmware = os.urandom(200_000)
+    (tmp_path / "firmware.bin").write_bytes(firmware)
+    with PtyPair() as rig, rig.open_peer() as device:
+        received = []
+        reading = threading.Thread(target=lambda: received.append(receive(device, len(firmware), timeout=BOUND)))
+        reading.start()
+        done = run(
+            sys.executable, "-W", "error", DOCS / "examples/upload_to_a_port.py", rig.port, tmp_path / "firmware.bin"
+        )
+        reading.join()
+    assert (done.stdout, done.stderr) == ("done: 200000 bytes\n", "")
+    assert received == [firmware]
+
+
+async def test_a_bus_that_is_turned_around(monkeypatch):
+    names = runpy.run_path(str(DOCS / "examples" / "rs485.py"))
+    with simulated_port(baudrate=19200) as port:
+        opened = iter([ValueError("no RS-485 mode"), port])
+
+        def open_port(path, baudrate, **settings):
+            made = next(opened)
+            assert isinstance(settings.get("rs485_mode"), serial.rs485.RS485Settings) == isinstance(made, ValueError)
+            if isinstance(made, ValueError):
+                raise made
+            return made
+
+        monkeypatch.setattr(sw, "SerialPort", open_port)
+        bus = names["open_bus"]("/dev/ttyUSB0")
+        assert type(bus) is sw.RS485
+        asking = asyncio.create_task(names["ask"](bus, b"question", 6, timeout=0.5))
+        with pytest.raises(sw.TransferTimeout) as caught:  # this UART has no receiver: nobody answers
+            await asking
+        assert caught.value.bytes_transferred == 0
+        assert port.uart.received == b"question"
+        assert port.uart.rts_log == [(False, 0), (True, 0), (False, 8)]
+
+
+# -- the pages ----------------------------------------------------------------------------------------------
+
+
+PAGES = sorted(DOCS.rglob("*.md"))
+HOW_TO = sorted((DOCS / "how-to").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_python_on_a_page_comes_from_an_example(page):
+    assert "```python" not in page.read_text(encoding="utf-8"), "include it from docs/examples, where it runs"
+
+
+@pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.name)
+def test_a_task_has_an_example(page):
+    assert "{literalinclude} ../examples/" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_the_marks_of_an_excerpt_are_in_its_file(page):
+    """Sphinx warns of a start that is missing; an end that is missing it takes for the end of the file."""
+    includes = re.findall(r"```\{literalinclude\} (\S+)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for name, options in includes:
+        text = (page.parent / name).read_text(encoding="utf-8")
+        for mark in re.findall(r':(?:start-after|start-at|end-before): "?(.*?)"?$', options, re.MULTILINE):
+            assert mark in text
+
+
+TRANSCRIPTS = [
+    (page, name, said)
+    for page in PAGES
+    for name, said in re.findall(
+        r"```console\n\$ python (\w+\.py)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
     )
-    assert done.stderr == ""
-    assert done.returncode == 0
-    if promised:
-        assert done.stdout.splitlines() == promised
+]
+CALLED = {"upload.py": "firmware_upload.py"}  # what the reader calls it: what it is
+
+
+@pytest.mark.parametrize(("page", "name", "said"), TRANSCRIPTS, ids=lambda value: str(value)[:20])
+def test_a_transcript_is_what_is_printed(page, name, said):
+    def figures(text):
+        return re.sub(r"[\d,.]*\d", "9", text)
+
+    done = run(sys.executable, DOCS / "examples" / CALLED.get(name, name))
+    assert figures(done.stdout) == figures(said)
+
+
+COMMANDS = get_command(app).commands
+CALLS = [
+    (page, call)
+    for page in [*PAGES, ROOT / "README.md", ROOT / "hw_tests" / "README.md"]
+    for call in re.findall(rf"serialwrite (?:{'|'.join(COMMANDS)})(?![\w:])[^`\n#]*", page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("page", "call"), CALLS, ids=lambda value: str(value)[-40:])
+def test_the_options_of_a_command_exist(page, call):
+    _, command, *_ = call.split()
+    call = call.partition(" --exec ")[0]  # what follows is somebody else's
+    known = {name for one in COMMANDS[command].params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
+    assert set(re.findall(r"(?<=\s)-{1,2}[a-z][\w-]*", call)) <= known

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import gc
 import os
+import socket
 import threading
 import time
 from pathlib import Path
@@ -208,3 +209,45 @@ def test_a_stream_outlives_the_loop_of_a_write_that_was_left_waiting():
 
         asyncio.run(leave())
         assert asyncio.run(again()) == 5
+
+
+async def test_made_in_a_loop_and_first_used_by_a_thread_without_one_it_runs_there():
+    executor, threads = sw.EventLoopExecutor(), []
+    await asyncio.to_thread(executor.post, lambda: threads.append(threading.get_ident()))
+    while not threads:
+        await asyncio.sleep(0)
+    assert threads == [threading.get_ident()]
+
+
+async def test_a_stream_made_in_a_loop_takes_its_first_operation_from_another_thread():
+    near, far = socket.socketpair()
+    with near, far:
+        stream = sw.SocketStream(near)
+        assert await asyncio.to_thread(lambda: sw.async_write(stream, b"abc", sw.use_future).result(10)) == 3
+        assert far.recv(10) == b"abc"
+
+
+async def test_a_users_stream_made_in_a_loop_is_written_to_by_the_blocking_form_there():
+    threads = []
+
+    class Noting:
+        def __init__(self):
+            self.executor = sw.EventLoopExecutor()
+
+        def get_executor(self):
+            return self.executor
+
+        def async_write_some(self, buffers, token=sw.deferred, /):
+            def initiation(handler):
+                threads.append(threading.get_ident())
+                self.executor.post(handler, None, sw.buffer_size(buffers))
+
+            return sw.async_initiate(initiation, token, self.executor)
+
+    assert await asyncio.to_thread(sw.write, Noting(), b"abc") == 3
+    assert threads == [threading.get_ident()]
+
+
+def test_an_event_loop_executor_of_something_else():
+    with pytest.raises(TypeError, match="event loop"):
+        sw.EventLoopExecutor(5)

@@ -68,7 +68,7 @@ def watcher_left_behind(monkeypatch):
 
     def careless(self, requested):
         if requested & self.cancellable and not self._over:
-            self._step_signal = None
+            self._step_signal, self._waiting = None, True
             self.fail(_transfer.OperationAborted())
 
     monkeypatch.setattr(_transfer.Transfer, "_on_cancel", careless)

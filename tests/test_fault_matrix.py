@@ -12,6 +12,19 @@ async def test_the_count_is_the_truth(stream, ending, need_tool):
     assert await fault_matrix.cell(stream, ending) == fault_matrix.documented()[stream][ending]
 
 
+@pytest.mark.parametrize("fault", fault_matrix.FAULTS)
+@pytest.mark.parametrize("stream", fault_matrix.ON_A_LINE)
+async def test_a_fault_of_the_line_changes_what_arrives_and_not_the_count(fault, stream):
+    said = fault_matrix.documented(fault_matrix.BEGIN_FAULTS)[fault][stream]
+    assert await fault_matrix.fault_cell(fault, stream) == said
+
+
+def test_the_page_has_all_faults():
+    whole = {fault: set(fault_matrix.ON_A_LINE) for fault in fault_matrix.FAULTS}
+    found = fault_matrix.documented(fault_matrix.BEGIN_FAULTS)
+    assert {fault: set(row) for fault, row in found.items()} == whole
+
+
 def test_the_page_has_the_whole_matrix():
     whole = {stream: set(fault_matrix.ENDINGS) for stream in fault_matrix.STREAMS}
     assert {stream: set(row) for stream, row in fault_matrix.documented().items()} == whole

@@ -108,10 +108,11 @@ def test_no_block_is_left_out():
     assert len(BLOCKS) == 4
 
 
-def test_make_test_runs_the_same_command_as_the_readme():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    in_readme, in_makefile = (re.search(r"python (-m pytest.*)\n", text)[1] for text in (README, makefile))
-    assert in_readme == in_makefile
+@pytest.mark.parametrize("file", ["Makefile", ".ci/run"])
+def test_the_readmes_test_command_is_the_one_of(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    in_readme, in_file = (re.search(r"python (-m pytest -n \d+)\b", text)[1] for text in (README, text))
+    assert in_readme == in_file
 
 
 def test_the_exports_it_names_exist():

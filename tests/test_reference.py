@@ -1,28 +1,60 @@
 """The reference has every public name, and no page is orphaned (``make docs`` refuses broken links)."""
 
 import re
+from importlib import import_module
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import pytest
 
-import serialwrite
-import serialwrite.testing
+from serialwrite.cli._app import app
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = {page: page.read_text() for page in DOCS.rglob("*.md")}
-# Values and aliases, which have no docstring of their own: a page names them in its words.
-VALUES = {"deferred", "detached", "use_awaitable", "use_future", "use_promise", "inline_executor"}
-ALIASES = {"Completion", "CompletionCondition"}
+PAGES = {page: page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md")}
+REFERENCE = {page.stem: text for page, text in PAGES.items() if page.parent.name == "reference"}
 
 
-@pytest.mark.parametrize("name", sorted(name for name in vars(serialwrite) if not name.startswith("_")))
-def test_every_public_name_is_on_a_reference_page(name):
-    if type(getattr(serialwrite, name)).__name__ == "module":
-        return
-    reference = "\n".join(text for page, text in PAGES.items() if page.parent.name == "reference")
-    source = (DOCS.parent / "serialwrite" / "_tokens.py").read_text() if name in VALUES else ""
-    pattern = rf"\b{name}\b" if name in VALUES | ALIASES else rf"auto(function|class|exception):: {name}$"
-    assert re.search(pattern, reference + source, re.MULTILINE), f"{name} is on no reference page"
+def public(module):
+    names = vars(import_module(module)).items()
+    return [(module, name) for name, value in names if name[0] != "_" and not isinstance(value, ModuleType)]
+
+
+def documented(module):
+    """What the reference's directives name, each in the module that is the current one there."""
+    names, current = [], None
+    for text in REFERENCE.values():
+        for directive, name in re.findall(
+            r"^ *\.\. (auto(?:function|class|exception)|value|currentmodule):: (\w[\w.]*)(?:\(.*\))?$",
+            text,
+            re.MULTILINE,
+        ):
+            if directive == "currentmodule":
+                current = name
+            elif current == module:
+                names.append(name)
+    return names
+
+
+@pytest.mark.parametrize("module", ["serialwrite", "serialwrite.testing", "serialwrite.loopback"])
+def test_the_reference_has_every_public_name_once(module):
+    assert sorted(documented(module)) == sorted(name for _, name in public(module))
+
+
+@pytest.mark.parametrize(
+    "of",
+    [*public("serialwrite"), *public("serialwrite.testing"), *public("serialwrite.loopback")],
+    ids=".".join,
+)
+def test_a_public_name_has_words(of):
+    module, name = of
+    value = getattr(import_module(module), name)
+    if isinstance(value, (type, FunctionType)):  # of a value, the page itself has the words
+        assert (value.__doc__ or "").strip()
+
+
+def test_every_command_is_there():
+    commands = [command.name or command.callback.__name__ for command in app.registered_commands]
+    assert re.findall(r"^\.\. command:: (\w+)$", REFERENCE["cli"], re.MULTILINE) == commands
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))

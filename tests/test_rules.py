@@ -4,9 +4,11 @@ The streams: a user's own (``plain``), one with the optional fast path (``nowait
 """
 
 import asyncio
+import contextlib
 import errno
 import itertools
 import random
+import socket
 import threading
 import time
 
@@ -14,7 +16,7 @@ import pytest
 from scripted import STREAMS, TOKENS, WAIT, PlainStream, ScriptedPort, stream_of
 
 import serialwrite as sw
-from serialwrite.streams._pollable import FAIR_BUDGET
+from serialwrite.streams._pollable_side import FAIR_BUDGET
 from serialwrite.testing import TcpPair, UnixPair, receive, receive_available
 
 TERMINAL, PARTIAL, TOTAL = sw.CancellationType.TERMINAL, sw.CancellationType.PARTIAL, sw.CancellationType.TOTAL
@@ -144,6 +146,75 @@ async def test_rule_1_cancellation_is_looked_at_last(takes, condition, error):
 ENDINGS = {"at once": (), "after a wait": (2, WAIT), "error": (EIO,), "error after a wait": (2, WAIT, EIO)}
 
 
+class Taking:
+    """A user's stream that takes all that it is asked to."""
+
+    def __init__(self):
+        self.executor, self.data = sw.EventLoopExecutor(), bytearray()
+
+    def get_executor(self):
+        return self.executor
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        def initiation(handler):
+            self.data += b"".join(buffers)
+            self.executor.post(handler, None, sw.buffer_size(buffers))
+
+        return sw.async_initiate(initiation, token, self.executor)
+
+
+@pytest.mark.parametrize("stream", ["ours", "a user's"])
+@pytest.mark.parametrize("token", [sw.deferred, sw.use_promise], ids=repr)
+@pytest.mark.parametrize("at", [0, 2])
+async def test_rule_1_a_condition_that_cancels_is_heard_at_once(stream, token, at):
+    near, far = socket.socketpair()
+    with near, far:
+        signal, target = sw.CancellationSignal(), sw.SocketStream(near) if stream == "ours" else Taking()
+
+        def condition(error, n):
+            if n == at:
+                signal.emit()
+            return 1
+
+        write = sw.async_write(
+            target, b"abcdef", sw.bind_cancellation_slot(signal.slot, token), completion_condition=condition
+        )
+        with pytest.raises(sw.OperationAborted) as caught:
+            await write
+        await turns()
+        assert caught.value.bytes_transferred == max(at, 1)  # the first step is taken even so
+        assert len(far.recv(10) if stream == "ours" else target.data) == max(at, 1)
+        assert await sw.async_write(target, b"next") == 4
+
+
+async def test_rule_2_a_condition_that_closes_the_stream_ends_it_once():
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    with near, far:
+        stream, ended = sw.SocketStream(near), []
+
+        def condition(error, n):
+            if n >= 1 << 20:
+                stream.close()
+            return 1 << 16
+
+        sw.async_write(
+            stream, bytes(1 << 22), lambda error, n: ended.append((error, n)), completion_condition=condition
+        )
+        received = 0
+        while not ended:
+            with contextlib.suppress(BlockingIOError):
+                received += len(far.recv(1 << 20))
+            await asyncio.sleep(0)
+        await turns()
+        with contextlib.suppress(BlockingIOError):
+            while data := far.recv(1 << 20):
+                received += len(data)
+        [(error, n)] = ended
+        assert type(error) is sw.StreamClosed
+        assert n == error.bytes_transferred == received
+
+
 class Timers(sw.EventLoopExecutor):
     """An executor that knows which of its timers are still to come."""
 
@@ -188,11 +259,11 @@ async def test_rule_2_never_inline_once_and_after_everything_is_released(kind, e
         with pytest.raises(BufferError):
             data.append(0)
         if ending.endswith("after a wait"):
-            await turns(3)
+            await until(lambda: stream.waits)
             assert not calls
             stream.let_go()
         elif ending == "cancelled":
-            await turns(3)
+            await until(lambda: stream.waits)
             signal.emit()
             assert not calls  # emit is an initiating function of sorts: the handler runs later here too
         assert await asyncio.wait_for(second, 10) == (None, 4)
@@ -207,7 +278,7 @@ async def test_rule_2_no_future_is_done_when_it_is_returned(kind, token, steps):
         future = sw.async_write(stream, b"abcdef", sw.as_tuple(token))
         assert not future.done()
         if WAIT in steps:
-            await turns(3)
+            await until(lambda: stream.waits)
             stream.let_go()
         await until(future.done)
 
@@ -229,9 +300,11 @@ async def test_rule_2_but_inline_where_an_immediate_executor_asks_for_it(kind):
 async def test_rule_3_the_count_is_what_the_stream_took(kind, write, ending):
     steps = {**ENDINGS, "timed out": (1, 2, WAIT)}[ending]
     with stream_of(kind, *steps) as stream:
+        writing = asyncio.ensure_future(write(stream, b"abcdefgh", timeout=0.05 if ending == "timed out" else None))
         if "after" in ending:
-            asyncio.get_running_loop().call_later(0.01, stream.let_go)
-        _, n = await write(stream, b"abcdefgh", timeout=0.05 if ending == "timed out" else None)
+            await until(lambda: stream.waits)
+            stream.let_go()
+        _, n = await writing
         assert n == len(stream.script.written)
         assert stream.script.written == b"abcdefgh"[:n]
 
@@ -323,7 +396,7 @@ async def test_rule_5_partial_and_terminal_not_total(kind):
         token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
         with stream_of(kind, 2, WAIT) as stream:
             promise = sw.async_write(stream, b"abcdef", token)
-            await turns(3)
+            await until(lambda: stream.waits)
             signal.emit(requested)
             await turns()
             assert promise.done() == stops, requested
@@ -341,7 +414,7 @@ async def test_rule_5_only_terminal_where_the_stream_has_only_that(kind):
     with stream_of(kind, 2, WAIT) as stream:
         getattr(stream, "write_side", stream).cancellable = TERMINAL
         promise = sw.async_write(stream, b"abcdef", token)
-        await turns(3)
+        await until(lambda: stream.waits)
         for requested in (TOTAL, PARTIAL):
             signal.emit(requested)
             await turns()
@@ -369,7 +442,7 @@ async def test_rule_6_task_cancellation_is_partial_cancellation(kind):
     with stream_of(kind, 2, WAIT) as stream:
         operation = sw.async_write(stream, b"abcdef")
         task = asyncio.ensure_future(operation)
-        await turns(3)
+        await until(lambda: stream.waits)
         task.cancel("enough")
         with pytest.raises(asyncio.CancelledError, match="enough"):
             await task
@@ -397,7 +470,7 @@ async def test_rule_6_the_ways_of_asyncio_to_cancel(kind, how):
         else:
 
             async def fail():
-                await turns(3)
+                await until(lambda: stream.waits)
                 raise KeyError
 
             with pytest.raises(ExceptionGroup):
@@ -413,7 +486,7 @@ async def test_rule_6_cancelled_again_and_again(kind):
     with stream_of(kind, 2, WAIT) as stream:
         operation = sw.async_write(stream, b"abcdef")
         task = asyncio.ensure_future(operation)
-        await turns(3)
+        await until(lambda: stream.waits)
         for _ in range(3):
             task.cancel()
             await asyncio.sleep(0)
@@ -433,7 +506,7 @@ async def test_rule_6_a_cancel_that_meets_the_end_is_not_swallowed(kind):
     with stream_of(kind, 2, WAIT, last_step) as stream:
         operation = sw.async_write(stream, b"abcdef")
         task = asyncio.ensure_future(operation)
-        await turns(3)
+        await until(lambda: stream.waits)
         stream.let_go()
         await asyncio.wait([task], timeout=10)
         assert task.cancelled()
@@ -448,7 +521,7 @@ async def test_rule_6_a_cancel_that_meets_the_end_is_not_swallowed(kind):
 async def test_rule_7_one_write_at_a_time(kind, second):
     with stream_of(kind, 2, WAIT) as stream:
         first = asyncio.ensure_future(sw.async_write(stream, b"abcdef"))
-        await turns(3)
+        await until(lambda: stream.waits)
         with pytest.raises(sw.StreamBusy):
             await asyncio.wait_for(_raising(TOKENS[second](stream, b"second")), 10)
         stream.let_go()
@@ -474,7 +547,7 @@ async def test_rule_7_busy_is_raised_at_once(kind, token):
         first = sw.async_write(stream, b"abcdef", sw.use_promise)
         with pytest.raises(sw.StreamBusy, match="another write is in progress"):
             sw.async_write(stream, b"second", token)
-        await turns(3)
+        await until(lambda: stream.waits)
         stream.let_go()
         assert await first == 6
 

@@ -594,6 +594,45 @@ async def test_the_slot_is_free_when_the_handler_runs():
     assert await asyncio.wait_for(ended.seen, BOUND) is False
 
 
+# -- shorter forms ------------------------------------------------------------------------------------
+
+
+async def test_spawn_without_an_executor_runs_on_the_running_loop():
+    assert await sw.spawn(four) == 4
+    assert await sw.spawn(four, sw.use_promise) == 4
+    assert await asyncio.wrap_future(sw.spawn(four, sw.use_future)) == 4
+    ended = asyncio.get_running_loop().create_future()
+    assert sw.spawn(four, lambda error, value: ended.set_result((error, value))) is None
+    assert await ended == (None, 4)
+
+
+async def test_the_class_stands_for_the_context_of_the_coroutine_that_runs():
+    with line() as (stream, far):
+
+        def deeper():
+            return sw.async_write(stream, b"hello", sw.as_tuple(sw.yield_context))
+
+        def session(yield_):
+            return sw.async_write(stream, b"hi", sw.yield_context), deeper()
+
+        assert await sw.spawn(session) == (2, (None, 5))
+        assert pending(far) == b"hihello"
+        with pytest.raises(RuntimeError, match="only inside the function that spawn runs"):
+            sw.async_write(stream, b"nobody waits", sw.yield_context)
+        assert await sw.async_write(stream, b"fine") == 4
+
+
+@pytest.mark.parametrize("args", [(5,), (5, four), (None, four)])
+async def test_spawn_of_something_else(args):
+    with pytest.raises(TypeError, match="spawn: got"):
+        sw.spawn(*args)
+
+
+async def test_spawn_without_a_function():
+    with pytest.raises(TypeError, match="function that takes the yield_context"):
+        sw.spawn(here())
+
+
 # -- misuse and accidents -----------------------------------------------------------------------------
 
 

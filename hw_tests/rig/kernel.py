@@ -120,7 +120,10 @@ def _fetch(package: str, cache: Path) -> Kernel:
     print(f"rig: downloading {image}, its headers and busybox into {debs}", file=sys.stderr)
     # Unsandboxed: apt's own user may not be allowed into the project folder.
     download = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download")
-    _run(*download, image, *headers, "busybox-static", cwd=debs)
+    try:
+        _run(*download, image, *headers, "busybox-static", cwd=debs)
+    except UnavailableError as error:  # most often, Debian has replaced the version that apt last heard of
+        raise UnavailableError(f"{error} (are apt's lists old? as root: apt-get update)") from None
     print(f"rig: downloaded in {time.monotonic() - started:.0f} s; unpacking", file=sys.stderr)
     _unpack_image(next(debs.glob("linux-image-*.deb")), kernel)
     for deb in [*debs.glob("linux-headers-*.deb"), *debs.glob("linux-kbuild-*.deb")]:

@@ -20,4 +20,6 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
+    except KeyboardInterrupt:  # before there was anything to give back
+        sys.exit(130)
     app()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import io
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import serial.rs485
@@ -35,12 +37,15 @@ class Line:
     drain: DrainTo
     trace: str | None
 
-    def check(self) -> None:
-        """BadParameter for options that contradict one another."""
+    def check(self, port: str, file: str) -> None:
+        """BadParameter for options that contradict one another, or ``port`` and ``file``."""
         if self.rs485 and self.rtscts:
             raise typer.BadParameter("RTS can't be both: give --rtscts or --rs485", param_hint="--rs485")
         if self.wait_for == "":
             raise typer.BadParameter("give the prompt: at least one character", param_hint="--wait-for")
+        for other in (port, file):
+            if self.trace is not None and _same(self.trace, other):
+                raise typer.BadParameter(f"it would overwrite {other!r}; name another file", param_hint="--trace")
 
     @property
     def longest_gap(self) -> float:
@@ -51,7 +56,11 @@ class Line:
         """Open the port: itself, and the stream to write through."""
         port, stream = self._opened(name, baud, resources)
         if self.drain not in {DrainTo.STRONGEST, DrainTo.NONE}:
-            check_level(port._tty, self.level)
+            try:
+                check_level(port._tty, self.level)
+            except io.UnsupportedOperation as error:
+                words = str(error).partition(": ")[2]
+                raise io.UnsupportedOperation(f"--drain {self.drain.value}: {words}") from error
         if self.trace is not None:
             stream = sw.Traced(stream, self.trace)
             resources.callback(stream.close_trace)
@@ -82,3 +91,9 @@ class Line:
     def level(self) -> Any:
         """The level that async_drain is asked for."""
         return None if self.drain is DrainTo.STRONGEST else self.drain.value
+
+
+def _same(one: str, other: str) -> bool:
+    with suppress(OSError, ValueError):  # there is none yet; or it is standard input, or a URL
+        return Path(one).samefile(other)
+    return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json as jsonlib
+import os
 import signal
 import sys
 from enum import StrEnum
@@ -14,13 +15,16 @@ from typing import Annotated, Any
 import typer
 
 from serialwrite.loopback import PATTERN_NAMES, Result, Verdict, async_run, to_json, write_junit, write_report
-from serialwrite.loopback._run import AXES
+from serialwrite.loopback._sweep import AXES
 
 from ._console import console, say
 from ._loopback_view import live, show
 from ._resume import shell_line
 
-LOOPBACK_EXIT_CODES = "Exit codes: 0 pass; 1 fail; 2 bad usage; 3 could not run; 130 Ctrl-C."
+LOOPBACK_EXIT_CODES = (
+    "Exit codes: 0 pass; 1 fail; 2 bad usage; 3 could not run; "
+    "130 stopped by Ctrl-C, which shows what was found until then; a second Ctrl-C ends at once."
+)
 
 
 class RigChoice(StrEnum):
@@ -113,7 +117,9 @@ def loopback(
         raise typer.BadParameter(f"one port or two, not {len(words)}", param_hint="PORT")
     if words and rig is not None:
         raise typer.BadParameter("a rig or a port, not both", param_hint="--rig")
+    _must_be_writable(junit, report)
     with live(console(stderr=True), quiet=json) as watcher:
+        stop = asyncio.Event()
         running = async_run(
             *words,
             rig=(rig or RigChoice.PTY).value,
@@ -135,11 +141,12 @@ def loopback(
             patience=patience,
             sweep=axes,
             stop_early=stop_early,
+            stop=stop,
             progress=watcher.tell,
             command=shell_line(["serialwrite", *sys.argv[1:]], from_stdin=False),
         )
         try:
-            result = asyncio.run(_until_signalled(running))
+            result = asyncio.run(_until_signalled(running, stop))
         except (ValueError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -153,15 +160,33 @@ def loopback(
     raise typer.Exit(unwritten or result.verdict.exit_code)
 
 
-async def _until_signalled(running: Any) -> Result:
-    """Wait for the result; SIGTERM and SIGHUP end it as Ctrl-C does, with the ports closed."""
+async def _until_signalled(running: Any, stop: asyncio.Event) -> Result:
+    """Wait for the result; the first Ctrl-C (SIGTERM, SIGHUP) asks for what there is, the second ends it at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
+
+    def end() -> None:
+        if stop.is_set():
+            task.cancel()
+            return
+        stop.set()
+        say("serialwrite: stopping, once what was sent has arrived; Ctrl-C again ends at once", stderr=True)
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, end)
     result: Result = await running
     return result
+
+
+def _must_be_writable(*paths: Path | None) -> None:
+    """Refuse a file that can't be written now, not after the hours that the test may take."""
+    for path in filter(None, paths):
+        folder = path.resolve().parent
+        if path.is_dir() or (path.exists() and not path.is_file()):
+            raise typer.BadParameter(f"{str(path)!r} is no regular file: it can't be replaced by a report")
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise typer.BadParameter(f"{str(path)!r}: the folder {str(folder)!r} isn't there, or can't be written to")
 
 
 def _write_files(result: Result, junit: Path | None, report: Path | None) -> int:

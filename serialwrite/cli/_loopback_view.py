@@ -25,6 +25,7 @@ STYLES: Final = {
     Verdict.PASS: "bold green",
     Verdict.FAIL: "bold red",
     Verdict.NOT_RUN: "bold yellow",
+    Verdict.STOPPED: "bold yellow",
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
     Outcome.UNKNOWN: "yellow",
@@ -101,7 +102,7 @@ def _words(progress: Progress) -> str:
 def show(result: Result, console: Console) -> None:
     """Print the result: the verdict first."""
     console.print(Text.assemble((result.verdict.upper(), STYLES[result.verdict]), "  ", printable(sentence(result))))
-    if result.runs:
+    if result.axes or any(run.directions for run in result.runs):
         print_table(console, _sweep(result, console) if result.axes else _figures(result.runs[0], console))
     for run in result.runs:
         _show_faults(run, console, named=len(result.runs) > 1)
@@ -149,7 +150,8 @@ def _figures(run: Run, console: Console) -> Table:
         told = ", ".join(f"{name} {duration(value)}" for name, value in parts if value is not None)
         table.add_row("round trip", f"{told} ({figures.count:,} of them)")
     if run.cpu_seconds is not None and run.seconds:
-        table.add_row("CPU", f"{run.cpu_seconds / run.seconds:.0%}, {duration(run.cpu_seconds)}")
+        late = f"; this machine was {duration(run.kept_waiting)} late" if run.kept_waiting else ""
+        table.add_row("CPU", f"{run.cpu_seconds / run.seconds:.0%}, {duration(run.cpu_seconds)}{late}")
     return table
 
 
@@ -182,11 +184,11 @@ def _kernel(way: Direction) -> str:
 
 
 def _sweep(result: Result, console: Console) -> Table:
-    table = _table(console, *(axis.name for axis in result.axes), "", "throughput", "what happened")
+    table = _table(console, *(axis.name for axis in result.axes), "", "throughput a way", "what happened")
     names = {"baud": "baudrate", "databits": "data_bits", "stopbits": "stop_bits"}
     for run in result.runs:
         values = [printable(f"{getattr(run.settings, names.get(axis.name, axis.name))}") for axis in result.axes]
-        speed = rate(sum(way.bytes_per_second for way in run.directions)) if run.directions else ""
+        speed = rate(min(way.bytes_per_second for way in run.directions)) if run.directions else ""
         told = printable("; ".join(run.reasons)) or "every byte right"
         table.add_row(*values, Text(run.verdict, style=STYLES[run.verdict]), speed, told)
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -27,10 +28,17 @@ def probe(
             "Where the driver doesn't hold, these bytes reach whatever is connected.",
         ),
     ] = False,
+    unplug: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, metavar="S", help="Wait up to S seconds for you to unplug it, and tell what errors that gives."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Tell what a port's driver is, what it can tell, what of that is true, and what to set."""
-    card = probe_port(port, baudrate=baud, measure=measure)
+    ask = partial(say, f"serialwrite: unplug {printable(port)} now, within {unplug or 0:g} s", stderr=True)
+    card = probe_port(port, baudrate=baud, measure=measure, unplug=unplug, ask=ask)
     if json:
         say(jsonlib.dumps(to_json(card)))
     else:

@@ -134,7 +134,11 @@ class Asked:
 def run(words: list[str], made: PathRig, asked: Asked, watch: Watch) -> int:
     """Run a command beside the rig; return the exit code to pass on. It is ended with us."""
     environment = {**os.environ, "SERIAL_PORT": made.port, "SERIAL_PEER": made.peer}
-    child = subprocess.Popen(words, env=environment)  # noqa: S603 # the user's own words, no shell
+    try:
+        child = subprocess.Popen(words, env=environment)  # noqa: S603 # the user's own words, no shell
+    except OSError as error:
+        say(f"serialwrite: can't run {words[0]!r}: {error.strerror} (--exec takes a program, no shell)", stderr=True)
+        return 2
     try:
         while child.poll() is None and not asked.within(GLANCE / 4):
             watch.look()

@@ -36,6 +36,12 @@ def _checked_seconds(value: float | None) -> float | None:
     return value
 
 
+def _checked_gap(value: float) -> float:
+    if not (value >= 0 and math.isfinite(value)):
+        raise typer.BadParameter("give a number of seconds, 0 or more; leave it out for none")
+    return value
+
+
 def write(
     context: typer.Context,
     port: Annotated[
@@ -76,10 +82,10 @@ def write(
         bool, typer.Option("--rs485", help="Switch an RS-485 transmitter by RTS: by the driver, or here.")
     ] = False,
     char_delay: Annotated[
-        float, typer.Option(metavar="SECONDS", callback=_checked_seconds, help="Wait this long after each byte.")
+        float, typer.Option(metavar="SECONDS", callback=_checked_gap, help="Wait this long after each byte.")
     ] = 0.0,
     line_delay: Annotated[
-        float, typer.Option(metavar="SECONDS", callback=_checked_seconds, help="Wait this long after each line.")
+        float, typer.Option(metavar="SECONDS", callback=_checked_gap, help="Wait this long after each line.")
     ] = 0.0,
     wait_for: Annotated[
         str | None,
@@ -111,7 +117,7 @@ def write(
     if retries and timeout is None:
         raise typer.BadParameter("needs --timeout, or there is never anything to retry", param_hint="--retries")
     line = Line(rtscts, xonxoff, rs485, char_delay, line_delay, wait_for, drain, trace)
-    line.check()
+    line.check(port, file)
     report = Report(port=port, file=file, resume_from=resume_from)
     with ExitStack() as resources:
         try:

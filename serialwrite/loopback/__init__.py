@@ -1,9 +1,11 @@
 """Loopback validation: patterns, exact accounting of every byte, statistics and the report.
 
 Layers, lowest first: `_prbs`, `_patterns` (what is sent) · `_faults` (the words), `_align`, `_holes`,
-`_fault_log`, `_ledger`, `_disciplines`, `_diagnose`, `_account` (what arrived) · `_confidence`, `_statistics`
-(figures) · `_result`, `_words`, `_files`, `_html`, `_charts`, `_report_tables`, `_report`, `_junit` (what is told) ·
-`_line`, `_direction`, `_wiring`, `_proofs`, `_machine`, `_run` (the measured run) · `_card` (a port's card).
+`_fault_log`, `_ledger`, `_disciplines`, `_settle`, `_diagnose`,
+`_account` (what arrived) · `_confidence`, `_statistics`,
+`_arrivals` (figures) · `_result`, `_words`, `_files`, `_html`, `_charts`, `_report_tables`, `_report`, `_junit`
+(what is told) · `_line`, `_lateness`, `_direction`, `_wiring`, `_proofs`, `_machine`, `_progress`, `_sweep`,
+`_transfer`, `_run` (the measured run) · `_card_measure`, `_card` (a port's card).
 """
 
 from serialwrite.loopback._account import Checker as Checker
@@ -23,6 +25,7 @@ from serialwrite.loopback._patterns import (
     make_pattern as make_pattern,
 )
 from serialwrite.loopback._prbs import SelfSynchronisingCheck as SelfSynchronisingCheck
+from serialwrite.loopback._progress import Progress as Progress
 from serialwrite.loopback._report import write_report as write_report
 from serialwrite.loopback._result import (
     Check as Check,
@@ -34,4 +37,4 @@ from serialwrite.loopback._result import (
     Verdict as Verdict,
     to_json as to_json,
 )
-from serialwrite.loopback._run import Progress as Progress, async_run as async_run, run as run
+from serialwrite.loopback._run import async_run as async_run, run as run

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from serialwrite.loopback._align import ANCHOR, AnchorSearch, common_prefix, edit_script, xor
+from serialwrite.loopback._align import ANCHOR, AnchorSearch, common_prefix, xor
 from serialwrite.loopback._diagnose import diagnose
 from serialwrite.loopback._disciplines import Discipline, find_discipline
 from serialwrite.loopback._faults import Account, FaultKind
 from serialwrite.loopback._ledger import Ledger
+from serialwrite.loopback._settle import enter_end, settle
 
 if TYPE_CHECKING:
     from serialwrite.loopback._patterns import Pattern
@@ -85,12 +86,14 @@ class Checker:
             raise RuntimeError("this check is finished: its account was returned before")
         self._finished = True
         self._work(final=True)
-        self._end(total_sent)
+        if got := self._gap:
+            left = len(got) if total_sent is None else total_sent - self._expected
+            self._expected += enter_end(self._ledger, self._read, self._expected, self.received - len(got), got, left)
         sent = self._expected if total_sent is None else total_sent
         period = self._pattern.period
         modulo = period if period is not None and max(sent, self._expected) > period else None
         ledger, counts = self._ledger, self._ledger.log.counts
-        ledger.settle(sent, self._expected, self.received, modulo)
+        settle(ledger, self._read, sent=sent, expected=self._expected, received=self.received, modulo=modulo)
         return Account(
             pattern=self._pattern.name,
             sent=sent,
@@ -237,24 +240,3 @@ class Checker:
             self._expected += len(self._gap)
             self._gap = b""
         return True
-
-    def _end(self, total_sent: int | None) -> None:
-        """Enter the bytes after the last place that was certain."""
-        got, self._gap = self._gap, b""
-        if not got:
-            return
-        left = len(got) if total_sent is None else total_sent - self._expected
-        at = self.received - len(got)
-        straight = min(len(got), max(left, 0))
-        # A slip just before the end leaves too few bytes for an anchor: the total is the anchor there.
-        if left > 0 and left * len(got) <= 1 << 16:
-            want = self._read(self._expected, left)
-            wrong = straight - xor(want[:straight], got[:straight]).count(0)
-            steps = edit_script(want, got)
-            cost = sum(n if kind == "change" else 1 for kind, _, _, n in steps if kind != "keep")
-            if cost < wrong + (left != len(got)):
-                self._ledger.gap(self._expected, left, at, got)
-                self._expected += left
-                return
-        self._ledger.gap(self._expected, straight, at, got)
-        self._expected += straight

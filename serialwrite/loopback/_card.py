@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import serialwrite as sw
+from serialwrite.loopback._card_measure import await_unplug, measured
 from serialwrite.loopback._machine import closing_wait_in_words, driver, latency_timer
 from serialwrite.loopback._result import Fact
-from serialwrite.streams._drain import discard
 
-MOST: Final = 1 << 20  # bytes that a measurement of the queue writes; a port that takes them all has somebody who reads
-FILL_TIME: Final = 2.0  # seconds for that
-QUIET: Final = 0.1  # seconds without a byte taken, after which the port is full
-PIECE: Final = b"U" * 4096  # 0x55: an even square wave, which no device takes for a command
 UNTOLD: Final = "can't be told"
 
 
@@ -33,12 +29,21 @@ class Card:
     """What to set, and what to beware of."""
 
 
-def probe(port: str, *, baudrate: int = 115200, measure: bool = False) -> Card:
+def probe(
+    port: str,
+    *,
+    baudrate: int = 115200,
+    measure: bool = False,
+    unplug: float | None = None,
+    ask: Callable[[], object] | None = None,
+) -> Card:
     """Return the card of a port, which is opened for it and closed again.
 
     Without `measure` nothing is sent. With it the output is held (TCOOFF) where the driver obeys, and filled with
     0x55 until it takes no more, to measure the queue and to see whether discard and drain tell the truth: a driver
     that does not hold sends these to whatever is connected, and so does a pty.
+    With `unplug` it waits up to so many seconds for the port to be unplugged, which `ask` is called to ask for, and
+    tells the error numbers that this gives; a byte is written once the port is gone.
     """
     facts = [Fact("port", port), *_device_facts(port)]
     advice = _device_advice(port)
@@ -48,31 +53,50 @@ def probe(port: str, *, baudrate: int = 115200, measure: bool = False) -> Card:
         words = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return Card(port, opened=False, facts=(*facts, Fact("opening", words)), advice=tuple(advice))
     try:
-        facts += _driver_facts(opened, advice)
+        facts += _remote_facts(opened) if isinstance(opened, sw.BlockingPortStream) else _driver_facts(opened, advice)
         if measure:
-            facts += _measured(opened, advice)
+            facts += measured(opened, advice)
         else:
             facts.append(Fact("queue, discard, drain", "not measured: that may send bytes", "asked for with measure"))
+        if unplug is None:
+            facts.append(Fact("errno of an unplug", "unknown: not asked for", "asked for with unplug"))
+        else:
+            if ask is not None:
+                ask()
+            facts.append(Fact("errno of an unplug", await_unplug(opened, unplug), "measured"))
     except OSError as error:
         facts.append(Fact("ended early", str(error)))
     finally:
         opened.close("discard")
-    facts.append(Fact("errno of an unplug", "not measured: nobody unplugged it"))
     return Card(port, opened=True, facts=tuple(facts), advice=tuple(advice))
 
 
 def lock_holders(device: str) -> list[str]:
-    """Return the programs that have a device open, as far as this user may see: `minicom (process 4711)`."""
+    """Return the programs that have a device open, as far as this user may see, or locked: `minicom (process 4711)`."""
     real, found = os.path.realpath(device), list[str]()
+    locking = _flocked(real)
     for process in Path("/proc").glob("[0-9]*"):
         if process.name == str(os.getpid()):
             continue
         with contextlib.suppress(OSError):
-            if any(_target(each) == real for each in (process / "fd").iterdir()):
+            if process.name in locking or any(_target(each) == real for each in (process / "fd").iterdir()):
                 found.append(f"{(process / 'comm').read_text().strip()} (process {process.name})")
     lock = Path("/var/lock") / f"LCK..{Path(real).name}"
     with contextlib.suppress(OSError):
         found.append(f"the lock file {lock} of process {lock.read_text(errors='replace').strip()}")
+    return found
+
+
+def _flocked(real: str) -> set[str]:
+    """The processes that hold a flock on a device: the kernel tells everybody of these, also of another user's."""
+    found = set[str]()
+    with contextlib.suppress(OSError):
+        status = Path(real).stat()
+        wanted = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+        for line in Path("/proc/locks").read_text().splitlines():
+            _, kind, _, _, process, inode, *_ = line.split()
+            if (kind, inode) == ("FLOCK", wanted):
+                found.add(process)
     return found
 
 
@@ -119,6 +143,33 @@ def _device_advice(port: str) -> list[str]:
     return [f"latency: bytes are held back for {timer[0]} ms: open it with low_latency=True, or: echo 1 > {timer[1]}"]
 
 
+def _remote_facts(port: sw.SerialPort) -> list[Fact]:
+    """Return what a port without a driver of this machine can tell: little, and little of it measured."""
+    url = str(port.serial.port)
+    try:
+        lines = _in_words(port.modem_lines)
+    except OSError as error:
+        lines = f"{UNTOLD}: {error}"
+    told_by = "the far end (RFC 2217)" if url.startswith("rfc2217:") else "pyserial, which makes them up"
+    queue = port._tty.output_queue()
+    waiting = UNTOLD if queue is None else f"{queue:,} bytes not acknowledged by the far end"
+    return [
+        Fact("output queue", waiting, "" if queue is None else "SIOCOUTQ"),
+        Fact("modem lines", lines, told_by),
+        *_proofs(port),
+    ]
+
+
+def _in_words(lines: sw.ModemLines | None) -> str:
+    if lines is None:
+        return "none"
+    return ", ".join(f"{name} {'on' if on else 'off'}" for name, on in lines._asdict().items())
+
+
+def _proofs(port: sw.SerialPort) -> list[Fact]:
+    return [Fact(f"proof of {level.name.lower()}", str(proof)) for level, proof in port.proof_levels.items()]
+
+
 def _driver_facts(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
     tty: Any = port._tty
     queue, empty, lines, counters = tty.output_queue(), tty.transmitter_empty(), port.modem_lines, port.line_counters
@@ -133,65 +184,13 @@ def _driver_facts(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
             "serialwrite keeps out of that; for others: setserial closing_wait none"
         )
     always_0 = f"{UNTOLD} (a pty: always 0)" if tty.is_pty() else UNTOLD
-    told = (
-        None if lines is None else ", ".join(f"{name} {'on' if on else 'off'}" for name, on in lines._asdict().items())
-    )
     return [
         Fact("baud rate", UNTOLD if speed is None else f"{speed:,} of {port.serial.baudrate:,} asked for", "TCGETS2"),
         Fact("output queue", always_0 if queue is None else f"told; now {queue:,}", "TIOCOUTQ"),
         Fact("transmitter empty", UNTOLD if empty is None else f"told; now {empty}".lower(), "TIOCSERGETLSR"),
         Fact("hardware FIFO", UNTOLD if not fifo else f"{fifo:,} bytes, by the driver's word", "TIOCGSERIAL"),
-        Fact("modem lines", told or "none", "TIOCMGET"),
+        Fact("modem lines", _in_words(lines), "TIOCMGET"),
         Fact("error counters", "none" if counters is None else "told", "TIOCGICOUNT"),
         Fact("closing_wait", UNTOLD if wait is None else closing_wait_in_words(wait), "TIOCGSERIAL"),
-        *(Fact(f"proof of {level.name.lower()}", str(proof)) for level, proof in port.proof_levels.items()),
+        *_proofs(port),
     ]
-
-
-def _measured(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
-    """Fill the port with its output held, and see whether what the driver tells of that is true."""
-    tty: Any = port._tty
-    if isinstance(port, sw.BlockingPortStream):
-        return [Fact("queue, discard, drain", "not measured: this port has no descriptor that could say it is full")]
-    holds = not tty.is_pty()  # a pty that is held takes nothing at all
-    if holds:
-        tty.hold_output()
-    try:
-        taken = _fill(port)
-        queue, empty = tty.output_queue(), tty.transmitter_empty()
-        full = taken < MOST
-        depth = f"{taken:,} bytes taken before EAGAIN" if full else f"{taken:,} bytes taken, and never full"
-        facts = [Fact("queue depth", depth, "measured")]
-        if queue is None:
-            return facts
-        facts.append(Fact("output queue when full", f"{queue:,} of {taken:,}", "TIOCOUTQ, measured"))
-        if queue > taken:
-            advice.append("TIOCOUTQ counts more than there is: take it for `not empty`, not for a number")
-        if holds and not queue:
-            facts.append(Fact("holding the output", "not obeyed: it was all sent", "TCOOFF, measured"))
-            return facts
-        if empty:
-            facts.append(Fact("transmitter when full", "says empty, as it is held", "TIOCSERGETLSR, measured"))
-        gone = discard(tty, hold=False)
-        left = tty.output_queue()
-        obeyed = f"{gone:,} bytes dropped" if gone else f"ignored: {left:,} bytes are still there"
-        facts.append(Fact("discard", obeyed, "TCOFLUSH, measured"))
-        if not gone:
-            advice.append("discard is ignored: what the driver has accepted goes out, whatever a program asks for")
-        return facts
-    finally:
-        if holds:
-            tty.let_output()
-
-
-def _fill(port: sw.SerialPort) -> int:
-    taken, began = 0, time.monotonic()
-    moved = began
-    while taken < MOST and (now := time.monotonic()) - moved < QUIET and now - began < FILL_TIME:
-        try:
-            taken += port.write_some_nowait((PIECE,))
-        except BlockingIOError:
-            time.sleep(0.005)  # not poll(): it says ready where a write then takes nothing
-        else:
-            moved = now
-    return taken

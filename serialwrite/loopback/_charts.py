@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from serialwrite.loopback._statistics import Latency, Rate
 
 WIDTH, HEIGHT = 1000, 200
-_GLYPHS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.NOT_RUN: "–"}  # noqa: RUF001  # en dash: no result
+_GLYPHS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.NOT_RUN: "–", Verdict.STOPPED: "■"}  # noqa: RUF001  # en dash: no result
 
 
 def throughput_chart(rates: Sequence[Rate], line_rate: float) -> Html:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -11,12 +12,13 @@ from typing import Any, Final
 
 import serialwrite as sw
 from serialwrite.loopback._account import Checker
+from serialwrite.loopback._arrivals import Arrivals
 from serialwrite.loopback._patterns import Pattern
 from serialwrite.loopback._result import Direction, KernelCounters, Settings, Writes
-from serialwrite.loopback._statistics import baud_estimate, gaps, throughput
 
 GAP: Final = 0.1  # seconds without a byte that are worth telling, on a line that is fast enough
 QUIET: Final = 0.15  # seconds listened for bytes beyond the total, once the total is there
+UNPACED: Final = 1.1  # times the baud rate that is set: no clock is that wrong, so nothing paces the line
 READ_SIZE: Final = 1 << 16
 
 
@@ -30,25 +32,35 @@ class Way:
     pattern: Pattern
     settings: Settings
     patience: float
+    max_gap: float | None = None
     paced: bool = True
     """Whether the line has a baud rate that could be measured."""
     sent: int = 0
     total: int | None = None
     """What the sender says it sent, once it has ended: what the receiver drains the tail for."""
+    gone: bool = False
+    """Whether one of the ports is: unplugged, hung up."""
     problems: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
         """Make the check."""
         self.checker = Checker(self.pattern, data_bits=self.settings.data_bits)
         self.meter = WriteMeter()
-        self._arrivals: list[tuple[float, int]] = []
+        threshold = min(max(GAP, 64 / self.settings.line_rate), self.max_gap or math.inf)
+        self._arrivals = Arrivals(threshold=threshold, line_rate=self.settings.line_rate)
         self._began = time.monotonic()
+        self._stop, self._stopped = sw.CancellationSignal(), False
         self._counters = _counters(self.receiver)
 
     @property
     def slack(self) -> float:
         """Seconds of silence that are no news: what was asked for, and the time of a lump of bytes."""
         return self.patience + 64 / self.settings.line_rate
+
+    def stop(self) -> None:
+        """Send no more; what is on its way is still received, and the account is of what was sent."""
+        self._stopped = True
+        self._stop.emit(sw.CancellationType.PARTIAL)
 
     async def run(self) -> Direction:
         """Send and receive at once; return the account.  Problems are in `problems`, none is raised."""
@@ -59,35 +71,45 @@ class Way:
             await receiving
         finally:
             receiving.cancel()
-        end = self._arrivals[-1][0] if self._arrivals else time.monotonic() - self._began
-        threshold = max(GAP, 64 / self.settings.line_rate)
+        arrivals = self._arrivals
         return Direction(
             name=self.name,
             account=self.checker.finish(self.total),
-            seconds=end,
-            throughput=throughput(self._arrivals, end),
-            gaps=gaps(self._arrivals, threshold),
-            baud=baud_estimate(self._arrivals, self.settings.frame_bits, threshold) if self.paced else None,
+            seconds=time.monotonic() - self._began if arrivals.last is None else arrivals.last,
+            throughput=arrivals.throughput(),
+            gaps=arrivals.gaps(),
+            baud=self._baud(),
             writes=self.meter.writes(),
             kernel=self._kernel(),
         )
+
+    def _baud(self) -> float | None:
+        """Return the baud rate by the arrivals; None where they came faster than one that is set can make them."""
+        measured = self._arrivals.baud(self.settings.frame_bits) if self.paced else None
+        return None if measured is not None and measured > UNPACED * self.settings.baudrate else measured
 
     async def _send(self) -> None:
         """Send until the bytes or the seconds are used up; the total is exact, however the last write ended."""
         settings = self.settings
         block = settings.block_size
         longest = self.slack + 2 * block / settings.line_rate  # a write that takes longer is stuck
+        stoppable = sw.bind_cancellation_slot(self._stop.slot, sw.deferred)
         deadline = None if settings.bytes_to_send is not None else self._began + (settings.seconds or 0.0)
         try:
             with self.meter.on(self.sender):
                 while (size := self._next_size(block)) and (deadline is None or time.monotonic() < deadline):
+                    if self._stopped:
+                        return
                     left = longest if deadline is None else min(longest, deadline - time.monotonic())
                     data = self.pattern.block(self.sent, size)
                     try:
-                        self.sent += await sw.async_write(self.sender, data, timeout=max(left, 0.0))
+                        self.sent += await sw.async_write(self.sender, data, stoppable, timeout=max(left, 0.0))
                     except sw.TransferError as error:
                         self.sent += error.bytes_transferred
+                        if self._stopped:
+                            return
                         if not (isinstance(error, sw.TransferTimeout) and left < longest):  # the run's time is up
+                            self.gone |= isinstance(error, sw.Disconnected)
                             self.problems.append(f"{self.name}: the sender stopped after {self.sent:,} bytes: {error}")
                             return
         finally:
@@ -102,9 +124,14 @@ class Way:
         buffer = bytearray(READ_SIZE)
         view = memoryview(buffer)
         last = time.monotonic()
+        complete_since: float | None = None
         at_least_one = sw.transfer_at_least(1)
         while True:
             complete = self.total is not None and self.checker.received >= self.total
+            if complete and complete_since is None:
+                complete_since = time.monotonic()
+            if complete_since is not None and time.monotonic() - complete_since > self.slack:
+                return  # somebody never stops talking
             quiet = QUIET + 16 / self.settings.line_rate if complete else self.slack
             try:
                 n = await sw.async_read(
@@ -116,10 +143,11 @@ class Way:
                     return
                 continue
             except sw.TransferError as error:
+                self.gone |= isinstance(error, sw.Disconnected)
                 self.problems.append(f"{self.name}: the receiver ended after {self.checker.received:,} bytes: {error}")
                 return
             last = time.monotonic()
-            self._arrivals.append((last - self._began, n))
+            self._arrivals.add(last - self._began, n)
             self.checker.feed(view[:n])
 
     def _kernel(self) -> KernelCounters | None:

@@ -33,7 +33,7 @@ def junit(result: Result) -> str:
         if run.verdict is Verdict.FAIL:
             failures += 1
             ET.SubElement(case, "failure", message=_safe(words)).text = _safe(_faults(run))
-        elif run.verdict is Verdict.NOT_RUN:
+        elif run.verdict is not Verdict.PASS:
             errors += 1
             ET.SubElement(case, "error", message=_safe(words))
         else:

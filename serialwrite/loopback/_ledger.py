@@ -139,41 +139,9 @@ class Ledger:
         """How many faults there are so far, holes included."""
         return self.log.number + len(self._holes)
 
-    def settle(self, sent: int, expected: int, received: int, modulo: int | None) -> None:
-        """Enter what the sender's total shows: a cut tail, unclaimed bytes, lost whole periods."""
+    def close(self) -> None:
+        """Enter what is missing as lost: nothing comes any more that could fill it."""
         self._never_came(self._holes.close())
-        short = sent - expected
-        if modulo is not None and short % modulo == 0:
-            if not self._settle_slip(short) and short:
-                kind = FaultKind.LOST if short > 0 else FaultKind.DUPLICATED
-                self.log.enter(Fault(kind, None, abs(short), received))
-                self.correct += min(short, 0)
-        elif short > 0:
-            want = self._read(expected, min(short, SHOWN))
-            self.log.enter(Fault(FaultKind.TRUNCATED, expected, short, received, expected=want))
-        elif short < 0:
-            self.log.enter(Fault(FaultKind.UNCLAIMED, sent, -short, received + short))
-            self.correct += short
-
-    def _settle_slip(self, short: int) -> bool:
-        """Let the total decide what a lone slip was: losing 13 of a period of 16 looks like repeating 3."""
-        slips = [f for f in self.log.first(modulo=None) if f.kind in (FaultKind.LOST, FaultKind.DUPLICATED)]
-        if not short or len(slips) != 1 or slips[0].offset is None:
-            return False
-        slip, offset = slips[0], slips[0].offset
-        self.log.withdraw(slip.kind, slip.received_at, slip.length, offset)
-        if slip.kind is FaultKind.DUPLICATED:
-            offset += slip.length
-            self.correct += slip.length
-            short -= slip.length
-        else:
-            short += slip.length
-        if short > 0:
-            self.log.enter(Fault(FaultKind.LOST, offset, short, slip.received_at))
-        elif short < 0:
-            self.log.enter(Fault(FaultKind.DUPLICATED, max(offset + short, 0), -short, slip.received_at))
-            self.correct += short
-        return True
 
     # Entries.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from typing import Final
@@ -18,6 +17,7 @@ PAYLOAD: Final = 1 << 23  # more than any port holds, and most sockets
 LATE: Final = 0.3  # seconds listened for bytes that went out behind the count's back
 
 TOLERANCE: Final = 0.015  # of the baud rate: what one end may be off if the other one is allowed the same
+STARVED: Final = 0.005  # of a busy line's time; more would blur its rate by as much as TOLERANCE allows, or near it
 SURE_AFTER: Final = 1.0  # seconds of a busy line, before its rate can be told
 
 
@@ -26,7 +26,7 @@ async def check_accounting(line: Line, settings: Settings, pattern: Pattern, pat
 
     This is the promise of the library on the user's own adapter; what stopped the sender tells of the flow control.
     """
-    name = "accounting on this line"
+    name = "accounting on this line" + (f", flow {settings.flow}" if settings.flow != "none" else "")
     payload = pattern.block(0, PAYLOAD)
     stopped: sw.TransferError | None = None
     try:
@@ -35,6 +35,8 @@ async def check_accounting(line: Line, settings: Settings, pattern: Pattern, pat
         stopped, count = error, error.bytes_transferred
     except sw.TransferError as error:
         return [Check(name, Outcome.FAIL, f"the write ended otherwise than by its timeout: {error}")]
+    if not count:
+        return [Check(name, Outcome.UNKNOWN, "the port took no byte, so nothing is proved")]
     got = await _all_that_comes(line.peer, count, patience + 64 / settings.line_rate)
     detail = f"the write {'was cut off' if stopped else 'ended'} at {count:,} bytes; {len(got):,} arrived"
     held = (stopped.stall if stopped else None) or "nothing that the driver tells"
@@ -63,22 +65,36 @@ def _flow(stopped: sw.TransferError | None, settings: Settings) -> Check:
 
 
 async def _all_that_comes(port: sw.SerialPort, count: int, slack: float) -> bytearray:
-    """Read until `count` bytes are there and nothing more comes, or nothing has come for `slack` seconds."""
+    """Read until `count` bytes are there and nothing more comes, or nothing has come for `slack` seconds.
+
+    Where somebody never stops talking, it ends `slack` seconds after `count` bytes.
+    """
     got, piece = bytearray(), bytearray(1 << 16)
-    while True:
+    complete_since: float | None = None
+    while complete_since is None or time.monotonic() - complete_since < slack:
+        if len(got) >= count and complete_since is None:
+            complete_since = time.monotonic()
         quiet = LATE if len(got) >= count else slack
         try:
             n = await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=quiet)
         except sw.TransferError:
-            return got
+            break
         got += memoryview(piece)[:n]
+    return got
 
 
-def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str]) -> Check:
-    """Return whether the line really runs at the baud rate that was set, by when the bytes arrived."""
+def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str], kept_waiting: float = 0.0) -> Check:
+    """Return whether the line really runs at the baud rate that was set, by when the bytes arrived.
+
+    `kept_waiting`: the seconds by which this machine was late; where they matter, it is no fault of the line's.
+    """
     name = f"real baud rate, {direction.name}"
     if NO_PACING in quirks:
         return Check(name, Outcome.SKIPPED, "nothing paces this line: it is no UART")
+    if direction.baud is None and direction.bytes_per_second > settings.line_rate:
+        return Check(
+            name, Outcome.SKIPPED, "nothing paces this line: bytes arrived faster than its baud rate lets them"
+        )
     busy = sum(rate.seconds for rate in direction.throughput) - (direction.gaps.total if direction.gaps else 0.0)
     if direction.baud is None or busy < SURE_AFTER:
         return Check(name, Outcome.UNKNOWN, f"the line was busy for {busy:.2f} s: {SURE_AFTER:g} s are needed to tell")
@@ -88,19 +104,38 @@ def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str])
     )
     if abs(off) <= TOLERANCE:
         return Check(name, Outcome.PASS, words)
-    if abs(off) > 0.1:  # no UART that is this far off carries anything right
-        return Check(name, Outcome.UNKNOWN, f"{words}: not the line's doing; the sender starved, or nothing paces it")
+    if kept_waiting > STARVED * busy:
+        late = f"this machine was too busy to tell, {kept_waiting:.2f} s late in {busy:.2f} s"
+        return Check(name, Outcome.UNKNOWN, f"{words}: but {late}")
+    if off < -0.1:  # two ends that differ by this much carry nothing right
+        return Check(name, Outcome.UNKNOWN, f"{words}: the sender or the receiver starved, or flow control held it up")
     if off < 0 and direction.writes is not None and not (direction.writes.short or direction.writes.blocked):
         return Check(name, Outcome.UNKNOWN, f"{words}: but the port was never full, so the sender may have starved it")
     return Check(name, Outcome.FAIL, words)
 
 
-async def let_settle(*ports: sw.SerialPort) -> None:
-    """Throw away what is still coming in: between two parts of a test."""
+def check_speed(port: sw.SerialPort, name: str, settings: Settings) -> list[Check]:
+    """Return whether the driver set the baud rate: one beyond its reach it may replace without a word."""
+    with contextlib.suppress(OSError):
+        speed = port._tty.output_speed()
+        if speed is not None:
+            right = abs(speed / settings.baudrate - 1) <= TOLERANCE
+            words = f"{speed:,} bit/s by the driver's word (TCGETS2), {settings.baudrate:,} asked for"
+            return [Check(f"baud rate set, {name}", Outcome.PASS if right else Outcome.FAIL, words)]
+    return []
+
+
+async def let_settle(*ports: sw.SerialPort, quiet: float = 0.02) -> int:
+    """Throw away what is still coming in, until nothing has come for `quiet` seconds or for a second; return how much.
+
+    Before a test and between its parts: what a port sent earlier is none of what is counted.
+    """
+    thrown = 0
     for port in dict.fromkeys(ports):
         piece = bytearray(4096)
         deadline = time.monotonic() + 1.0
         with contextlib.suppress(sw.TransferError):
             while time.monotonic() < deadline:
-                await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=0.02)
-    await asyncio.sleep(0)
+                at_least_one = sw.transfer_at_least(1)
+                thrown += await sw.async_read(port, piece, completion_condition=at_least_one, timeout=quiet)
+    return thrown

@@ -101,6 +101,7 @@ def _tiles(run: Run) -> Html:
         )
     if run.cpu_seconds is not None and run.seconds:
         spent = f"{duration(run.cpu_seconds)} in {duration(run.seconds)}"
+        spent += f"; {duration(run.kept_waiting)} late" if run.kept_waiting else ""
         shared.append(_tile("CPU", f"{run.cpu_seconds / run.seconds:.0%}", spent))
     return join(*groups, tag("dl", *shared, class_="tiles") if shared else None)
 
@@ -131,7 +132,7 @@ def _checks(result: Result) -> Html:
         tag("tr", tag("th", one.name, scope="row"), tag("td", _badge(one)), tag("td", one.detail))
         for one in result.checks
     ]
-    return tag("section", tag("h2", "Checks of the wiring"), table((), rows), class_="whole")
+    return tag("section", tag("h2", "Checks"), table((), rows, "checks"), class_="whole")
 
 
 def _badge(check: Check) -> Html:

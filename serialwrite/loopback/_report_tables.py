@@ -96,8 +96,8 @@ def faults(run: Run) -> Html:
                 tag("td", "unknown" if fault.offset is None else f"{fault.offset:,}"),
                 tag("td", f"{fault.length:,}"),
                 tag("td", fault.kind, _how(fault.displacement, fault.flipped_bits)),
-                tag("td", fault.expected.hex(" "), class_="mono"),
-                tag("td", fault.received.hex(" "), class_="mono"),
+                tag("td", tag("code", fault.expected.hex(" "))),
+                tag("td", tag("code", fault.received.hex(" "))),
             )
             for fault in account.faults[:_SHOWN]
         ]

@@ -20,11 +20,13 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105  # a verdict, not a password
     FAIL = "fail"
     NOT_RUN = "could not run"
+    STOPPED = "stopped"
+    """Ended on request, with nothing wrong until then."""
 
     @property
     def exit_code(self) -> int:
-        """Return 0, 1 or 3; 2 is for a wrong command line."""
-        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_RUN: 3}[self]
+        """Return 0, 1 or 3; 2 is for a wrong command line. Stopped is 130, as Ctrl-C is everywhere."""
+        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_RUN: 3, Verdict.STOPPED: 130}[self]
 
 
 class Outcome(StrEnum):
@@ -143,6 +145,8 @@ class Run:
     latency: Latency | None = None
     cpu_seconds: float | None = None
     seconds: float = 0.0
+    kept_waiting: float = 0.0
+    """Seconds by which this machine ran the test late, in lumps of more than 10 ms: gaps may be its own doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +183,12 @@ class Result:
 
     @property
     def verdict(self) -> Verdict:
-        """Return FAIL if anything failed, NOT_RUN if anything that was asked for could not run, or PASS."""
+        """Return FAIL if anything failed, STOPPED if it was, NOT_RUN if anything could not run, or PASS."""
         verdicts = {run.verdict for run in self.runs}
         if Verdict.FAIL in verdicts or any(check.outcome is Outcome.FAIL for check in self.checks):
             return Verdict.FAIL
+        if Verdict.STOPPED in verdicts:
+            return Verdict.STOPPED
         if self.reasons or verdicts != {Verdict.PASS}:
             return Verdict.NOT_RUN
         return Verdict.PASS

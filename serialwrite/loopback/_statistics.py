@@ -1,8 +1,7 @@
-"""Owns the figures of a run: percentiles, histograms, gaps, throughput over time, the real baud rate."""
+"""Owns the figures of a run: percentiles and histograms, and what gaps and throughput look like."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -107,48 +106,6 @@ def histogram(values: Sequence[float]) -> tuple[Bin, ...]:
         counts[place - first] += 1
     edges = [2 ** ((first + i) / _PER_OCTAVE) for i in range(len(counts) + 1)]
     return tuple(Bin(edges[i], edges[i + 1], count) for i, count in enumerate(counts))
-
-
-def gaps(arrivals: Sequence[tuple[float, int]], threshold: float, keep: int = 10) -> Gaps:
-    """Return the gaps longer than `threshold` seconds between arrivals, given as (time, bytes)."""
-    found: list[Gap] = []
-    offset = 0
-    for (before, size), (after, _) in itertools.pairwise(arrivals):
-        offset += size
-        if after - before > threshold:
-            found.append(Gap(before, after - before, offset))
-    longest = tuple(sorted(found, key=lambda gap: -gap.seconds)[:keep])
-    return Gaps(threshold, len(found), math.fsum(gap.seconds for gap in found), longest)
-
-
-def throughput(arrivals: Sequence[tuple[float, int]], end: float, stretches: int | None = None) -> tuple[Rate, ...]:
-    """Return the throughput in equal stretches of the run from time 0 to `end`.
-
-    By default as many, up to 120, as leave some 20 arrivals to each: fewer would show lumps, not the line.
-    """
-    if end <= 0:
-        return ()
-    stretches = stretches or min(120, max(10, len(arrivals) // 20))
-    width = end / stretches
-    counts = [0] * stretches
-    for time, size in arrivals:
-        counts[min(max(int(time / width), 0), stretches - 1)] += size
-    return tuple(Rate(i * width, width, count) for i, count in enumerate(counts))
-
-
-def baud_estimate(arrivals: Sequence[tuple[float, int]], bits_per_frame: float, threshold: float) -> float | None:
-    """Return the bits per second on the line while it was busy; None if too little arrived to tell.
-
-    What arrives after a time was sent in that time, so bytes and times are added up pairwise, and the pauses
-    longer than `threshold` seconds left out.  A driver that hands bytes on in lumps (a latency timer) blurs
-    each time by one lump, which a long run evens out.
-    """
-    busy, received = 0.0, 0
-    for (before, _), (after, size) in itertools.pairwise(arrivals):
-        if 0 <= after - before <= threshold:
-            busy += after - before
-            received += size
-    return received * bits_per_frame / busy if busy > 0 and received else None
 
 
 def _nearest_rank(ordered: Sequence[float], per_mille: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -78,17 +79,21 @@ def sentence(result: Result) -> str:
     run = next(iter(result.runs), None)
     if run is None or (result.verdict is Verdict.NOT_RUN and result.reasons):
         return "; ".join(result.reasons) or "Nothing was run."
-    if len(result.runs) > 1:
+    if result.axes:
         failed = sum(run.verdict is Verdict.FAIL for run in result.runs)
         missed = sum(run.verdict is Verdict.NOT_RUN for run in result.runs)
-        passed = len(result.runs) - failed - missed
+        stopped = result.runs[-1].verdict is Verdict.STOPPED
+        passed = len(result.runs) - failed - missed - stopped
         parts = [f"{passed} of {plural(len(result.runs), 'run')} passed"]
         parts += [f"{failed} failed"] * bool(failed) + [f"{missed} could not run"] * bool(missed)
+        parts += ["the last was stopped"] * stopped
+        planned = math.prod(len(axis.values) for axis in result.axes)
+        parts += [f"{planned - len(result.runs)} not reached"] * (planned > len(result.runs))
         return ", ".join(parts) + "."
     if run.verdict is Verdict.PASS:
         failed_checks = sum(check.outcome is Outcome.FAIL for check in result.checks)
         if failed_checks:
-            return f"The data arrived, but {plural(failed_checks, 'check')} of the wiring failed."
+            return f"The data arrived, but {plural(failed_checks, 'check')} failed."
         total = sum(direction.account.sent for direction in run.directions)
         return f"All {plural(total, 'byte')} arrived once, right and in order."
     return "; ".join(run.reasons) or run_sentence(run)
@@ -97,7 +102,8 @@ def sentence(result: Result) -> str:
 def run_sentence(run: Run) -> str:
     """Return what went wrong in a run, in the words of its accounts."""
     told = [f"{direction.name}: {damage(direction)}" for direction in run.directions if not direction.account.clean]
-    return "; ".join(told) or f"The run {'passed' if run.verdict is Verdict.PASS else 'failed'}."
+    ended = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.STOPPED: "was stopped"}
+    return "; ".join(told) or f"The run {ended.get(run.verdict, 'could not be made')}."
 
 
 def damage(direction: Direction) -> str:

@@ -85,7 +85,7 @@ def as_stream(target: WriteTarget | ReadTarget, /) -> Any:
     """
     if hasattr(target, "async_write_some") or hasattr(target, "async_read_some"):
         return target
-    if isinstance(target, int):
+    if isinstance(target, int) and not isinstance(target, bool):
         stream = _by_number.get(target)
         if stream is None or not stream.is_open():
             stream = _by_number[target] = DescriptorStream(target)

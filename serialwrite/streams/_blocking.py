@@ -13,7 +13,8 @@ import serial
 
 from .._errors import OperationAborted, StreamClosed
 from .._executors import EventLoopExecutor
-from ._backends import Backend, backend_for
+from ._backend import Backend
+from ._backends import backend_for
 from ._closing import ClosePolicy
 from ._proof import ProofLevels
 from ._serial_port import SerialPort
@@ -50,7 +51,7 @@ class BlockingPortStream(SerialPort):
         self.write_side: Any = WritingSide(self)
         self.read_side: Any = ReadingSide(self)
 
-    def _check(self, baudrate: int | None) -> None:
+    def _check(self, *, mine: bool) -> None:
         self._tty = self._backend = backend_for(self.serial)
         if not self.serial.is_open:
             raise StreamClosed(reason=f"port {self.serial.port} is closed; open() it first")

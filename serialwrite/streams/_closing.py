@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from contextlib import suppress
+from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 from ._drain import Drain, discard, seconds_per_byte
+from ._interrupted import call_interrupted
 from ._tty import CLOSING_WAIT_NONE, Tty
 
 ClosePolicy: TypeAlias = Literal["drain", "discard", "abort"]
@@ -15,28 +16,34 @@ _POLICIES = ("drain", "discard", "abort")
 
 # Seconds that draining may take at the most, where the caller does not say; and what a stalled port is given.
 LONGEST_DRAIN, GRACE = 5.0, 0.5
-# Seconds that the kernel's close is waited for where it could not be told not to wait.
+# Seconds that the kernel's close is waited for, though it has been told not to wait.
 PATIENCE = 0.5
 
 
-def checked_policy(policy: ClosePolicy) -> ClosePolicy:
-    """ValueError for what is no policy."""
+def check_closing(policy: ClosePolicy, timeout: float | None) -> None:
+    """ValueError for what is no policy, and for what is no time."""
     if policy not in _POLICIES:
         raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, _POLICIES))}")
-    return policy
+    if timeout is not None and not (isinstance(timeout, Real) and timeout >= 0):  # NaN is refused, too
+        raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for what the baud rate predicts")
 
 
-def drain_bound(tty: Tty, port: Any) -> float:
-    """Seconds to give a drain before closing: half as much again as the line needs for what is queued, and a grace."""
+def drain_bound(tty: Tty, port: Any, timeout: float | None) -> float:
+    """Seconds to give a drain before closing, so that both together take ``timeout``.
+
+    None: half as much again as the line needs for what is queued, and a grace.
+    """
+    if timeout is not None:
+        return max(0.0, timeout - tty.closing_time)
     with suppress(OSError):
         return min(LONGEST_DRAIN, GRACE + 1.5 * (tty.output_queue() or 0) * seconds_per_byte(port))
     return 0.0
 
 
 def drain_before_closing(tty: Tty, port: Any, timeout: float | None) -> None:
-    """Block until everything has left, for ``timeout`` seconds at most; None: as long as it should take."""
+    """Block until everything has left, within what :func:`drain_bound` says."""
     with suppress(OSError):
-        Drain(tty, seconds_per_byte(port)).block(drain_bound(tty, port) if timeout is None else timeout)
+        Drain(tty, seconds_per_byte(port)).block(drain_bound(tty, port, timeout))
 
 
 def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
@@ -44,7 +51,7 @@ def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
 
     The kernel is kept from waiting by an empty queue, else by a closing_wait of none, which is put back afterwards,
     as it would outlive us; and where neither can be had (a driver that ignores a flush, a user without
-    CAP_SYS_ADMIN), its close is left to a thread.
+    CAP_SYS_ADMIN), by a signal to the thread that closes.
 
     Args:
         tty: the driver's side of the port.
@@ -52,7 +59,9 @@ def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
         flush: drop the queue first. That is a request to the device on some adapters, and a dead one takes its time.
 
     Returns:
-        Bytes that were queued and are not sent, as far as the driver tells; None where it doesn't.
+        Bytes that were queued and are not sent, as far as the driver tells; None where it doesn't, or has not closed.
+        A driver that ignores a flush may send a few more of them, until its close is through: some 10 ms; and where the
+        port may not be opened again (the program has changed its user), an adapter what it had taken already.
     """
     unsent = None
     left = False
@@ -65,28 +74,33 @@ def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
     with suppress(OSError):
         tty.set_exclusive(False)
     if left:
-        _close_with_a_queue(tty, port)
-    else:
-        port.close()
+        return unsent if _close_with_a_queue(tty, port) else None
+    port.close()
     return unsent
 
 
-def _close_with_a_queue(tty: Tty, port: Any) -> None:
+def _close_with_a_queue(tty: Tty, port: Any) -> bool:
+    """Close it all the same; whether that has come to its end.
+
+    It is opened once more then: what was set on it outlives a close; and adapters that are opened are reset, and drop
+    what they have taken of the queue (ftdi_sio counts that as queued until a whole transfer is through).
+    """
     path = port.portstr
     waits = hangs_up = None
     with suppress(OSError):
-        waits = tty.closing_wait()
-        if waits is not None and waits != CLOSING_WAIT_NONE:
+        hangs_up = tty.hang_up_on_close(False)  # on DTR it is to look like one close
+    with suppress(OSError):
+        before = tty.closing_wait()
+        if before is not None and before != CLOSING_WAIT_NONE:
             tty.set_closing_wait(CLOSING_WAIT_NONE)
-            # The port has to be opened once more to put that back; on DTR it is to look like one close.
-            hangs_up = tty.hang_up_on_close(False)
-    closing = threading.Thread(target=_close_quietly, args=(port,), name=f"closing {path}", daemon=True)
-    closing.start()
-    closing.join(PATIENCE)
-    if hangs_up is not None and waits is not None and not closing.is_alive():
+            waits = before
+    closed = call_interrupted(lambda: _close_quietly(port), f"closing {path}", PATIENCE)
+    if closed and hangs_up is not None:
         with suppress(OSError), tty.opened_anew(path) as anew:
-            anew.set_closing_wait(waits)
+            if waits is not None:
+                anew.set_closing_wait(waits)
             anew.hang_up_on_close(hangs_up)
+    return closed
 
 
 def _close_quietly(port: Any) -> None:

@@ -31,11 +31,16 @@ class OnWire(Layer):
     """
 
     verb: str | None = "transmitted"
+    name = "on_wire"
 
     def __init__(self, port: TtyStream) -> None:
         super().__init__(port)
+        if not isinstance(self.stream, TtyStream):
+            raise TypeError(f"{self.name}: got {port!r}; pass a SerialPort, and put layers over this one")
+        port = self.stream
+        port._check_open()
         if port.proof_levels[ProofLevel.DRAINED] == UNKNOWN:
-            raise io.UnsupportedOperation(f"on_wire: the driver of {port!r} can't tell what has left its queue")
+            raise io.UnsupportedOperation(f"{self.name}: the driver of {port!r} can't tell what has left its queue")
 
     @property
     def hidden(self) -> int | None:
@@ -61,7 +66,7 @@ class OnWire(Layer):
         error, accepted = await completion(lambda inner: below(buffers, inner), self.get_executor(), operation)
         if error is not None:
             return error, accepted
-        operation.cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
+        operation.narrow(CancellationType.TERMINAL | CancellationType.PARTIAL)
         try:
             if operation.stopping:
                 raise asyncio.CancelledError

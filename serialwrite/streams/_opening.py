@@ -38,6 +38,14 @@ def kind_of(port: Any) -> Kind:
     return "blocking" if isinstance(port, serial.SerialBase) else "descriptor"
 
 
+def check_port(port: Any) -> None:
+    """TypeError for what is no object of pyserial's."""
+    if hasattr(port, "is_open") and hasattr(port, "baudrate"):
+        return
+    instead = f"; for a file descriptor: DescriptorStream({port})" if isinstance(port, int) else ""
+    raise TypeError(f"port: got {type(port).__name__}; pass a path or a URL as str, or an open serial.Serial{instead}")
+
+
 def _kind_of_name(name: str) -> Kind:
     scheme, is_url, _ = name.partition("://")
     if not is_url:
@@ -68,7 +76,9 @@ def opened(
     try:
         made.open()
     except serial.SerialException as error:
-        raise serial.SerialException(error.errno, _advice(port, error)) from error
+        raise _told(port, error) from error
+    except OverflowError as error:  # and pyserial has closed it again
+        raise ValueError(f"baudrate={baudrate}: more than any driver takes; pass bits per second") from error
     try:
         if rs485_mode is not None:
             _set_rs485_mode(made, rs485_mode)
@@ -80,7 +90,7 @@ def opened(
     return made
 
 
-def made_ours(tty: Tty, port: Any, baudrate: int) -> None:
+def made_ours(tty: Tty, port: Any) -> None:
     """Keep others out of the open ``port``, and see that its baud rate is the one that was asked for.
 
     Raises:
@@ -90,6 +100,7 @@ def made_ours(tty: Tty, port: Any, baudrate: int) -> None:
         # pyserial's flock is advice that other programs needn't take; this refuses them, all but root's.
         with suppress(OSError):
             tty.set_exclusive(True)
+    baudrate: int = port.baudrate
     speed = None if tty.is_pty() else tty.output_speed()
     if speed is not None and abs(speed - baudrate) > BAUD_TOLERANCE * baudrate:
         raise ValueError(
@@ -99,6 +110,8 @@ def made_ours(tty: Tty, port: Any, baudrate: int) -> None:
 
 def _set_rs485_mode(port: Any, mode: Any) -> None:
     try:
+        if kind_of(port) == "blocking" and os.name == "posix":  # pyserial would take it, and do nothing
+            raise NotImplementedError("it is no port of this machine")
         port.rs485_mode = mode
     except (NotImplementedError, ValueError) as error:
         raise ValueError(
@@ -114,11 +127,22 @@ def _set_low_latency(port: Any) -> None:
         raise ValueError(f"low_latency: the driver of {port.port} has no such thing ({error})") from error
 
 
+def _told(port: str, error: serial.SerialException) -> serial.SerialException:
+    """``error`` with words of ours; one without a number would say "[Errno None]"."""
+    words = _advice(port, error)
+    return serial.SerialException(words) if error.errno is None else serial.SerialException(error.errno, words)
+
+
 def _advice(port: str, error: serial.SerialException) -> str:
+    scheme, is_url, place = port.partition("://")
     if error.errno == errno.ENOENT:
         return f"port {port!r} does not exist; list the ports with: python -m serial.tools.list_ports"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"port {port!r} may not be opened by this user; on most systems: add the user to its group (dialout)"
     if error.errno in {errno.EBUSY, errno.EAGAIN} or "exclusively lock" in str(error):
         return f"port {port!r} is in use by another program, or open here already; close it there first"
+    if is_url and scheme in {"socket", "rfc2217"} and ":" not in place:
+        return f"port {port!r} can't be opened: write it {scheme}://HOST:PORT"
+    if os.strerror(errno.ENOTTY) in str(error):
+        return f"port {port!r} is no serial port: it has no settings of one"
     return f"port {port!r} can't be opened: {error}"

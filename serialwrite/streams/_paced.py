@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, TypeAlias
 
 from .._errors import OperationAborted, StreamClosed, TransferTimeout
 from .._operation import Handler
 from ._layer import Layer, Step
-from ._pollable import WATCHDOG
+from ._pollable_side import WATCHDOG
 from ._spawned import Result, Spawned, completion
 
 Prompt: TypeAlias = "bytes | re.Pattern[bytes]"
@@ -57,7 +59,8 @@ class Paced(Layer):
         on_reply: Callable[[bytes], object] | None = None,
     ) -> None:
         super().__init__(stream)
-        _check(bytes_per_second, byte_gap, chunk_size, chunk_gap, line_gap, line_end, prompt)
+        gaps = {"byte_gap": byte_gap, "chunk_gap": chunk_gap, "line_gap": line_gap}
+        _check(bytes_per_second, chunk_size, line_end, prompt, prompt_timeout, on_reply, **gaps)
         self._rate = bytes_per_second
         self._byte_gap = byte_gap
         self._chunk_size = chunk_size
@@ -186,24 +189,36 @@ def first_bytes(buffers: Sequence[memoryview], size: int) -> list[memoryview]:
 
 
 def _check(
-    rate: float | None,
-    byte_gap: float,
-    chunk_size: int | None,
-    chunk_gap: float,
-    line_gap: float,
-    line_end: bytes,
-    prompt: Prompt | None,
+    rate: Any, chunk_size: Any, line_end: Any, prompt: Any, prompt_timeout: Any, on_reply: Any, **gaps: Any
 ) -> None:
-    if rate is not None and not rate > 0:
-        raise ValueError(f"bytes_per_second={rate!r}: pass more than 0, or None for no limit")
+    if rate is not None:
+        _check_number("bytes_per_second", rate, "more than 0, or None for no limit", above=0)
+    if chunk_size is not None and not isinstance(chunk_size, int):
+        raise TypeError(f"chunk_size={chunk_size!r}: pass a whole number of bytes, or None for as many as fit")
     if chunk_size is not None and chunk_size < 1:
         raise ValueError(f"chunk_size={chunk_size!r}: pass 1 or more, or None for as many as fit")
-    if chunk_gap and chunk_size is None:
+    for name, gap in gaps.items():
+        _check_number(name, gap, "seconds, 0 or more")
+    if gaps["chunk_gap"] and chunk_size is None:
         raise ValueError("chunk_gap: pass the chunk_size, too")
-    for name, gap in (("byte_gap", byte_gap), ("chunk_gap", chunk_gap), ("line_gap", line_gap)):
-        if not gap >= 0:
-            raise ValueError(f"{name}={gap!r}: pass seconds, 0 or more")
-    if isinstance(prompt, bytes) and not prompt:
-        raise ValueError("prompt: pass at least one byte")
+    if not isinstance(line_end, bytes):
+        raise TypeError(f"line_end={line_end!r}: pass bytes")
     if not line_end:
         raise ValueError("line_end: pass at least one byte")
+    if prompt is None:
+        for name, value in (("prompt_timeout", prompt_timeout), ("on_reply", on_reply)):
+            if value is not None:
+                raise ValueError(f"{name}: pass the prompt, too")
+    elif not isinstance(getattr(prompt, "pattern", prompt), bytes):
+        raise TypeError(f"prompt={prompt!r}: pass bytes, or a compiled pattern of bytes")
+    elif prompt == b"":
+        raise ValueError("prompt: pass at least one byte")
+    if prompt_timeout is not None:
+        _check_number("prompt_timeout", prompt_timeout, "seconds, 0 or more, or None for no limit")
+
+
+def _check_number(name: str, value: Any, wanted: str, above: float = -math.inf) -> None:
+    if not isinstance(value, Real):
+        raise TypeError(f"{name}={value!r}: pass {wanted}")
+    if not max(0.0, above) <= float(value) < math.inf or value == above:
+        raise ValueError(f"{name}={value!r}: pass {wanted}")

@@ -12,32 +12,18 @@ a subclass gives                        which is
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import os
-import select
-import time
-from collections.abc import Callable, Generator, Sequence
-from threading import get_ident
+from collections.abc import Sequence
 from typing import Any, Self
 
 from .._buffers import Buffers
 from .._cancellation import CancellationType
 from .._conditions import transfer_at_least
-from .._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
-from .._executors import EventLoopExecutor
+from .._errors import StreamClosed
+from .._executors import EventLoopExecutor, executor_of
 from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
-from .._sides import NOWHERE
-from .._transfer import Reading, Transfer, Writing
+from .._transfer import Reading, Writing
+from ._pollable_side import Side
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
-
-# What operations that complete at once may cost between two turns of the loop (rule 9), counted in bytes;
-# and what each of them costs beside its bytes.
-FAIR_BUDGET, PER_OPERATION = 64 << 12, 1 << 12
-# How often a stream that waits looks whether its file was closed beneath it, in seconds.
-WATCHDOG = 0.05
-# A readiness that lies this often in a row is asked again only after a pause, in seconds, which doubles (rule 8).
-LIES, FIRST_PAUSE, LONGEST_PAUSE = 3, 0.001, 0.05
 
 
 class WriteSome(Writing):
@@ -59,7 +45,8 @@ class PollableStream:
     _closed = False
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
-        self._executor = executor or EventLoopExecutor()
+        given: Any = EventLoopExecutor() if executor is None else executor_of(executor, type(self).__name__)
+        self._executor: EventLoopExecutor = given
         self.default_token = self.default_token  # the class's: an object's own attributes are found sooner
         self.write_side: Side = Side(self, writing=True)
         self.read_side: Side = Side(self, writing=False)
@@ -178,199 +165,3 @@ class PollableStream:
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
-
-
-class Side:
-    """One direction of a stream: who is using it, and the watcher that it waits with."""
-
-    waitable = True
-    cancellable = CancellationType.ALL
-
-    def __init__(self, stream: PollableStream, *, writing: bool) -> None:
-        self._stream = stream
-        self._writing = writing
-        self.nowait: Callable[[Sequence[Any]], int] = stream.write_some_nowait if writing else stream.read_some_nowait
-        self.write_one: Callable[[bytes], int] = stream.write_one
-        self.user: Transfer | None = None
-        # The thread of the stream's loop, while nobody uses this direction and no turn is due; NOWHERE otherwise.
-        # The thread, not the loop: Python 3.11 makes a system call to say which loop is running.
-        self.idle_in: int = NOWHERE
-        self.budget: int = FAIR_BUDGET
-        self._claimed_on: asyncio.AbstractEventLoop | None = None
-        self._attempt: Callable[[], bool] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._fd: int | None = None  # a duplicate of the stream's, watched by the loop
-        self._lies = 0
-        self._pause: asyncio.TimerHandle | None = None
-        self._watchdog: asyncio.TimerHandle | None = None
-
-    # -- one at a time (rule 7) ---------------------------------------------------------------------
-
-    def claim(self, user: Transfer, doing: str) -> None:
-        """Take this direction for ``user``, until :meth:`release`."""
-        if self.user is not None:
-            if self._claimed_on is None or not self._claimed_on.is_closed():
-                raise StreamBusy(self._stream, doing)
-            self._forget()
-        self.user = user
-        self.idle_in = NOWHERE
-        self._claimed_on = self._stream._executor._loop
-
-    def running_loop(self) -> asyncio.AbstractEventLoop | None:
-        """The stream's loop, where that is the running one."""
-        loop = self._stream._executor._loop
-        return loop if loop is asyncio._get_running_loop() else None
-
-    def release(self) -> None:
-        self.user = None
-        if self.running_loop() is not None:
-            self.release_here()
-
-    def release_here(self) -> None:
-        """As :meth:`release`, known to be called on the stream's loop."""
-        self.user = None
-        self.idle_in = NOWHERE if self._stream._closed else get_ident()
-        self.budget = FAIR_BUDGET  # only what completes at once never comes here
-
-    # -- fair (rule 9) ------------------------------------------------------------------------------
-
-    def spend(self, n: int) -> None:
-        """An operation has completed at once, with ``n`` bytes."""
-        self.budget -= n + PER_OPERATION
-        if self.budget <= 0:
-            self.idle_in = NOWHERE
-
-    @property
-    def turn_due(self) -> bool:
-        """Whether the loop is to turn before anything else completes at once."""
-        return self.budget <= 0 and self.user is None
-
-    def _forget(self) -> None:
-        """Drop a user whose event loop was closed beneath it: it can neither go on nor be told."""
-        fd, self._fd = self._fd, None
-        self._attempt = self._pause = self._watchdog = None
-        if fd is not None:
-            os.close(fd)
-
-    def yield_turn(self, user: Transfer) -> Generator[None, None, None]:
-        """Let the event loop turn, with this direction kept for ``user``."""
-        self.claim(user, user.doing)
-        try:
-            yield
-        finally:
-            self.release()
-
-    # -- waiting (rule 8) ---------------------------------------------------------------------------
-
-    def held_by(self) -> str | None:
-        return self._stream.held_by() if self._writing else None
-
-    @property
-    def waiting(self) -> bool:
-        return self._attempt is not None
-
-    def wait(self, attempt: Callable[[], bool]) -> None:
-        """Call ``attempt`` whenever the port may be ready, until :meth:`stop`; it says whether it got anywhere."""
-        self._attempt = attempt
-        if self._fd is None and self._pause is None:
-            self._loop = self._stream._executor.loop
-            self._lies = 0
-            self._arm()
-            if self._watchdog is None:
-                self._watchdog = self._loop.call_later(WATCHDOG, self._look)
-
-    def stop(self) -> None:
-        """The watcher is gone when this returns."""
-        self._attempt = None
-        self._disarm()
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
-
-    def abort(self, error: TransferError) -> None:
-        """End the operation that waits here, if any, with ``error``; try nothing any more that has no claim."""
-        self.idle_in = NOWHERE
-        if self._attempt is not None and self.user is not None:
-            self.user.fail(error)
-
-    def _arm(self) -> None:
-        assert self._loop is not None
-        self._pause = None
-        try:
-            # A duplicate is watched, not the descriptor itself: both asyncio and uvloop refuse the number of a
-            # transport's own, a second watcher on a number replaces the first in silence, and when somebody closes
-            # the number beneath a watcher, uvloop aborts the process.
-            fd = os.dup(self._stream.wait_fd())
-        except OSError as error:
-            self._loop.call_soon(self.abort, transfer_error(error))
-            return
-        try:
-            (self._loop.add_writer if self._writing else self._loop.add_reader)(fd, self._ready)
-        except BaseException:
-            os.close(fd)
-            raise
-        self._fd = fd
-
-    def _disarm(self) -> None:
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            assert self._loop is not None
-            (self._loop.remove_writer if self._writing else self._loop.remove_reader)(fd)
-            os.close(fd)
-
-    def _ready(self) -> None:
-        if not self._stream.is_open():
-            self.abort(self._why_closed())
-            return
-        attempt = self._attempt
-        if attempt is None or attempt():
-            self._lies = 0
-            return
-        self._lies += 1
-        if self._lies >= LIES and self._fd is not None:
-            assert self._loop is not None
-            self._disarm()
-            self._pause = self._loop.call_later(self._pause_length(), self._arm)
-
-    def _pause_length(self) -> float:
-        return float(min(FIRST_PAUSE * 2 ** min(self._lies - LIES, 10), LONGEST_PAUSE))
-
-    def _look(self) -> None:
-        """Whoever adapted a port of his own may close it under us: the watcher would never hear of it."""
-        self._watchdog = None
-        if self._attempt is None:
-            return
-        if self._stream.is_open():
-            self._stream.note_waiting()
-            assert self._loop is not None
-            self._watchdog = self._loop.call_later(WATCHDOG, self._look)
-        else:
-            self.abort(self._why_closed())
-
-    def _why_closed(self) -> TransferError:
-        """Its owner has closed it; or the peer has gone, and a transport, told first, has closed itself."""
-        if self._fd is not None:
-            poller = select.poll()
-            poller.register(self._fd, 0)  # hang-ups and errors are reported unasked
-            if poller.poll(0):
-                return Disconnected(errno.EPIPE)
-        return StreamClosed()
-
-    # -- waiting without a loop ---------------------------------------------------------------------
-
-    def block(self, seconds: float | None) -> None:
-        """Block this thread until the port may be ready, for ``seconds`` at most and never for long."""
-        seconds = WATCHDOG if seconds is None else min(seconds, WATCHDOG)
-        poller = select.poll()
-        poller.register(self._stream.wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
-        if not poller.poll(int(seconds * 1000)):  # whole milliseconds are all that it knows
-            self._stream.note_waiting()
-            if seconds < 0.001:
-                time.sleep(seconds)
-            return
-        self._lies += 1
-        if self._lies > LIES:
-            time.sleep(min(self._pause_length(), seconds))  # this thread has nothing else to do
-
-    def progressed(self) -> None:
-        self._lies = 0

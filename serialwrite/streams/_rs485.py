@@ -32,11 +32,15 @@ class RS485(OnWire):
         io.UnsupportedOperation: the driver can't tell what has left its queue.
     """
 
+    name = "RS485"
+
     def __init__(self, port: TtyStream, settings: serial.rs485.RS485Settings | None = None) -> None:
         super().__init__(port)
+        if settings is not None and not hasattr(settings, "rts_level_for_rx"):
+            raise TypeError(f"settings: got {settings!r}; pass a serial.rs485.RS485Settings")
         self._settings: Any = serial.rs485.RS485Settings() if settings is None else settings
         self._transmitting = False
-        port.rts = self._settings.rts_level_for_rx
+        self.stream.rts = self._settings.rts_level_for_rx
 
     def write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
         port: TtyStream = self.stream

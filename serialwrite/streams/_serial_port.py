@@ -16,13 +16,14 @@ import serial
 from .._errors import StreamClosed
 from .._executors import EventLoopExecutor
 from .._operation import Handler, Operation, default_token as unspecified
-from ._closing import ClosePolicy, checked_policy, close_forgotten, close_now, drain_before_closing, drain_bound
+from ._closing import ClosePolicy, check_closing, close_forgotten, close_now, drain_before_closing, drain_bound
 from ._descriptor import read_descriptor, write_bytes, write_descriptor
-from ._opening import kind_of, made_ours, opened
-from ._pollable import WATCHDOG
+from ._line_stream import fileno_of
+from ._opening import check_port, kind_of, made_ours, opened
+from ._pollable_side import WATCHDOG
 from ._spawned import Result, Spawned, completion
 from ._tty import Tty
-from ._tty_stream import TtyStream, fileno_of
+from ._tty_stream import TtyStream
 
 
 class SerialPort(TtyStream):
@@ -72,11 +73,12 @@ class SerialPort(TtyStream):
         elif baudrate is not None or settings:
             given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
             raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
+        check_port(port)
         super().__init__(port, executor)
         self._finishing = threading.Lock()
         self._finished = False
         try:
-            self._check(baudrate if mine else None)
+            self._check(mine=mine)
         except BaseException:
             if mine:
                 self.serial.close()
@@ -84,11 +86,11 @@ class SerialPort(TtyStream):
         # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
         self._finalizer = weakref.finalize(self, close_forgotten, *self._to_finalize(), repr(self)) if mine else None
 
-    def _check(self, baudrate: int | None) -> None:
-        """See that the port is open; if it was opened here, at ``baudrate``, make it ours alone."""
+    def _check(self, *, mine: bool) -> None:
+        """See that the port is open; if it was opened here, make it ours alone."""
         self.wait_fd()
-        if baudrate is not None:
-            made_ours(self._tty, self.serial, baudrate)
+        if mine:
+            made_ours(self._tty, self.serial)
 
     def _to_finalize(self) -> tuple[Tty, Any]:
         port = self.serial
@@ -136,14 +138,15 @@ class SerialPort(TtyStream):
         The kernel's own wait for the queue (closing_wait, 30 s) is kept out of the way, and left as it was.
 
         Returns:
-            Bytes accepted that are not sent; None where the driver can't tell.
+            Bytes accepted that are not sent; None where the driver can't tell. A USB driver counts a transfer until all
+            of it is over (ftdi_sio: 256 bytes), though the adapter may have taken some of it, and sends that.
         """
-        checked_policy(policy)
+        check_closing(policy, timeout)
         if self._executor.running_elsewhere():
             return self._close_on_its_loop(policy, timeout)
         self._stop_operations()
         if policy == "drain" and not self._finished:
-            self._drain_before_closing(timeout)
+            drain_before_closing(self._tty, self.serial, timeout)
         return self._finish(policy)
 
     @overload
@@ -157,13 +160,14 @@ class SerialPort(TtyStream):
 
         Cancellation: ends the draining. The port is closed nevertheless.
         """
-        return self._initiate(self._closing(checked_policy(policy), timeout), token)
+        check_closing(policy, timeout)
+        return self._initiate(self._closing(policy, timeout), token)
 
     def _closing(self, policy: ClosePolicy, timeout: float | None) -> Spawned:
         async def work(operation: Spawned) -> Result:
             if policy == "drain" and not self._finished:
                 with suppress(TimeoutError, asyncio.CancelledError, OSError):
-                    async with asyncio.timeout(self._drain_bound() if timeout is None else timeout):
+                    async with asyncio.timeout(drain_bound(self._tty, self.serial, timeout)):
                         await self._drain(None).wait()
             # On a thread, as a driver may take its time; and to its end, cancelled or not.
             return await completion(self._finish_on_a_thread(policy), self._executor)
@@ -187,20 +191,19 @@ class SerialPort(TtyStream):
         for operation in tuple(self._spawned):
             operation.fail(StreamClosed())
 
-    def _drain_bound(self) -> float:
-        return drain_bound(self._tty, self.serial)
-
-    def _drain_before_closing(self, timeout: float | None) -> None:
-        drain_before_closing(self._tty, self.serial, timeout)
-
     def _finish_on_a_thread(self, policy: ClosePolicy) -> Callable[[Handler], object]:
         def start(handler: Handler) -> None:
             def finish() -> None:
                 unsent = self._finish(policy)
                 with suppress(RuntimeError):  # the loop was closed meanwhile
-                    self._executor.post(handler, None, unsent)
+                    self._executor.post(complete, unsent)
 
-            threading.Thread(target=finish, name=f"closing {self!r}", daemon=True).start()
+            def complete(unsent: int | None) -> None:
+                thread.join()  # it has nothing left to do; but whoever waited for the close is to find no thread
+                handler(None, unsent)
+
+            thread = threading.Thread(target=finish, name=f"closing {self!r}", daemon=True)
+            thread.start()
 
         return start
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from numbers import Real
 from typing import Any, TypeAlias
 
 from .._cancellation import CancellationSignal, CancellationType
@@ -49,7 +50,8 @@ class Spawned(Operation[Any]):
         among: set[Spawned] | None = None,
         holding: Any = None,
     ) -> None:
-        if timeout is not None and not timeout >= 0:  # NaN is refused, too
+        if timeout is not None and not (isinstance(timeout, Real) and timeout >= 0):  # NaN is refused, too
+            self._launched = True  # no warning that it never was, on top of the error
             raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for no limit")
         self._executor = executor
         self._work = work
@@ -111,6 +113,12 @@ class Spawned(Operation[Any]):
         self._expired = True
         self.requested |= CancellationType.TERMINAL
         self._stop()
+
+    def narrow(self, cancellable: CancellationType) -> None:
+        """From here on the work stands for these types of cancellation only; a request for others comes too late."""
+        self.cancellable = cancellable
+        if self.failure is None and not self.requested & cancellable:
+            self.stopping = False
 
     def fail(self, error: TransferError) -> None:
         """End it with ``error``, as soon as the work can be stopped."""

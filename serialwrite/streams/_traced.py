@@ -47,7 +47,7 @@ class TraceEvent:
         return f"{self.direction} {self.count:,} of {self.asked:,} bytes in {self.elapsed * 1000:.1f} ms{ending}"
 
 
-Sink: TypeAlias = "Callable[[TraceEvent], object] | logging.Logger | str | os.PathLike[str]"
+Sink: TypeAlias = "Callable[[TraceEvent], object] | logging.Logger | str | bytes | os.PathLike[Any]"
 
 
 class Traced(Layer):
@@ -71,8 +71,12 @@ class Traced(Layer):
             self._tell: Callable[[TraceEvent], object] = lambda event: sink.debug("%r: %s", self.stream, event)
         elif callable(sink):
             self._tell = sink
+        elif not isinstance(sink, (str, bytes, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance] # unchecked
+            raise TypeError(
+                f"sink: got {type(sink).__name__}; pass a function of an event, a logging.Logger, or a file's name"
+            )
         else:
-            path = os.fspath(sink)
+            path = os.fsdecode(sink)
             from ._trace_files import JsonlFile, PcapngFile  # noqa: PLC0415 # and with it json, for files alone
 
             self._file = PcapngFile(path) if path.endswith(".pcapng") else JsonlFile(path)

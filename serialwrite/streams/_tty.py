@@ -76,6 +76,7 @@ class Tty:
     """
 
     drives_line = True  # what the queue holds has the line next to come
+    closing_time = 0.0  # seconds that the close itself takes, always
 
     def __init__(self, fileno: Callable[[], int]) -> None:
         self.fileno = fileno

@@ -1,32 +1,31 @@
-"""TtyStream: what a stream over a tty can do beyond reading and writing: queue, drain, discard, stall, break, lines."""
+"""TtyStream: what a stream over a tty can do beyond reading and writing: queue, drain, discard, stall, break."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
+from numbers import Real
 from typing import TYPE_CHECKING, Any, overload
 
-from .._errors import StreamClosed, TransferError, transfer_error
+from .._errors import TransferError, transfer_error
 from .._executors import EventLoopExecutor
 from .._operation import Operation, default_token as unspecified, resolve
 from ._drain import Drain, DrainLevel, check_level, discard, seconds_per_byte
-from ._pollable import PollableStream
+from ._line_stream import LineStream
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 from ._spawned import Result, Spawned, Work
 from ._stall import StallWatch
-from ._tty import LineCounters, ModemLines, Tty
 
 if TYPE_CHECKING:
     from ._on_wire import OnWire
 
 
-class TtyStream(PollableStream):
+class TtyStream(LineStream):
     """A stream over ``port``, a ``serial.Serial`` that is open."""
 
     def __init__(self, port: Any, executor: EventLoopExecutor | None = None) -> None:
-        super().__init__(executor)
-        self.serial = port
-        self._tty = Tty(lambda: fileno_of(port))
+        super().__init__(port, executor)
         self._stall = StallWatch(self._tty, port)
         self._spawned: set[Spawned] = set()  # operations other than reads and writes
 
@@ -52,44 +51,6 @@ class TtyStream(PollableStream):
             ProofLevel.TRANSMITTED: UNKNOWN if queue is None or empty is None else "TIOCSERGETLSR",
             ProofLevel.CONFIRMED: UNKNOWN,
         }
-
-    @property
-    def modem_lines(self) -> ModemLines | None:
-        """The modem lines now; None where the port has none.
-
-        Raises:
-            TransferError: the port is closed, hung up or unplugged.
-        """
-        try:
-            return self._tty.modem_lines()
-        except OSError as error:
-            raise transfer_error(error) from error
-
-    @property
-    def line_counters(self) -> LineCounters | None:
-        """The driver's counts of characters, errors and changes of the modem lines; None where it has none."""
-        try:
-            return self._tty.counters()
-        except OSError as error:
-            raise transfer_error(error) from error
-
-    @property
-    def rts(self) -> bool:
-        """Request To Send, as we have set it. Assign to change it."""
-        return bool(self.serial.rts)
-
-    @rts.setter
-    def rts(self, on: bool) -> None:
-        self.serial.rts = on
-
-    @property
-    def dtr(self) -> bool:
-        """Data Terminal Ready, as we have set it. Assign to change it."""
-        return bool(self.serial.dtr)
-
-    @dtr.setter
-    def dtr(self, on: bool) -> None:
-        self.serial.dtr = on
 
     @property
     def stall(self) -> str | None:
@@ -199,6 +160,9 @@ class TtyStream(PollableStream):
         Cancellation: terminal, partial and total while it drains; then terminal and partial: the break ends at once.
         """
 
+        if not isinstance(seconds, Real) or not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds={seconds!r}: pass seconds, 0 or more")
+
         async def work(operation: Spawned) -> Result:
             # The kernel would wait for the queue itself, inside the ioctl.
             await self._drain(None).wait()
@@ -237,15 +201,3 @@ class TtyStream(PollableStream):
 
     def _drain(self, level: DrainLevel | None) -> Drain:
         return Drain(self._tty, seconds_per_byte(self.serial), level)
-
-    def _check_open(self) -> None:
-        if not self.is_open():
-            raise StreamClosed(reason=f"{self!r} is closed")
-
-
-def fileno_of(port: Any) -> int:
-    """The descriptor of ``port``, a ``serial.Serial``; StreamClosed when it is closed."""
-    fd: int | None = port.fd
-    if fd is None:
-        raise StreamClosed(reason=f"port {port.port} is closed; open() it first")
-    return fd

@@ -82,7 +82,8 @@ class WorkerSide:
                 step.outcome = translated(error), None
             self._post(step)
 
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():  # a fork leaves it behind
+            self._jobs = queue.SimpleQueue()
             name = f"{type(self).__name__} of {self._stream!r}"
             self._thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._thread.start()

@@ -9,7 +9,8 @@ from .._cancellation import CancellationType
 from .._errors import OperationAborted
 from ._probe import PATTERN, QUIET, Probe, require, run_rules
 from ._read_rules import READ_RULES, MakeReadStream, ReadCase
-from ._write_rules import WRITE_RULES, Clog, MakeWriteStream, WriteCase
+from ._write_case import Clog, MakeWriteStream, WriteCase
+from ._write_rules import WRITE_RULES
 
 
 async def check_write_stream(

@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 class HardwarePair(PathRig):
     """Two devices that a cable joins; without `peer`, one whose output is wired to its own input.
 
-    `quirks`: what this hardware lacks, for example "no-modem-lines" on a three-wire cable.
-    Raises `RigUnavailable` on opening where a device is missing or may not be opened.
     Line settings are the user's to make.
+
+    Args:
+        port: the device under test.
+        peer: the device at the other end of its cable.
+        quirks: what this hardware lacks, for example "no-modem-lines" on a three-wire cable.
+
+    Raises:
+        RigUnavailable: on opening: a device is missing or may not be opened.
     """
 
     name = "hardware"

@@ -18,12 +18,16 @@ RETRY = 0.02  # seconds between two looks at a lock that somebody else has
 class PortLease:
     """The right to use these devices, among all processes of this user that ask for it in this way.
 
-    `paths`: devices; a link and what it points to are the same one.
-    `timeout`: seconds to wait for a lease; `TimeoutError` after that, which names who has it.
-
     A lock is the kernel's (flock): it ends with the process that holds it, however that ends.
     It is on a file beside, not on the device: opening a port moves its modem lines, and pyserial's
     `exclusive=True` locks the device itself.
+
+    Args:
+        paths: devices; a link and what it points to are the same one.
+        timeout: seconds to wait for a lease.
+
+    Raises:
+        TimeoutError: somebody else has a device for longer than that; the message names who.
     """
 
     def __init__(self, paths: Iterable[str], timeout: float = 300.0) -> None:

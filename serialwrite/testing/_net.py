@@ -19,8 +19,9 @@ CONNECT_TIMEOUT = 10.0  # seconds, for a connection that never leaves this machi
 class SocketRig(Rig[socket.socket]):
     """A rig whose ends are two connected, non-blocking sockets; the rig closes them.
 
-    `send_buffer`: the port's SO_SNDBUF in bytes (the kernel doubles it), for a port that fills early;
-    None for the system's.
+    Args:
+        send_buffer: the port's SO_SNDBUF in bytes (the kernel doubles it), for a port that fills early;
+            None for the system's.
     """
 
     quirks: frozenset[str] = frozenset({NOT_A_TTY, NO_STALL})

@@ -36,13 +36,17 @@ class Counters(NamedTuple):
 class PtyPair(PathRig):
     """Two pseudo-terminals that talk to each other, as over a null-modem cable.
 
-    `links`: names for symbolic links to the two devices; `port` and `peer` are then those names.
-    A name that is taken raises `FileExistsError` on opening.
     Devices are raw, without echo, and only their owner may open them.
 
     Nothing is lost: where one end doesn't read, the other's writes get EAGAIN
     once some 27 to 40 kB are on their way, or 10 to 21 kB while the rig itself holds the line by `stall`;
     all of it arrives when it reads again.
+
+    Args:
+        links: names for symbolic links to the two devices; `port` and `peer` are then those names.
+
+    Raises:
+        FileExistsError: on opening: a name is taken.
     """
 
     name = "pty"

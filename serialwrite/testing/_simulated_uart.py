@@ -28,23 +28,29 @@ T = TypeVar("T")
 class SimulatedUart(PathRig):
     """Two pseudo-terminals joined by a simulated serial line: paced, finite, and faulty on demand.
 
-    `baud`: bits per second; None for as fast as it goes.
-    `bytesize`, `parity`, `stopbits`: make up the time of a character; bytes always have 8 bits.
-    `fifo`, `queue`: bytes that the sender's UART and its driver hold before writes get EAGAIN.
-    In one burst of writes the kernel's pty takes 12 to 21 kB before that can be said.
-    `receive`: bytes held for a program that doesn't read, besides some 15 kB in the kernel's pty.
-    `flow_control`: "rts-cts" or "xon-xoff", obeyed by both ends whatever their own settings;
-    "none": a receiver that is full loses bytes;
-    "settings": RTS/CTS and XON/XOFF as each end's own user has set them.
-    `faults`: a script such as `at byte 10_000: stall 0.3 s` (`FAULT_SCRIPT_HELP` has all words), or rules.
-    `seed`: of the faults that happen at random; None for a new one, which `.seed` tells.
-    `links`: names for symbolic links to the devices.
-    Without them, `port` and `peer` are links in a private directory:
-    they stay the same paths when a device is unplugged and plugged in again.
-
     `log` has what happened, `replay_script()` makes it happen again,
     and `what_arrives(sent, sender, log)` tells what the other end must have received.
-    Raises `ValueError` for an argument out of range, `FaultScriptError` for a script that can't be read.
+
+    Args:
+        baud: bits per second; None for as fast as it goes.
+        bytesize: with `parity` and `stopbits`, makes up the time of a character; bytes always have 8 bits.
+        parity: "N", "E", "O", "M" or "S".
+        stopbits: 1, 1.5 or 2.
+        fifo: bytes that the sender's UART holds.
+        queue: bytes that its driver holds, before writes get EAGAIN.
+            In one burst of writes the kernel's pty takes 12 to 21 kB before that can be said.
+        receive: bytes held for a program that doesn't read, besides some 15 kB in the kernel's pty.
+        flow_control: "rts-cts" or "xon-xoff", obeyed by both ends whatever their own settings;
+            "none": a receiver that is full loses bytes;
+            "settings": RTS/CTS and XON/XOFF as each end's own user has set them.
+        faults: a script such as `at byte 10_000: stall 0.3 s` (`FAULT_SCRIPT_HELP` has all words), or rules.
+        seed: of the faults that happen at random; None for a new one, which `.seed` tells.
+        links: names for symbolic links to the devices. Without them, `port` and `peer` are links in a private
+            directory: they stay the same paths when a device is unplugged and plugged in again.
+
+    Raises:
+        ValueError: an argument is out of range.
+        FaultScriptError: a script that can't be read.
     """
 
     name = "uart"

@@ -32,9 +32,12 @@ _PATH = re.compile(r" PTY is (\S+)")
 class SocatPair(PathRig):
     """Two pseudo-terminals joined by `socat -d -d pty,raw,echo=0 pty,raw,echo=0`.
 
-    `links`: names for symbolic links to the two devices; `port` and `peer` are then those names.
-    `start_timeout`: seconds to wait for socat to say that it is ready.
-    Raises `RigUnavailable` on opening where socat is missing or doesn't start, with what it said.
+    Args:
+        links: names for symbolic links to the two devices; `port` and `peer` are then those names.
+        start_timeout: seconds to wait for socat to say that it is ready.
+
+    Raises:
+        RigUnavailable: on opening: socat is missing or doesn't start; the message has what it said.
     """
 
     name = "socat"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import serialwrite
+from serialwrite import testing
 from serialwrite.testing import PtyPair, SocatPair, receive_available
 
 PATIENCE = 60  # seconds for anything that takes well under one on an idle machine
@@ -82,6 +83,14 @@ def any_line(request, need_tool):
         need_tool("socat")
     with request.param() as rig:
         yield rig
+
+
+def receive(end, size):
+    return testing.receive(end, size, PATIENCE)
+
+
+def receive_only(end, size):
+    return testing.receive_only(end, size, PATIENCE)
 
 
 def everything(device):

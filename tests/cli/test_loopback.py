@@ -1,9 +1,12 @@
 """`serialwrite loopback` as users start it: verdicts, exit codes, and the files it writes."""
 
 import json
+import shlex
 import signal
 import time
 import xml.etree.ElementTree as ET
+
+import pytest
 
 from serialwrite.testing import PtyPair, SimulatedUart
 
@@ -56,6 +59,7 @@ def test_a_port_that_is_not_there_could_not_run(program):
     assert out.startswith("COULD NOT RUN  ")
     assert "does not exist" in out
     assert "\x1b" not in out
+    assert len(out.splitlines()) == 1  # and no table of nothing
 
 
 def test_bad_usage_is_2(program):
@@ -82,23 +86,68 @@ def test_a_sweep_takes_its_axes_as_the_help_writes_them(program):
     assert len(result["runs"]) == 4
 
 
-def test_a_report_that_cannot_be_written_is_no_pass(program, tmp_path):
-    code, out, err = program.run("loopback", *QUICK, "-n", 5_000, "--report", tmp_path / "none" / "r.html")
+@pytest.mark.parametrize("path", ["none/r.html", "/dev/full", "."])
+@pytest.mark.parametrize("option", ["--report", "--junit"])
+def test_a_file_that_cannot_be_written_is_refused_before_the_test(program, option, path):
+    code, out, err = program.run("loopback", "--seconds", "600", option, path)
+    assert (code, out) == (2, "")
+    assert "can't be" in err
+
+
+def test_a_report_that_the_disk_has_no_room_for_is_no_pass_and_leaves_no_part(program, tmp_path):
+    (tmp_path / "r.html").write_text("the report before")
+    words = shlex.join([*program.words, "loopback", *QUICK, "-n", "5000", "--report", "r.html"])
+    code, out, err = program.run(shell=f"ulimit -f 1; exec {words}")  # no file beyond 512 bytes
     assert code == 3
     assert out.startswith("PASS")
-    assert "can't be written" in err
+    assert "'r.html' can't be written: [Errno 27]" in err
+    assert (tmp_path / "r.html").read_text() == "the report before"
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
 
 
-def test_ctrl_c_ends_it_at_once(program):
+def begun(program, rig, *words):
+    process = program.start("loopback", rig.port, rig.peer, "--seconds", "600", *words)
+    while not rig.counters.port_to_peer:
+        assert process.poll() is None
+        time.sleep(0.02)
+    return process
+
+
+def test_ctrl_c_shows_what_was_found_until_then_and_writes_the_files(program, tmp_path):
     with PtyPair() as rig:
-        process = program.start("loopback", rig.port, rig.peer, "--seconds", "600")
-        while not rig.counters.port_to_peer:  # the test has begun
-            assert process.poll() is None
-            time.sleep(0.02)
+        process = begun(program, rig, "--junit", "r.xml", "--report", "r.html")
+        process.send_signal(signal.SIGINT)
+        code, out, err = program.end(process)
+    assert code == 130
+    assert out.startswith("STOPPED  stopped on request; all ")
+    assert "arrived once, right and in order" in out
+    assert "Ctrl-C again ends at once" in err
+    suite = ET.parse(tmp_path / "r.xml").getroot()[0]
+    assert suite.get("errors") == "1"  # no pass
+    assert "stopped" in (tmp_path / "r.html").read_text()
+
+
+def test_a_second_ctrl_c_ends_it_at_once(program):
+    with PtyPair() as rig:
+        process = begun(program, rig, "--patience", "300")
+        rig.stall("port")
+        rig.stall("peer")  # so that what was sent can't arrive
+        process.send_signal(signal.SIGINT)
+        assert "stopping" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         code, out, err = program.end(process)
     assert (code, out) == (130, "")
     assert "stopped before there was a verdict" in err
+
+
+def test_probe_asks_to_unplug_and_tells_what_that_gave(program):
+    with PtyPair() as rig:
+        process = program.start("probe", rig.port, "--unplug", "60")
+        assert f"unplug {rig.port} now" in process.stderr.readline()
+        rig.hang_up("port")
+        code, out, _ = program.end(process)
+    assert code == 0
+    assert "read end-of-file, write EIO" in out
 
 
 def test_probe_as_a_table_and_as_json(program):

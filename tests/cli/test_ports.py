@@ -1,6 +1,8 @@
 """`serialwrite ports`: told from /sys and /proc, and no port is opened for it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +10,7 @@ import pytest
 
 import serialwrite as sw
 from serialwrite.cli import _ports
+from serialwrite.loopback import _card
 from serialwrite.testing import PtyPair
 
 ADAPTER = {
@@ -74,6 +77,17 @@ def test_whoever_holds_it_is_named_and_it_is_not_opened(adapter, program, capfd,
         assert port["held_by"] == [f"sleep (process {process.pid})"]
     finally:
         process.kill()
+
+
+def test_whoever_has_locked_it_is_named_to_any_user(adapter, program, capfd, monkeypatch):
+    monkeypatch.setattr(_card, "_target", lambda link: "")  # as of another user's processes
+    code = f"import serialwrite; port = serialwrite.SerialPort({adapter.port!r}); print(flush=True); input()"
+    process = program.start(shell=f'exec {sys.executable} -c "{code}"', stdin=subprocess.PIPE)
+    process.stdout.readline()
+    _ports.ports(json=True)
+    (port,) = json.loads(capfd.readouterr().out)
+    assert [each.split(" ", 1)[1] for each in port["held_by"]] == [f"(process {process.pid})"]
+    program.end(process)
 
 
 def test_no_ports(monkeypatch, capfd):

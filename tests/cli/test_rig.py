@@ -1,5 +1,6 @@
 """`serialwrite rig`: the pair is there while it runs, counted, and gone afterwards, however it ends."""
 
+import os
 import shlex
 import signal
 import sys
@@ -93,10 +94,23 @@ def test_a_command_ends_with_the_rig(program):
     assert not Path("/proc", str(pid)).exists()
 
 
+def test_ctrl_c_ends_the_command_and_then_the_rig(program):
+    process = program.start("rig", "pty", "--exec", "sh -c 'echo $$; exec sleep 600'", start_new_session=True)
+    pid = int(process.stdout.readline())
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to both
+    assert program.end(process)[0] == 128 + signal.SIGINT
+    assert not Path("/proc", str(pid)).exists()
+
+
 def test_a_command_that_is_not_there(program):
     code, _, said = program.run("rig", "pty", "--exec", "/no/such/command")
     assert code == 2
-    assert "/no/such/command" in said
+    assert "serialwrite: can't run '/no/such/command': No such file or directory" in said
+
+
+def test_no_shell_reads_the_command(program):
+    code, out, _ = program.run("rig", "pty", "--exec", "echo $HOME; exit 3 >file")
+    assert (code, out) == (0, "$HOME; exit 3 >file\n")
 
 
 def test_faults_happen_and_are_said(program):

@@ -7,9 +7,7 @@ import time
 
 import pytest
 
-from serialwrite.testing import receive
-
-from .conftest import SIZE, everything, report, resume_command
+from .conftest import SIZE, everything, receive, report, resume_command
 
 
 def test_all_written_is_0(program, line, device, firmware):

@@ -6,9 +6,8 @@ import subprocess
 import pytest
 
 from serialwrite import SerialPort
-from serialwrite.testing import receive
 
-from .conftest import SIZE, everything, report
+from .conftest import SIZE, everything, receive, report
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,7 @@ import subprocess
 
 import pytest
 
-from serialwrite.testing import receive
-
-from .conftest import SIZE, everything, report, resume_command
+from .conftest import SIZE, everything, receive, report, resume_command
 
 FIELDS = {
     "outcome", "exit_code", "port", "file", "size", "resume_from", "accepted", "unsent", "offset", "remaining",

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from serialwrite.testing import receive, receive_available, send
+from serialwrite.testing import receive_available, send
 
-from .conftest import everything, report, resume_command
+from .conftest import PATIENCE, everything, receive, report, resume_command
 
 TEXT = "G28\nG1 X10\nM84\n"
 
@@ -68,13 +68,36 @@ def test_a_trace(program, line, device, script, tmp_path):
     assert "nothing was written" in err
 
 
+@pytest.mark.parametrize("which", ["the file", "the port", "another name of the file"])
+def test_a_trace_that_would_overwrite_what_is_written(program, line, device, script, tmp_path, which):
+    (tmp_path / "link").symlink_to(script)
+    trace = {"the file": script, "the port": line.port, "another name of the file": tmp_path / "link"}[which]
+    code, _, err = program.run("write", line.port, script, "--trace", trace)
+    assert code == 2
+    assert "--trace" in err
+    assert "name another file" in " ".join(err.replace("│", " ").split())
+    assert script.read_text() == TEXT
+    assert receive_available(device) == b""
+
+
+def test_rs485_where_nothing_can_switch_rts(program, script):
+    code, _, err = program.run("write", "loop://", script, "--rs485")
+    assert code == 2
+    assert "can't tell what has left its queue" in err
+
+
 def test_flow_control_is_set(program, line, device, tmp_path):
     """A pty heeds XON/XOFF."""
-    size = 300_000  # ten times what the line holds, so that all of it can't be under way before the XOFF
+    size = 300_000  # ten times what the line holds
     (tmp_path / "text").write_text("x" * size)
     process = program.start("write", line.port, tmp_path / "text", "--xonxoff")
     receive(device, 100)
+    line.stall("peer")  # so that it is not all under way before the XOFF has arrived
     device.write(b"\x13")
+    deadline = time.monotonic() + PATIENCE
+    while line.counters.peer_to_port < 1:
+        assert time.monotonic() < deadline
+    line.resume("peer")
     held = receive_available(device, quiet=0.5)
     assert process.poll() is None
     device.write(b"\x11")
@@ -85,12 +108,14 @@ def test_flow_control_is_set(program, line, device, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--drain", "queue"], "level='queue': the driver of this port can't tell"),
-        (["--drain", "shift-register"], "level='shift-register': the driver of this port can't tell"),
+        (["--drain", "queue"], "--drain queue: the driver of this port can't tell"),
+        (["--drain", "shift-register"], "--drain shift-register: the driver of this port can't tell"),
+        (["--baud", "12345678901234"], "baudrate=12345678901234: "),
         (["--rs485"], "can't tell what has left its queue"),
         (["--rs485", "--rtscts"], "RTS can't be both"),
         (["--wait-for", ""], "give the prompt"),
-        (["--char-delay", "-1"], "0 or more"),
+        (["--char-delay", "-1"], "'--char-delay': give a number of seconds, 0 or more; leave it out for none"),
+        (["--line-delay", "inf"], "'--line-delay': give a number of seconds, 0 or more; leave it out for none"),
         (["--drain", "wire"], "'wire' is not one of"),
         (["--close", "flush"], "'flush' is not one of"),
     ],

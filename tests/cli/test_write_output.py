@@ -13,9 +13,8 @@ import threading
 import pytest
 
 from serialwrite.cli import _progress
-from serialwrite.testing import receive
 
-from .conftest import SIZE, everything
+from .conftest import SIZE, everything, receive
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

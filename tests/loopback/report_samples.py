@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 from serialwrite.loopback._account import Checker
+from serialwrite.loopback._arrivals import Arrivals
 from serialwrite.loopback._patterns import make_pattern
 from serialwrite.loopback._result import (
     Axis,
@@ -18,7 +19,7 @@ from serialwrite.loopback._result import (
     Verdict,
     Writes,
 )
-from serialwrite.loopback._statistics import baud_estimate, gaps, latency, throughput
+from serialwrite.loopback._statistics import latency
 
 HOSTILE = "<script>alert(\"1\")</script>\x1b[31m\u202egnp.exe & 'x' \ud800"
 
@@ -47,21 +48,23 @@ def direction(name, size, faults=(), *, baud=115_200, pattern="prbs31", stall=Fa
         received[at : at + 1] = what(received[at])
     checker = Checker(make_pattern(pattern))
     checker.feed(received)
-    chance, time, left, arrivals = random.Random(seed), 0.0, len(received), []
+    chance, time, left, count = random.Random(seed), 0.0, len(received), 0
+    arrivals = Arrivals(threshold=0.1, line_rate=baud / 10)
     while left > 0:
         lump = min(left, chance.randrange(20, 62))
         time += lump * 10 / baud * chance.uniform(0.95, 1.05)
-        time += 0.3 if stall and len(arrivals) == 1200 else 0.0
+        time += 0.3 if stall and count == 1200 else 0.0
         left -= lump
-        arrivals.append((time, lump))
+        count += 1
+        arrivals.add(time, lump)
     kernel = KernelCounters(frame=0, overrun=len(faults) % 3, parity=0, breaks=0, buffer_overrun=0)
     return Direction(
         name=name,
         account=checker.finish(size),
         seconds=time,
-        throughput=throughput(arrivals, time),
-        gaps=gaps(arrivals, 0.1),
-        baud=baud_estimate(arrivals, 10, 0.1),
+        throughput=arrivals.throughput(),
+        gaps=arrivals.gaps(),
+        baud=arrivals.baud(10),
         writes=Writes(calls=61, short=17, blocked=903, smallest=240),
         kernel=kernel,
     )

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def test_the_page_says_what_the_result_says(pages):
     assert "All 120,000 bytes arrived once, right and in order." in Page(pages["clean"]).text
     assert "correct 120,000 bytes" in Page(pages["clean"]).text
     words = Page(pages["sweep"]).text
-    assert "15 of 19 runs passed, 3 failed, 1 could not run." in words
+    assert "15 of 19 runs passed, 3 failed, 1 could not run, 1 not reached." in words
     assert "3000000, E, none: the driver set 115200 instead of 3000000" in words
     assert words.count("✓") == 15
     assert words.count("✗") == 3
@@ -173,12 +174,19 @@ def test_verdicts_and_exit_codes():
         Verdict.FAIL,
         Verdict.NOT_RUN,
     )
-    assert [verdict.exit_code for verdict in Verdict] == [0, 1, 3]
+    assert [verdict.exit_code for verdict in Verdict] == [0, 1, 3, 130]
     only_wiring = Result(clean().runs, (Check("RTS", Outcome.FAIL, "no"),))
     assert only_wiring.verdict is Verdict.FAIL
-    assert sentence(only_wiring) == "The data arrived, but 1 check of the wiring failed."
+    assert sentence(only_wiring) == "The data arrived, but 1 check failed."
     assert Result((*clean().runs, Run(SETTINGS, Verdict.NOT_RUN))).verdict is Verdict.NOT_RUN
     assert Result((), (Check("RTS", Outcome.UNKNOWN, ""),)).verdict is Verdict.NOT_RUN
+
+
+def test_the_sentence_of_a_sweep_counts_all_its_runs():
+    assert sentence(sweep()) == "15 of 19 runs passed, 3 failed, 1 could not run, 1 not reached."
+    stopped = replace(sweep(), runs=(*sweep().runs[:2], Run(SETTINGS, Verdict.STOPPED)))
+    assert sentence(stopped) == "2 of 3 runs passed, the last was stopped, 17 not reached."
+    assert (stopped.verdict, replace(stopped, checks=()).verdict) == (Verdict.FAIL, Verdict.STOPPED)
 
 
 def test_settings_know_the_line():

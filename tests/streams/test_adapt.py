@@ -127,6 +127,7 @@ def unconnected(kind):
         (None, "can't write to NoneType; pass a SerialPort, serial.Serial, socket"),
         (object(), "can't write to object"),
         (1.5, "can't write to float"),
+        (True, "can't write to bool"),
         (("reader", "writer"), "of a .reader, writer. pair pass the writer"),
     ],
 )

@@ -1,6 +1,7 @@
 """BlockingPortStream: ports with no descriptor, on threads of their own; here loop://, socket:// and a slow one."""
 
 import asyncio
+import os
 import random
 import socket
 import threading
@@ -342,3 +343,16 @@ async def test_a_break_is_held_on_the_thread():
         breaking.cancel()
         await asyncio.wait([breaking])
         assert states[3:] == [(False, False)]
+
+
+def test_a_forked_process_has_a_thread_of_its_own():
+    with sw.SerialPort("loop://") as port:
+        assert sw.write(port, b"before") == 6
+        child = os.fork()
+        if child == 0:
+            try:
+                os._exit(sw.write(port, b"after", timeout=10))
+            finally:
+                os._exit(99)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+        assert sw.write(port, b"still") == 5

@@ -2,10 +2,13 @@
 
 import asyncio
 import gc
+import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
+from contextlib import ExitStack
 
 import pytest
 from fake_uart import FakeUart, SimulatedPort, simulated_port
@@ -137,13 +140,16 @@ async def test_nothing_more_is_accepted_while_a_close_drains():
 
 
 async def test_the_event_loop_turns_while_async_close_drains():
-    with simulated_port(baudrate=57600) as port:
+    with simulated_port() as port:
+        port.uart.stuck = True
         await sw.async_write(port, DATA)
-        closing, turns = port.async_close(sw.use_promise), 0
-        while not closing.done():
+        closing = port.async_close(sw.use_promise, timeout=60)
+        for _ in range(50):
             await asyncio.sleep(0.001)
-            turns += 1
-        assert turns > 50
+            assert not closing.done()
+        port.uart.stuck = False
+        assert await closing == 0
+        assert port.uart.received == DATA
 
 
 async def test_a_close_that_is_cancelled_closes_all_the_same(stalled_port):
@@ -155,7 +161,7 @@ async def test_a_close_that_is_cancelled_closes_all_the_same(stalled_port):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not port.serial.is_open or not stalled_port.uart.privileged
+    assert not port.serial.is_open
     assert port.unsent == len(DATA) - len(port.uart.fifo)
 
 
@@ -213,7 +219,112 @@ def test_a_policy_that_is_none():
             port.close("flush")
         with pytest.raises(ValueError, match="'drain', 'discard', 'abort'"):
             port.async_close(policy="flush")
+        for timeout in (-1, float("nan")):
+            with pytest.raises(ValueError, match=r"timeout=.*0 or more"):
+                port.close(timeout=timeout)
+            with pytest.raises(ValueError, match=r"timeout=.*0 or more"):
+                port.async_close(timeout=timeout)
         assert port.is_open()
+
+
+def test_a_drain_leaves_time_for_the_close_itself(monkeypatch):
+    with simulated_port({"rtscts": True}) as port:
+        port.uart.cts = False
+        sw.write(port, DATA)
+        monkeypatch.setattr(port._tty, "closing_time", 60)
+        assert port.close(timeout=61) == len(DATA)
+
+
+# -- a user who may not change closing_wait ------------------------------------------------------------------
+
+
+@pytest.fixture
+def ordinary_port():
+    """A stuck port whose driver ignores a flush, and the settings of which are root's."""
+    with simulated_port(flush_works=False, privileged=False) as port:
+        port.uart.stuck = True
+        yield port
+
+
+@pytest.mark.parametrize("policy", ["discard", "abort"])
+async def test_what_is_said_to_be_unsent_never_goes_out(ordinary_port, close, policy):
+    port, uart = ordinary_port, ordinary_port.uart
+    await sw.async_write(port, DATA)
+    assert await close(port, policy) == len(DATA) - len(uart.fifo)
+    assert not port.serial.is_open, "the kernel is at it still, and would send it"
+    assert (uart.reopened, uart.hupcl) == (1, True)
+    uart.stuck = False
+    await asyncio.sleep(0.1)
+    assert uart.received == DATA[: uart.fifo_size]
+
+
+async def test_a_close_that_no_signal_ends_is_left_alone_and_nothing_is_claimed(close):
+    with simulated_port(flush_works=False, privileged=False, interruptible=False) as port:
+        port.uart.stuck = True
+        await sw.async_write(port, DATA)
+        started = time.monotonic()
+        assert await close(port, "discard") is None is port.unsent
+        assert time.monotonic() - started < 10  # the kernel's own is 30
+        assert port.serial.is_open
+        port.serial.let_go.set()
+
+
+@pytest.fixture
+def sigurg():
+    """How often the program's own handler of the signal that we use was called."""
+    calls = []
+    before = signal.signal(signal.SIGURG, lambda *_: calls.append(1))
+    yield calls
+    signal.signal(signal.SIGURG, before)
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+async def test_the_programs_own_signals_are_left_alone(ordinary_port, sigurg, blocked):
+    await sw.async_write(ordinary_port, DATA)
+    if blocked:  # as threads that are started inherit it
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGURG})
+    try:
+        assert await ordinary_port.async_close(policy="discard") > 0
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGURG})
+    assert not sigurg
+    signal.raise_signal(signal.SIGURG)
+    assert sigurg == [1]
+
+
+async def test_several_ports_at_once(sigurg):
+    with ExitStack() as resources:
+        ports = [resources.enter_context(simulated_port(flush_works=False, privileged=False)) for _ in range(4)]
+        for port in ports:
+            port.uart.stuck = True
+            await sw.async_write(port, DATA)
+        unsent = await asyncio.gather(*(port.async_close(policy="abort") for port in ports))
+    assert unsent == [len(DATA) - 16] * 4
+    signal.raise_signal(signal.SIGURG)
+    assert sigurg == [1]
+
+
+@pytest.mark.parametrize("thread", [True, False], ids=["on another thread", "on the main thread"])
+def test_an_interpreter_that_ends_and_starts_no_threads(ordinary_port, monkeypatch, thread):
+    def refuse(self):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    sw.write(ordinary_port, DATA)
+    handled, timer = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+    if thread:  # where a signal can't be sent from
+        ordinary_port.uart.closing_wait = 10
+    closing = threading.Thread(target=ordinary_port.close, args=("discard",))
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    if thread:
+        start(closing)
+        closing.join()
+    else:
+        ordinary_port.close("discard")
+    assert ordinary_port.unsent == len(DATA) - 16
+    assert not ordinary_port.serial.is_open
+    assert signal.getsignal(signal.SIGALRM) is handled
+    assert (signal.getitimer(signal.ITIMER_REAL)[0] > 0) == (timer[0] > 0)
 
 
 # -- on a pty ---------------------------------------------------------------------------------------------

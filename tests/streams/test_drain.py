@@ -23,20 +23,30 @@ async def until(condition, timeout=10.0):
 
 
 async def test_a_drain_waits_for_the_shift_register():
-    with simulated_port(baudrate=57600) as port:
+    with simulated_port() as port:
+        port.uart.stuck = True
         assert await sw.async_write(port, DATA) == len(DATA)
-        assert port.queued > len(DATA) // 2
-        assert await port.async_drain() > len(DATA) // 2
+        assert port.queued == len(DATA) - 16  # which are in the FIFO
+        draining = port.async_drain(sw.use_promise)
+        await asyncio.sleep(0.05)
+        assert not draining.done()
+        port.uart.stuck = False
+        assert await draining == len(DATA) - 16
         assert (port.uart.received, port.queued) == (DATA, 0)
 
 
 async def test_a_drain_to_the_queue_leaves_the_fifo_alone():
-    with simulated_port(baudrate=1200) as port:
-        await sw.async_write(port, DATA[:32])  # 16 go to the FIFO at once, and 16 when that is empty
-        assert await port.async_drain(level="queue") <= 32
-        assert 16 <= len(port.uart.received) < 32
-        assert await port.async_drain(level="shift-register") == 0
-        assert port.uart.received == DATA[:32]
+    with simulated_port() as port:
+        port.uart.stuck = True
+        await sw.async_write(port, DATA[:16])
+        assert await port.async_drain(level="queue") == 0
+        draining = port.async_drain(sw.use_promise, level="shift-register")
+        await asyncio.sleep(0.05)
+        assert not draining.done()
+        assert port.uart.received == b""
+        port.uart.stuck = False
+        assert await draining == 0
+        assert port.uart.received == DATA[:16]
 
 
 async def test_a_shift_register_that_is_told_of_late_is_not_believed_too_early():
@@ -68,26 +78,45 @@ async def test_a_drain_is_paced_and_not_spun():
 
 
 async def test_the_event_loop_turns_while_it_drains():
-    with simulated_port(baudrate=57600) as port:
+    with simulated_port() as port:
+        port.uart.stuck = True
         await sw.async_write(port, DATA)
         draining = asyncio.ensure_future(port.async_drain())
-        turns = 0
-        while not draining.done():
+        for _ in range(50):
             await asyncio.sleep(0.001)
-            turns += 1
-        assert turns > 50
+            assert not draining.done()
+        port.uart.stuck = False
+        assert await draining == len(DATA) - 16
 
 
 async def test_many_may_drain_at_once_and_one_may_give_up():
-    with simulated_port(baudrate=57600) as port:
+    with simulated_port() as port:
+        port.uart.stuck = True
         await sw.async_write(port, DATA)
         waiting = [asyncio.ensure_future(port.async_drain()) for _ in range(20)]
         await asyncio.sleep(0.01)
         waiting[3].cancel()
+        await asyncio.wait([waiting[3]])
+        port.uart.stuck = False
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert isinstance(results.pop(3), asyncio.CancelledError)
-        assert all(0 < n <= len(DATA) for n in results)
+        assert results == [len(DATA) - 16] * 19
         assert port.uart.received == DATA
+
+
+@pytest.mark.parametrize("ending", ["hang-up", "close"])
+async def test_many_that_drain_are_all_woken(ending):
+    with simulated_port() as port:
+        port.uart.stuck = True
+        await sw.async_write(port, DATA)
+        waiting = [port.async_drain(sw.as_tuple(sw.use_promise)) for _ in range(20)]
+        await asyncio.sleep(0.01)
+        if ending == "hang-up":
+            port.uart.unplugged = True
+        else:
+            port.close("abort")
+        errors = {type(error) for error, _ in await asyncio.wait_for(asyncio.gather(*waiting), 10)}
+        assert errors == {sw.Disconnected if ending == "hang-up" else sw.StreamClosed}
 
 
 async def test_a_drain_that_times_out_says_what_is_left_and_why():
@@ -99,13 +128,15 @@ async def test_a_drain_that_times_out_says_what_is_left_and_why():
         assert (caught.value.bytes_transferred, caught.value.queued, caught.value.stall) == (0, len(DATA), "CTS low")
         assert port.stall == "CTS low"
         assert str(caught.value).startswith("0 bytes transmitted in 0.1")
+        draining = port.async_drain(sw.cancel_after(60, sw.use_promise))
+        await asyncio.sleep(0.01)
         port.uart.cts = True
-        assert len(DATA) - 16 <= await port.async_drain(sw.cancel_after(10)) <= len(DATA)
+        assert await draining == len(DATA)
         assert port.uart.received == DATA
 
 
 async def test_a_drain_cancelled_counts_what_has_left_and_harms_nothing():
-    with simulated_port(baudrate=57600) as port:
+    with simulated_port(baudrate=9600) as port:
         await sw.async_write(port, DATA)
         draining = port.async_drain()
         task = asyncio.ensure_future(draining)
@@ -115,7 +146,7 @@ async def test_a_drain_cancelled_counts_what_has_left_and_harms_nothing():
         with pytest.raises(asyncio.CancelledError):
             await task
         assert 100 < draining.bytes_transferred < len(DATA)
-        port.uart.stopped = False
+        port.uart.stopped, port.uart.byte_time = False, 1e-5
         await port.async_drain()
         assert port.uart.received == DATA
 
@@ -317,6 +348,39 @@ async def test_a_break_cancelled_while_it_drains_never_begins():
         with pytest.raises(sw.TransferTimeout):
             await port.async_send_break(0.01, timeout=0.05)
         assert not port.uart.breaks
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "1", None])
+def test_a_break_of_no_length(seconds):
+    with (
+        simulated_port() as port,
+        pytest.raises((ValueError, TypeError), match=r"^seconds=.*: pass seconds, 0 or more"),
+    ):
+        port.async_send_break(seconds)
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "1"])
+def test_timeouts_that_are_none(timeout):
+    with simulated_port() as port:
+        for start in (port.async_drain, port.async_send_break, port.async_close):
+            with pytest.raises(ValueError, match=r"^timeout=.*: pass seconds, 0 or more, or None"):
+                start(timeout=timeout)
+
+
+@pytest.mark.parametrize("line", ["rts", "dtr"])
+def test_lines_that_can_not_be_set(line):
+    with PtyPair() as rig:
+        with (
+            sw.SerialPort(rig.port) as port,
+            pytest.raises(io.UnsupportedOperation, match=f"^{line}: .*has no modem lines"),
+        ):
+            setattr(port, line, False)
+        with pytest.raises(sw.StreamClosed):
+            setattr(port, line, False)
+        with sw.SerialPort(rig.port) as port:
+            rig.hang_up("port")
+            with pytest.raises(sw.Disconnected):
+                setattr(port, line, False)
 
 
 def test_modem_lines():

@@ -1,11 +1,13 @@
 """on_wire and RS485: the count is of what has left the port, and the line is turned around behind its last bit."""
 
 import asyncio
+import io
 import random
 
 import pytest
 import serial.rs485
 from fake_uart import simulated_port
+from scripted import PlainStream
 
 import serialwrite as sw
 
@@ -41,10 +43,10 @@ async def test_what_the_driver_hides_is_stated():
         assert len(port.uart.received) >= 1000 - 16
 
 
-@pytest.mark.parametrize("after", [0, 0.003, 0.03, 0.1, 0.2])
+@pytest.mark.parametrize("after", [0, 0.003, 0.03, 0.1, 0.3])
 @pytest.mark.parametrize("how", ["timeout", "task"])
 async def test_cancelled_it_counts_what_the_far_end_gets(after, how):
-    with simulated_port(baudrate=115200) as port:
+    with simulated_port(baudrate=9600) as port:
         operation = sw.async_write(port.on_wire, DATA, timeout=after if how == "timeout" else None)
         task = asyncio.ensure_future(operation)
         if how == "task":
@@ -53,6 +55,7 @@ async def test_cancelled_it_counts_what_the_far_end_gets(after, how):
         with pytest.raises((sw.TransferTimeout, asyncio.CancelledError)) as caught:
             await task
         n = operation.bytes_transferred
+        port.uart.byte_time = 1e-6
         assert await settled(port) == DATA[:n]
         if how == "timeout":
             assert str(caught.value).startswith(f"{n:,} of 6,000 bytes transmitted")
@@ -85,10 +88,19 @@ async def test_total_cancellation_only_before_anything_is_handed_over():
         port.uart.cts = False
         signal = sw.CancellationSignal()
         token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
+        accept = port.uart.write
+
+        def write(buffers):
+            n = accept(buffers)
+            signal.emit(sw.CancellationType.TOTAL)  # when its fate is sealed, though nobody has been told
+            return n
+
+        port.uart.write = write
         some = port.on_wire.async_write_some(DATA[:100], token)
         await until(lambda: port.queued == 100)
-        signal.emit(sw.CancellationType.TOTAL)
-        await asyncio.sleep(0.02)
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+            signal.emit(sw.CancellationType.TOTAL)
         assert not some.done()
         signal.emit(sw.CancellationType.PARTIAL)
         error, n = await some
@@ -125,6 +137,34 @@ async def test_it_is_one_write_at_a_time_with_the_port():
             await sw.async_write(port, b"in between")
         port.uart.cts = True
         assert await writing == 100
+
+
+def test_a_closed_port_has_no_wire():
+    with simulated_port() as port:
+        port.close()
+        with pytest.raises(sw.StreamClosed):
+            _ = port.on_wire
+        with pytest.raises(sw.StreamClosed):
+            sw.RS485(port)
+
+
+def test_what_can_not_be_is_said_by_its_own_name():
+    with simulated_port(has_queue=False) as port:
+        with pytest.raises(io.UnsupportedOperation, match=r"^on_wire: the driver of"):
+            _ = port.on_wire
+        with pytest.raises(io.UnsupportedOperation, match=r"^RS485: the driver of"):
+            sw.RS485(port)
+
+
+@pytest.mark.parametrize("port", [PlainStream(), sw.Queued(PlainStream())], ids=["another stream", "a layer"])
+def test_rs485_over_what_is_no_port(port):
+    with pytest.raises(TypeError, match=r"^RS485: .* pass a SerialPort"):
+        sw.RS485(port)
+
+
+def test_rs485_settings_that_are_none():
+    with simulated_port() as port, pytest.raises(TypeError, match=r"^settings: .* pass a serial.rs485.RS485Settings"):
+        sw.RS485(port, 5)
 
 
 # -- RS-485 ---------------------------------------------------------------------------------------------

@@ -2,15 +2,26 @@
 
 import asyncio
 import os
+import random
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
 from fake_uart import simulated_port
 from scripted import STREAMS, stream_of
 
 import serialwrite as sw
-from serialwrite.testing import PtyPair, TcpPair, receive_available, send
+from serialwrite.streams import _paced
+from serialwrite.testing import PtyPair, TcpPair, receive_only, send
+
+TIMEOUT = 60.0  # seconds for what takes well under one on an idle machine
+
+
+async def until(condition, timeout=10.0):
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.001)
 
 
 class Recorder:
@@ -81,42 +92,62 @@ class Socket:
         self.rig.close()
 
 
-@pytest.mark.parametrize("rate", [300, 20_000])
+class LateClock:
+    """A clock that is moved by sleeping on it, and always a little further than was asked for, as a busy machine does."""
+
+    def __init__(self, monkeypatch):
+        self.now, self._dice = 1000.0, random.Random(5)
+        monkeypatch.setattr(_paced, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(_paced, "asyncio", SimpleNamespace(sleep=self._sleep))
+
+    async def _sleep(self, seconds):
+        self.now += seconds + self._dice.random() * 0.01
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("rate", [10, 960, 11_520, 100_000])
 @pytest.mark.parametrize("kind", ["pipe", "pty", "socket"])
-async def test_the_rate_is_kept(kind, rate):
+async def test_the_rate_is_kept_over_ten_seconds_by_a_clock_that_is_always_late(kind, rate, monkeypatch):
+    clock = LateClock(monkeypatch)
+    data = os.urandom(10 * rate)
     with ends(kind) as (stream, peer):
-        paced = sw.Paced(stream, bytes_per_second=rate)
-        size, sent = rate // 2, b""
-        sent = os.urandom(size)
+        reading = asyncio.ensure_future(asyncio.to_thread(receive_only, peer, len(data), TIMEOUT))
+        started = clock.now
+        assert await sw.async_write(sw.Paced(stream, bytes_per_second=rate), data) == len(data)
+        assert 10 * 0.95 <= clock.now - started <= 10 * 1.05
+        assert await reading == data
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pty", "socket"])
+async def test_it_is_never_faster_than_the_rate(kind):
+    with ends(kind) as (stream, peer):
+        data = os.urandom(200)
         started = time.monotonic()
-        assert await sw.async_write(paced, sent) == size
-        elapsed = time.monotonic() - started
-        # The last slice goes out at the beginning of its time. Slower it may be, on a busy machine; faster never.
-        assert 0.5 - max(1 / rate, 0.02) - 0.025 <= elapsed < 5
-        assert receive_available(peer) == sent
+        assert await sw.async_write(sw.Paced(stream, bytes_per_second=1000), data) == len(data)
+        assert time.monotonic() - started >= 0.2 - 2 * 0.02  # the last slice's time, and what is made up for
+        assert receive_only(peer, len(data)) == data
 
 
 @pytest.mark.parametrize("kind", ["pipe", "pty", "socket"])
 async def test_a_cancelled_one_counts_just_what_arrived_and_goes_on_from_there(kind):
     with ends(kind) as (stream, peer):
-        paced = sw.Paced(stream, bytes_per_second=5000)
-        data = os.urandom(3000)
-        operation = sw.async_write(paced, data)
+        data = os.urandom(8000)
+        operation = sw.async_write(sw.Paced(stream, bytes_per_second=500), data)  # 16 s
         task = asyncio.ensure_future(operation)
-        await asyncio.sleep(0.2)
+        await until(lambda: operation.bytes_transferred)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         n = operation.bytes_transferred
-        assert 0 < n < 3000
-        first = receive_available(peer)
-        assert first == data[:n]
+        assert 0 < n < len(data)
+        assert receive_only(peer, n) == data[:n]
         with pytest.raises(sw.TransferTimeout) as caught:
-            await sw.async_write(paced, operation.remaining, timeout=0.1)
-        m = caught.value.bytes_transferred
-        assert b"".join(caught.value.remaining) == data[n + m :]
-        await sw.async_write(paced, caught.value.remaining)
-        assert first + receive_available(peer) == data
+            await sw.async_write(sw.Paced(stream, bytes_per_second=500), operation.remaining, timeout=0.1)
+        m = n + caught.value.bytes_transferred
+        assert b"".join(caught.value.remaining) == data[m:]
+        assert receive_only(peer, m - n) == data[n:m]
+        await sw.async_write(sw.Paced(stream, bytes_per_second=100_000), caught.value.remaining)
+        assert receive_only(peer, len(data) - m) == data[m:]
 
 
 async def test_gaps_after_bytes():
@@ -272,20 +303,32 @@ async def test_gaps_on_the_line_itself():
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "error"),
     [
-        {"bytes_per_second": 0},
-        {"bytes_per_second": float("nan")},
-        {"byte_gap": -1},
-        {"chunk_size": 0},
-        {"chunk_gap": 1},
-        {"line_gap": float("nan")},
-        {"line_end": b""},
-        {"prompt": b""},
+        ({"bytes_per_second": 0}, ValueError),
+        ({"bytes_per_second": float("nan")}, ValueError),
+        ({"bytes_per_second": float("inf")}, ValueError),
+        ({"bytes_per_second": "9600"}, TypeError),
+        ({"byte_gap": -1}, ValueError),
+        ({"byte_gap": float("inf")}, ValueError),
+        ({"byte_gap": None}, TypeError),
+        ({"chunk_size": 0}, ValueError),
+        ({"chunk_size": 1.5}, TypeError),
+        ({"chunk_gap": 1}, ValueError),
+        ({"chunk_gap": "1", "chunk_size": 1}, TypeError),
+        ({"line_gap": float("nan")}, ValueError),
+        ({"line_end": b""}, ValueError),
+        ({"line_end": "\n"}, TypeError),
+        ({"prompt": b""}, ValueError),
+        ({"prompt": "> "}, TypeError),
+        ({"prompt": re.compile("> ")}, TypeError),
+        ({"prompt": b"> ", "prompt_timeout": -1}, ValueError),
+        ({"prompt_timeout": 1}, ValueError),
+        ({"on_reply": print}, ValueError),
     ],
 )
-def test_settings_that_cannot_be(options):
-    with pytest.raises(ValueError, match=next(iter(options))):
+def test_settings_that_cannot_be(options, error):
+    with pytest.raises(error, match=rf"^{next(iter(options)) if error is TypeError else list(options)[-1]}.*pass "):
         sw.Paced(Recorder(), **options)
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import serialwrite as sw
-from serialwrite.streams._pollable import LONGEST_PAUSE
+from serialwrite.streams._pollable_side import LONGEST_PAUSE
 from serialwrite.testing import PtyPair
 
 
@@ -41,3 +41,17 @@ def test_dev_null_is_at_its_end_at_once():
         with pytest.raises(sw.EndOfFile):
             sw.read(stream, bytearray(3), timeout=10)
         assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("token", [sw.deferred, sw.use_promise], ids=repr)
+async def test_what_no_event_loop_can_watch_is_ready_always(tmp_path, token):
+    """epoll refuses a file on disk: a write that was taken in part, as Linux does past 2 GiB, has nothing to wait for."""
+
+    class Short(sw.DescriptorStream):
+        def write_some_nowait(self, buffers, /):
+            return super().write_some_nowait([memoryview(buffers[0])[:1000]])
+
+    path = tmp_path / "file"
+    with Short(os.open(path, os.O_WRONLY | os.O_CREAT)) as stream:
+        assert await sw.async_write(stream, bytes(4500), token) == 4500
+    assert path.read_bytes() == bytes(4500)

@@ -86,6 +86,55 @@ def test_what_is_said_when_it_cannot_be_opened(number, says, monkeypatch):
     assert caught.value.errno == number
 
 
+@pytest.mark.parametrize(
+    ("port", "says"),
+    [
+        (None, "port: got NoneType"),
+        (3, r"port: got int; .* DescriptorStream\(3\)"),
+        (b"/dev/ttyUSB0", "port: got bytes; .* str"),
+        (object(), "port: got object"),
+    ],
+)
+def test_what_is_no_port(port, says):
+    with pytest.raises(TypeError, match=says):
+        sw.SerialPort(port)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("/etc/hostname", "^port '/etc/hostname' is no serial port"),
+        ("/dev/null", "^port '/dev/null' is no serial port"),
+        ("socket://nonsense", "^port 'socket://nonsense' .*: write it socket://HOST:PORT"),
+        ("rfc2217://nonsense", "^port 'rfc2217://nonsense' .*: write it rfc2217://HOST:PORT"),
+        ("socket://127.0.0.1:1", "^port 'socket://127.0.0.1:1' can't be opened: .*Connection refused"),
+    ],
+)
+def test_names_of_what_is_none(name, says):
+    with pytest.raises(serial.SerialException, match=says) as caught:
+        sw.SerialPort(name)
+    assert "None" not in str(caught.value)
+
+
+def test_settings_that_no_driver_can_have():
+    with PtyPair() as rig:
+        with pytest.raises(ValueError, match=r"baudrate=12345678901234: .* pass "):
+            sw.SerialPort(rig.port, 12345678901234)
+        sw.SerialPort(rig.port).close()  # it was closed again
+    with pytest.raises(ValueError, match=r"rs485_mode: .* wrap the port in RS485\(port\)"):
+        sw.SerialPort("loop://", rs485_mode=serial.rs485.RS485Settings())
+
+
+def test_a_baud_rate_in_words():
+    """As pyserial takes it; and then it is compared with what the driver has set."""
+    uart = FakeUart(baudrate=115200)
+    made = FakeSerial(uart)
+    made.baudrate = "115200"
+    _opening.made_ours(FakeTty(uart), made)
+    made.close()
+    uart.end()
+
+
 def test_two_programs_cannot_have_it():
     with PtyPair() as rig, sw.SerialPort(rig.port):
         with pytest.raises(serial.SerialException, match="in use by another program, or open here"):
@@ -108,9 +157,11 @@ def test_a_baud_rate_that_the_driver_replaced(monkeypatch):
     """An 8250 that can't have 4 MBd silently takes 115200."""
     uart = FakeUart(baudrate=115200)
     made = FakeSerial(uart)
+    made._baudrate = 4_000_000
     with pytest.raises(ValueError, match="baudrate=4000000: the driver of /dev/ttyFAKE0 has set 115200"):
-        _opening.made_ours(FakeTty(uart), made, 4_000_000)
-    _opening.made_ours(FakeTty(uart), made, 117_000)  # as near as its clock comes
+        _opening.made_ours(FakeTty(uart), made)
+    made._baudrate = 117_000
+    _opening.made_ours(FakeTty(uart), made)  # as near as its clock comes
     made.close()
     uart.end()
 

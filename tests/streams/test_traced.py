@@ -3,11 +3,13 @@
 import asyncio
 import json
 import logging
+import os
 import struct
 import subprocess
+import sys
 
 import pytest
-from scripted import STREAMS, stream_of
+from scripted import STREAMS, PlainStream, stream_of
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair
@@ -132,3 +134,18 @@ async def test_traced_is_the_stream_itself_for_everything_else():
         assert traced.get_executor() is port.get_executor()
         assert traced.close() is None
         assert not port.is_open()
+
+
+@pytest.mark.parametrize("sink", [3, None, sys.stderr, ["a list"]], ids=repr)
+def test_what_is_no_sink(sink):
+    with pytest.raises(TypeError, match=r"^sink: .* pass a function of an event, a logging.Logger, or a file's name"):
+        sw.Traced(PlainStream(), sink)
+
+
+async def test_a_file_by_any_kind_of_name(tmp_path):
+    for name in (tmp_path / "a", str(tmp_path / "b"), os.fsencode(tmp_path / "c.pcapng")):
+        traced = sw.Traced(PlainStream(), name)
+        await sw.async_write(traced, b"hello")
+        traced.close_trace()
+    assert [json.loads(line)["data"] for line in (tmp_path / "a").read_text().splitlines()] == [b"hello".hex()]
+    assert (tmp_path / "c.pcapng").read_bytes().startswith(b"\x0a\x0d\x0d\x0a")

@@ -3,6 +3,7 @@
 A pty has none of these. What real drivers do differently is a switch here, named as in hw_tests.
 """
 
+import ctypes
 import errno
 import os
 import threading
@@ -27,7 +28,8 @@ class FakeUart:
 
     Switches: ``cts``, ``xoff`` (the peer's), ``stuck`` (nothing leaves, and nothing tells why), ``unplugged``.
     Quirks: ``has_lsr`` false: no TIOCSERGETLSR; ``flush_works`` false: TCOFLUSH does nothing; ``has_queue`` false:
-    as a pty; ``status_lag``: seconds for which the shift register seems to be empty after a write; ``privileged`` false: closing_wait can't be changed.
+    as a pty; ``status_lag``: seconds for which the shift register seems to be empty after a write; ``privileged``
+    false: closing_wait can't be changed; ``interruptible`` false: no signal ends a close.
     """
 
     def __init__(self, baudrate=115200, ring=4095, fifo=16, **quirks):
@@ -35,7 +37,7 @@ class FakeUart:
         self.ring, self.fifo_size = ring, fifo
         self.queue, self.fifo, self.wire = bytearray(), bytearray(), bytearray()
         self.cts, self.xoff, self.stuck, self.unplugged, self.stopped = True, False, False, False, False
-        self.has_lsr = self.flush_works = self.has_queue = self.privileged = True
+        self.has_lsr = self.flush_works = self.has_queue = self.privileged = self.interruptible = True
         self.status_lag, self.written_at = 0.0, 0.0
         self.closing_wait, self.exclusive, self.hupcl, self.rts, self.dtr = 3000, False, True, True, True
         self.breaks, self.rts_log, self.flushes, self.reopened = [], [], 0, 0
@@ -231,7 +233,9 @@ class FakeSerial(serial.SerialBase):
         deadline = time.monotonic() + uart.closing_wait / 100
         while uart.closing_wait != CLOSING_WAIT_NONE and uart.queue and not uart.unplugged:
             uart.advance()
-            if time.monotonic() > deadline or self.let_go.wait(0.002):
+            # As in the kernel, a signal to this thread ends the wait; Python's own waits would go on.
+            interrupted = ctypes.CDLL(None).poll(None, 0, 2) < 0
+            if (interrupted and uart.interruptible) or time.monotonic() > deadline or self.let_go.is_set():
                 break
         with uart.lock:
             self.dropped = len(uart.queue)

@@ -1,4 +1,4 @@
-"""Every stream by every ending: what is reported, what arrives, and what comes after. Printed for the reference."""
+"""Every stream by every ending, and by every fault of a line: what is reported, and what arrives. Printed for the reference."""
 
 import asyncio
 import random
@@ -7,13 +7,26 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import serial_asyncio
+from lines import BUFFER, writer_closed
+
 import serialwrite as sw
-from serialwrite.testing import PtyPair, SimulatedUart, SocatPair, TcpPair, UnixPair, receive_available, receive_only
+from serialwrite.testing import (
+    PtyPair,
+    SimulatedUart,
+    SocatPair,
+    TcpPair,
+    UnixPair,
+    receive_available,
+    receive_only,
+    what_arrives,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "guarantees.md"
 BOUND = 30.0  # seconds for anything that takes well under one
 PAYLOAD = random.Random(11).randbytes(4 << 20)  # more than any of the lines holds
 BEGIN, END = "<!-- fault matrix: python tests/support/fault_matrix.py -->\n", "<!-- end -->\n"
+BEGIN_FAULTS = "<!-- faults of a line -->\n"
 
 
 async def serial_port(rig, resources):
@@ -24,20 +37,58 @@ async def descriptor(rig, resources):
     return sw.as_stream(resources.enter_context(rig.open_port()))
 
 
+async def pyserial_asyncio(rig, resources):
+    _, writer = await serial_asyncio.open_serial_connection(url=rig.port, baudrate=115200)
+    return written_beside(writer, resources)
+
+
+async def queued(rig, resources):
+    return sw.Queued(await serial_port(rig, resources))
+
+
+async def traced(rig, resources):
+    return sw.Traced(await serial_port(rig, resources), lambda event: None)
+
+
+async def paced(rig, resources):
+    return sw.Paced(await serial_port(rig, resources), bytes_per_second=1_000_000)
+
+
+class UrlPair(TcpPair):
+    """A port of pyserial's that is a URL, and the far end of its connection."""
+
+    def __init__(self):
+        super().__init__(BUFFER)
+
+    def _connect(self, resources):
+        server = resources.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1))
+        port = sw.SerialPort("socket://{}:{}".format(*server.getsockname()))
+        resources.callback(port.close, "abort")
+        peer, _ = server.accept()
+        resources.callback(peer.close)
+        self.stream = port
+        return port.serial._socket, peer
+
+
+async def url(rig, resources):
+    return rig.stream
+
+
 async def own_socket(rig, resources):
     return sw.as_stream(rig.port)
 
 
 async def transport(rig, resources):
     _, writer = await asyncio.open_connection(sock=socket.socket(fileno=rig.port.detach()))
-    stream = sw.as_stream(writer)
+    return written_beside(writer, resources)
 
+
+def written_beside(writer, resources):
     async def abort():
-        writer.transport.abort()  # the writer has to live until here: forgotten, it closes the transport
-        await asyncio.wait_for(asyncio.gather(writer.wait_closed(), return_exceptions=True), BOUND)
+        await writer_closed(writer)  # the writer has to live until here: forgotten, it closes the transport
 
     resources.push_async_callback(abort)
-    return stream
+    return sw.as_stream(writer)
 
 
 STREAMS = {
@@ -47,7 +98,21 @@ STREAMS = {
     "DescriptorStream": (PtyPair, descriptor),
     "SocketStream, TCP": (TcpPair, own_socket),
     "SocketStream, Unix": (UnixPair, own_socket),
-    "TransportStream": (TcpPair, transport),
+    "TransportStream, asyncio's": (TcpPair, transport),
+    "TransportStream, pyserial-asyncio's": (PtyPair, pyserial_asyncio),
+    "BlockingPortStream, socket://": (UrlPair, url),
+    "Queued": (PtyPair, queued),
+    "Traced": (PtyPair, traced),
+    "Paced": (PtyPair, paced),
+}
+# Those that stand on a device, and so on a simulated UART.
+ON_A_LINE = {
+    "SerialPort": serial_port,
+    "DescriptorStream": descriptor,
+    "TransportStream": pyserial_asyncio,
+    "Queued": queued,
+    "Traced": traced,
+    "Paced": paced,
 }
 
 
@@ -63,14 +128,21 @@ async def stopped(stream, stop):
     return error, operation.bytes_transferred
 
 
+def expected(kind, error):
+    """The error, where it is of this kind; a hang-up that came first is raised."""
+    if isinstance(error, sw.Disconnected):
+        raise error
+    assert type(error) is kind, repr(error)
+    return error
+
+
 async def complete(stream, rig):
     return None, await sw.async_write(stream, PAYLOAD[:4096])
 
 
 async def timed_out(stream, rig):
     error, count = await sw.async_write(stream, PAYLOAD, sw.as_tuple(sw.deferred), timeout=0.2)
-    assert type(error) is sw.TransferTimeout
-    return error, count
+    return expected(sw.TransferTimeout, error), count
 
 
 async def emitted(stream, rig):
@@ -81,8 +153,7 @@ async def emitted(stream, rig):
             await asyncio.sleep(0.001)
         signal.emit(sw.CancellationType.PARTIAL)
         error, count = await task
-    assert type(error) is sw.OperationAborted
-    return error, count
+    return expected(sw.OperationAborted, error), count
 
 
 async def operation_of(operation, signal):
@@ -94,8 +165,7 @@ async def task_cancelled(stream, rig):
         task.cancel()
 
     error, count = await stopped(stream, stop)
-    assert isinstance(error, asyncio.CancelledError)
-    return error, count
+    return expected(asyncio.CancelledError, error), count
 
 
 async def hung_up(stream, rig):
@@ -107,11 +177,20 @@ async def hung_up(stream, rig):
     return error, count
 
 
+async def closed(stream, rig):
+    async def stop(task):
+        stream.close()
+
+    error, count = await stopped(stream, stop)
+    return expected(sw.StreamClosed, error), count
+
+
 ENDINGS = {
     "complete": complete,
     "timeout": timed_out,
     "cancelled by a signal": emitted,
     "task cancelled": task_cancelled,
+    "closed": closed,
     "disconnected": hung_up,
 }
 EXACT = "exact"
@@ -131,7 +210,9 @@ async def cell(stream_name, ending_name):
         if isinstance(error, sw.TransferError):
             assert error.bytes_transferred == count
             assert b"".join(error.remaining) == PAYLOAD[count:]
-        if ending_name != "disconnected" or isinstance(rig, PtyPair):  # which delivers what it had taken
+        # A connection behind a URL is closed by a reset, once its peer has had its second to read.
+        cut = ending_name == "disconnected" or (ending_name == "closed" and isinstance(rig, UrlPair))
+        if not cut or isinstance(rig, PtyPair):  # which delivers what it had taken
             assert await asyncio.to_thread(receive_only, far, count, BOUND) == PAYLOAD[:count]
             return EXACT
         # Elsewhere what was on its way may be lost with the line, and where the peer itself has gone nobody can read it.
@@ -140,23 +221,83 @@ async def cell(stream_name, ending_name):
         return CUT
 
 
+FAULTS = {
+    "stall": "at byte 1000: stall 30 ms",
+    "throttle": "at byte 1000: throttle 30 ms",
+    "break": "at byte 1000: break 10 ms",
+    "flip": "at byte 1000: flip",
+    "parity error": "at byte 1000: parity",
+    "framing error": "at byte 1000: framing",
+    "drop": "at byte 1000: drop 16",
+    "duplicate": "at byte 1000: duplicate 16",
+    "swap": "at byte 1000: swap",
+    "eaten bytes": "always: eat 0x11 0x13",
+    "newlines": "always: newline lf to crlf",
+    "hang-up": "at byte 1000: hang up",
+    "unplug": "at byte 1000: unplug 20 ms",
+}
+CUTS = {"hang-up", "unplug"}
+LOGGED = "as the log tells"
+
+
+async def fault_cell(fault_name, stream_name):
+    """Do every ending on a line with this fault; return what the table says of all of them."""
+    endings = {"complete", "timeout", "cancelled by a signal", "task cancelled", "closed"}
+    words = {await fault_and_ending(fault_name, stream_name, name) for name in sorted(endings)}
+    (word,) = words
+    return word
+
+
+async def fault_and_ending(fault_name, stream_name, ending_name):
+    async with AsyncExitStack() as resources:
+        rig = resources.enter_context(SimulatedUart(None, faults=FAULTS[fault_name], seed=1))
+        far = resources.enter_context(rig.open_peer())
+        stream = await ON_A_LINE[stream_name](rig, resources)
+        try:
+            _, count = await ENDINGS[ending_name](stream, rig)
+        except sw.Disconnected as error:  # the fault came first
+            assert fault_name in CUTS
+            count = error.bytes_transferred
+        arrived = b""
+        async with asyncio.timeout(BOUND):
+            while rig.sent.port_to_peer < count or arrived != what_arrives(PAYLOAD[:count], "port", rig.log):
+                arrived += await asyncio.to_thread(receive_available, far, 0.01)
+        assert await asyncio.to_thread(receive_available, far, 0.05) == b"", "more arrived than was reported"
+        return EXACT if arrived == PAYLOAD[:count] else LOGGED
+
+
 def table():
     """The whole matrix, done, as Markdown."""
-    rows = ["| stream | " + " | ".join(ENDINGS) + " |", "|---" * (len(ENDINGS) + 1) + "|"]
-    for name in STREAMS:
-        cells = [asyncio.run(cell(name, ending)) for ending in ENDINGS]
-        rows += [f"| {name} | " + " | ".join(cells) + " |"]
-    return "\n".join(rows) + "\n"
+    return markdown("stream", STREAMS, ENDINGS, cell)
 
 
-def documented():
-    """The matrix as the page has it: by stream, then by ending."""
-    rows = PAGE.read_text().partition(BEGIN)[2].partition(END)[0].strip().splitlines()
+def fault_table():
+    """The faults of a line, done, as Markdown."""
+    return markdown("fault", FAULTS, ON_A_LINE, fault_cell)
+
+
+def markdown(corner, rows, columns, do):
+    lines = [f"| {corner} | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for row in rows:
+        cells = [asyncio.run(do(row, column)) for column in columns]
+        lines += [f"| {row} | " + " | ".join(cells) + " |"]
+    return "\n".join(lines) + "\n"
+
+
+def documented(begin=BEGIN):
+    """A matrix as the page has it: by row, then by column."""
+    rows = PAGE.read_text().partition(begin)[2].partition(END)[0].strip().splitlines()
     head, _, *body = ([word.strip() for word in row.strip("|").split("|")] for row in rows)
     return {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in body}
 
 
+def written(page, begin, text):
+    before, found, rest = page.partition(begin)
+    assert found, f"the page has no {begin}"
+    return before + begin + text + END + rest.partition(END)[2]
+
+
 if __name__ == "__main__":
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    PAGE.write_text(before + BEGIN + table() + END + rest.partition(END)[2])
+    page = written(PAGE.read_text(), BEGIN, table())
+    PAGE.write_text(written(page, BEGIN_FAULTS, fault_table()))
     sys.stdout.write(f"{PAGE.name} is written\n")

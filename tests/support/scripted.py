@@ -64,6 +64,11 @@ class PlainStream:
 
         return sw.async_initiate(initiation, token, self.executor)
 
+    @property
+    def waits(self):
+        """Whether a step waits, until it is cancelled or let go."""
+        return self.waiting is not None
+
     def _end(self, error, n):
         handler, self.waiting = self.waiting, None
         handler.cancellation_slot.clear()
@@ -105,6 +110,10 @@ class ScriptedPort(PollableStream):
         if error is not None:
             raise error
         return n
+
+    @property
+    def waits(self):
+        return self.write_side.waiting and self.script.steps[0] is WAIT
 
     def let_go(self):
         """Be full no longer."""

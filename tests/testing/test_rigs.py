@@ -1,14 +1,17 @@
 """What holds on every rig: one interface, nothing lost, nothing left behind."""
 
+import ast
 import asyncio
 import functools
 import os
 import shutil
+import stat
 import threading
 from pathlib import Path
 
 import pytest
 
+import serialwrite
 from serialwrite.testing import (
     PtyPair,
     RigUnavailable,
@@ -152,6 +155,21 @@ def test_closing_while_the_writer_is_stalled_does_not_wait(make):
                 rig.close()
 
     asyncio.run(asyncio.wait_for(stall_and_close(), 10))
+
+
+@pytest.mark.parametrize("make", RIGS[:3])
+def test_devices_are_for_their_owner_only(make):
+    with make() as rig:
+        for path in rig:
+            assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+
+
+def test_no_shell_is_ever_run():
+    for file in Path(serialwrite.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            assert not (isinstance(node, ast.keyword) and node.arg == "shell"), file
+            called = ast.unparse(node) if isinstance(node, ast.Attribute) else None
+            assert called not in {"os.system", "os.popen", "asyncio.create_subprocess_shell"}, file
 
 
 @pytest.mark.parametrize("make", [PtyPair, TcpPair])

@@ -1,0 +1,38 @@
+"""Owns how long this machine kept the test from running: what is then measured is not the line's doing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+from typing import Final
+
+STEP: Final = 0.01  # seconds between two looks at the clock
+ALLOWED: Final = 0.01  # seconds that a look may be late, and nobody cares
+
+
+class Lateness:
+    """Adds up the seconds by which the event loop ran late."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.seconds = 0.0
+
+    @contextlib.asynccontextmanager
+    async def measured(self) -> AsyncGenerator[None]:
+        """Look at the clock for as long as the block runs."""
+        looking = asyncio.create_task(self._look())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def _look(self) -> None:
+        while True:
+            due = time.monotonic() + STEP
+            await asyncio.sleep(STEP)
+            late = time.monotonic() - due
+            if late > ALLOWED:
+                self.seconds += late

@@ -1,0 +1,93 @@
+"""Owns what a test is asked for: settings that make sense, and those of every run of a sweep."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from serialwrite.loopback._line import FLOWS, RIG_NAMES
+from serialwrite.loopback._patterns import Pattern, for_line, make_pattern
+from serialwrite.loopback._result import Axis, Settings
+from serialwrite.testing import PathRig
+
+AXES: Final = {
+    "baud": "baudrate",
+    "databits": "data_bits",
+    "parity": "parity",
+    "stopbits": "stop_bits",
+    "flow": "flow",
+    "pattern": "pattern",
+}
+_NUMBERS: Final[dict[str, Callable[[str], Any]]] = {"baud": int, "databits": int, "stopbits": float}
+
+
+def names(port: str | PathRig | None, peer: str | None, rig: str) -> tuple[str, ...]:
+    if port is None:
+        return (f"rig:{rig}",)
+    if isinstance(port, PathRig):
+        return (f"rig:{port.name}",)
+    return (port,) if peer is None or peer == port else (port, peer)
+
+
+def steps(base: Settings, sweep: Mapping[str, Iterable[object]]) -> tuple[tuple[Axis, ...], list[Settings]]:
+    """Return the axes and the settings of all runs, last axis fastest."""
+    unknown = [name for name in sweep if name not in AXES]
+    if unknown:
+        raise ValueError(f"there is no {unknown[0]!r} to sweep; there are {', '.join(AXES)}")
+    values: dict[str, list[Any]] = {}
+    for name, given in sweep.items():
+        try:
+            values[name] = [_NUMBERS.get(name, str)(str(value)) for value in given]
+        except ValueError:
+            raise ValueError(f"sweep of {name}: every value must be a number") from None
+        if not values[name]:
+            raise ValueError(f"sweep of {name}: give at least one value")
+    steps = [
+        replace(base, **{AXES[name]: value for name, value in zip(values, combination, strict=True)})
+        for combination in itertools.product(*values.values())
+    ]
+    for step in steps:
+        _check(step)
+    axes = tuple(
+        Axis(name, tuple(f"{value:g}" if isinstance(value, float) else str(value) for value in tried))
+        for name, tried in values.items()
+    )
+    return axes, steps
+
+
+def _check(settings: Settings) -> None:
+    if settings.baudrate < 1:
+        raise ValueError(f"baudrate is {settings.baudrate}: give bits per second, 1 or more")
+    if settings.parity not in set("NEOMS") or settings.parity == "":
+        raise ValueError(f"parity is {settings.parity!r}: give N, E, O, M or S")
+    if settings.stop_bits not in {1, 1.5, 2}:
+        raise ValueError(f"stop_bits is {settings.stop_bits:g}: give 1, 1.5 or 2")
+    if settings.flow not in FLOWS:
+        raise ValueError(f"flow is {settings.flow!r}: give {', '.join(FLOWS)}")
+    if settings.bytes_to_send is not None and settings.bytes_to_send < 1:
+        raise ValueError(f"bytes_to_send is {settings.bytes_to_send}: give at least 1")
+    if settings.seconds is not None and not (settings.seconds > 0 and math.isfinite(settings.seconds)):
+        raise ValueError(f"seconds is {settings.seconds:g}: give more than 0")
+    if settings.data_bits not in {5, 6, 7, 8}:
+        raise ValueError(f"data_bits is {settings.data_bits}: give 5, 6, 7 or 8")
+    if settings.block_size < 1:
+        raise ValueError(f"block_size is {settings.block_size}: give at least 1 byte")
+    if settings.ports[0].startswith("rig:") and settings.ports[0][4:] not in {*RIG_NAMES, "tcp", "unix", "hardware"}:
+        raise ValueError(f"no rig is called {settings.ports[0][4:]!r}; there are {', '.join(RIG_NAMES)}")
+
+
+def check_limits(*, patience: float, max_gap: float | None, trips: int) -> None:
+    """Raise ValueError for a limit that no run could keep, or none could exceed."""
+    for name, seconds in (("patience", patience), ("max_gap", max_gap)):
+        if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
+            raise ValueError(f"{name} is {seconds:g}: give seconds, more than 0")
+    if trips < 0:
+        raise ValueError(f"trips is {trips}: give a number of round trips, or 0 for none")
+
+
+def pattern_of(settings: Settings, seed: int) -> Pattern:
+    avoid = b"\x11\x13" if settings.flow == "xonxoff" else b""
+    return for_line(make_pattern(settings.pattern, seed=seed), data_bits=settings.data_bits, avoid=avoid)

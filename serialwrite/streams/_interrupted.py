@@ -1,0 +1,97 @@
+"""Calls that the kernel may hold up, ended by a signal: which any user may do, where setting closing_wait is root's."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+# Ignored unless somebody asks for it, so that one too many harms nobody. Windows has none, and no port that needs it.
+URGENT: int | None = getattr(signal, "SIGURG", None)
+# Seconds that a call is left in peace at first, and between two signals: one that comes too early is lost.
+PEACE, BETWEEN = 0.005, 0.002
+
+_handling = threading.Lock()
+
+
+def call_interrupted(function: Callable[[], object], name: str, patience: float) -> bool:
+    """Call ``function``, which must raise nothing, and end its waits inside the kernel.
+
+    Args:
+        function: called once, on a thread of its own, which is left alone if it is stuck for good.
+        name: of that thread.
+        patience: seconds to wait for its end.
+
+    Returns:
+        Whether it has ended.
+    """
+    call = _Call(function, name)
+    try:
+        call.start()
+    except RuntimeError:  # the interpreter is ending, and starts no threads any more
+        _call_under_an_alarm(function)
+        return True
+    try:
+        if not call.done.wait(PEACE) and URGENT is not None:
+            deadline = time.monotonic() + patience
+            with _handled(URGENT):
+                while not call.done.wait(BETWEEN) and time.monotonic() < deadline:
+                    assert call.ident is not None
+                    signal.pthread_kill(call.ident, URGENT)
+        return call.done.is_set()
+    finally:
+        call.dismissed.set()
+        if call.done.is_set():
+            call.join()
+
+
+class _Call(threading.Thread):
+    """A thread that is there for as long as it may be sent a signal."""
+
+    def __init__(self, function: Callable[[], object], name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._function = function
+        self.done = threading.Event()
+        self.dismissed = threading.Event()
+
+    def run(self) -> None:
+        if URGENT is not None:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {URGENT})
+        try:
+            self._function()
+        finally:
+            self.done.set()
+            self.dismissed.wait()
+
+
+def _call_under_an_alarm(function: Callable[[], object]) -> None:
+    if URGENT is None or threading.current_thread() is not threading.main_thread():
+        function()
+        return
+    with _handled(signal.SIGALRM):
+        before = signal.setitimer(signal.ITIMER_REAL, PEACE, BETWEEN)
+        try:
+            function()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, *before)
+
+
+@contextmanager
+def _handled(number: int) -> Generator[None]:
+    """Have the signal do nothing but interrupt; then what it did before.
+
+    Not by ``signal.signal``, which is the main thread's alone, and whose handlers run there. The handler is the C
+    library's ``abs``: a function of an int, without side effects.
+    """
+    set_handler = ctypes.pythonapi.PyOS_setsig
+    set_handler.restype, set_handler.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)
+    nothing = ctypes.cast(ctypes.CDLL(None).abs, ctypes.c_void_p)
+    with _handling:
+        before = set_handler(number, nothing)
+        try:
+            yield
+        finally:
+            set_handler(number, before)

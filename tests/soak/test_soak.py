@@ -1,0 +1,118 @@
+"""The soak can't rot, and it finds what it is for: a wrong count, a lost byte, what is left behind, memory that grows."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from serialwrite import _transfer
+from tests.soak import kinds as soak_kinds
+from tests.soak.__main__ import Memory, Soak
+from tests.soak.account import Wrong
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_short_one_loses_nothing():
+    command = [sys.executable, "-m", "tests.soak", "--minutes", "0.1", "--streams", "24", "--periods", "2"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "nothing was lost, doubled or left behind" in ended.stdout
+    assert ended.stdout.count("0 tasks") == 2
+
+
+@pytest.fixture
+def soak():
+    """Unix sockets and ptys only, which are quick to make."""
+    made = Soak(seed=5, streams=8)
+    made.kinds = {name: made.kinds[name] for name in ("socket-unix", "descriptor-on-a-pty")}
+    return made
+
+
+def load(soak, seconds=20):
+    """Load it until it breaks."""
+    with pytest.raises(Wrong) as caught:
+        soak.period(0, seconds)
+    return str(caught.value)
+
+
+def test_a_wrong_count_is_found(soak, monkeypatch):
+    described = _transfer.Transfer._described
+
+    def wrong(self, error):
+        self._loop.buffers.total_consumed += 1
+        return described(self, error)
+
+    monkeypatch.setattr(_transfer.Transfer, "_described", wrong)
+    said = load(soak)
+    assert said.startswith("stream '5 0 ")
+    assert "\n  a write of " in said  # what had been done on it
+
+
+def test_a_lost_byte_is_found(soak, monkeypatch):
+    write = os.writev
+
+    def loses(fd, buffers):
+        n = write(fd, buffers)
+        return n + 1 if n < sum(map(len, buffers)) else n
+
+    monkeypatch.setattr(os, "writev", loses)
+    soak.kinds.pop("socket-unix")
+    assert "not what was sent" in load(soak) or "bytes came" in load(soak)
+
+
+@contextlib.asynccontextmanager
+async def leaky(rng, leak):
+    leak()
+    async with soak_kinds.of_the_stream_tests("socket-unix", rng) as loaded:
+        yield loaded
+
+
+def test_what_is_left_behind_is_found(soak, monkeypatch):
+    left = []
+    monkeypatch.setattr("tests.soak.__main__.SETTLE", 0.1)
+    soak.kinds = {"leaky": lambda rng: leaky(rng, lambda: left.append(os.dup(0)))}
+    said = load(soak, seconds=0.2)
+    for fd in left:
+        os.close(fd)
+    assert f"descriptor {left[0]} -> " in said
+
+
+def test_a_task_that_is_left_behind_is_found(soak, monkeypatch):
+    monkeypatch.setattr("tests.soak.__main__.SETTLE", 0.1)
+    left = []
+    soak.kinds = {"leaky": lambda rng: leaky(rng, lambda: left.append(asyncio.ensure_future(asyncio.sleep(60))))}
+    assert "tasks were left behind" in load(soak, seconds=0.2)
+
+
+@pytest.mark.parametrize("what", Memory._fields)
+def test_memory_that_grows_on_is_found(soak, what):
+    def sizes(*sizes):
+        soak.memory = [Memory(100, 100)._replace(**{what: size}) for size in sizes]
+
+    sizes(50, 80, 100, 101, 101, 102)  # it has grown, and stays so
+    soak.check_memory(long=True)
+    sizes(50, 80, 100, 101, 103, 104)
+    with pytest.raises(Wrong, match=f"{what} grew by 3.0%"):
+        soak.check_memory(long=True)
+
+
+def test_a_leak_is_found_in_a_minute(soak):
+    kept = []
+    unix = soak.kinds["socket-unix"]
+
+    @contextlib.asynccontextmanager
+    async def hoards(rng):
+        kept.append([bytearray(10) for _ in range(20_000)])
+        async with unix(rng) as loaded:
+            yield loaded
+
+    soak.kinds = {"hoards": hoards}
+    for number in range(3):
+        soak.period(number, 0.1)
+    with pytest.raises(Wrong, match="blocks grew by"):
+        soak.check_memory(long=False)
