@@ -63,7 +63,7 @@ class SocketStream(PollableStream):
         window = buffers[:MAX_BUFFERS]
         if are_crumbs(window):
             return sock.send(b"".join(window), _FLAGS)
-        return sock.sendmsg(window, (), _FLAGS) if window else 0
+        return sock.sendmsg(window, (), _FLAGS)
 
     def write_one(self, data: bytes, /) -> int:
         sock = self.socket
@@ -74,6 +74,7 @@ class SocketStream(PollableStream):
         if sock.gettimeout():
             return read_descriptor(self.wait_fd(), buffers)
         if not any(map(len, buffers)):
+            self.wait_fd()
             return 0  # the kernel would say EAGAIN while nothing is there
         n, _, _, _ = sock.recvmsg_into(buffers[:MAX_BUFFERS], 0, _FLAGS)
         if n == 0:

@@ -225,8 +225,9 @@ async def test_close_during_the_write(line):
     stream = line.stream
     error = await failing(line, stream.close)
     assert type(error) is sw.StreamClosed
-    with pytest.raises(sw.StreamClosed):
-        await sw.async_write(stream, b"more", timeout=5)
+    for data in (b"more", b"", [b"", b""]):
+        with pytest.raises(sw.StreamClosed):
+            await sw.async_write(stream, data, timeout=5)
     await check_arrived(line, error.bytes_transferred)
 
 
