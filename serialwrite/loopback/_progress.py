@@ -22,13 +22,18 @@ class Progress:
     run: int
     """Which run, from 1 on."""
     runs: int
+    """How many there will be."""
     settings: Settings
     phase: str
     """What is going on: the data, the round trips, a check."""
     elapsed: float
+    """Seconds since the run began."""
     sent: int
+    """Bytes accepted so far, both ways together."""
     received: int
+    """Bytes received and checked so far."""
     faults: int
+    """Faults found so far."""
 
 
 class Watch:

@@ -106,10 +106,13 @@ class Direction:
     seconds: float
     """From the first byte given to the port until the last one arrived."""
     throughput: tuple[Rate, ...] = ()
+    """In one stretch of the run after another."""
     gaps: Gaps | None = None
+    """Times without a byte; None where they were not looked for."""
     baud: float | None = None
     """Bits per second while the line was busy; None where it can't be told."""
     writes: Writes | None = None
+    """How the operating system took the data."""
     kernel: KernelCounters | None = None
     """None where the driver has no counters."""
 
@@ -131,6 +134,7 @@ class Check:
     name: str
     outcome: Outcome
     detail: str
+    """What was seen, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +146,11 @@ class Run:
     reasons: tuple[str, ...] = ()
     """Why it is not a pass, in words."""
     directions: tuple[Direction, ...] = ()
+    """One, or both ways."""
     latency: Latency | None = None
+    """Of the round trips; None where none were made."""
     cpu_seconds: float | None = None
+    """What the run took of this machine."""
     seconds: float = 0.0
     kept_waiting: float = 0.0
     """Seconds by which this machine ran the test late, in lumps of more than 10 ms: gaps may be its own doing."""
@@ -172,10 +179,15 @@ class Result:
     """A whole loopback test: one run, or the runs of a sweep in the order of its axes, last axis fastest."""
 
     runs: tuple[Run, ...]
+    """One for each combination of settings."""
     checks: tuple[Check, ...] = ()
+    """Of the wiring and the driver."""
     axes: tuple[Axis, ...] = ()
+    """What a sweep varied."""
     facts: tuple[Fact, ...] = ()
+    """About this machine and the port, for who repeats the test."""
     command: str = ""
+    """What the user typed."""
     started: str = ""
     """ISO 8601, with the offset from UTC."""
     reasons: tuple[str, ...] = ()
