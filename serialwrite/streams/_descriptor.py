@@ -40,7 +40,7 @@ def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
 
 
 def are_crumbs(window: Sequence[Any]) -> bool:
-    """Whether ``window`` is so many buffers of so little that one copy of them is sooner made than writev's list.
+    """Whether ``window`` is so many buffers of so little that one copy of them is taken to be cheaper than writev.
 
     The copy, of MAX_BUFFERS * CRUMB bytes at the most, is gone when the system call returns.
     """
