@@ -317,6 +317,13 @@ class Transfer(Operation[int]):
         if waiting:  # else whoever takes the steps finds it over, and delivers
             self.executor.post(self._deliver)
 
+    def drop(self) -> None:
+        """Its event loop was closed beneath it: it touches the stream no more, which has another user now."""
+        error = self._error
+        self._over = True
+        self._give_memory_back()
+        self._error = error  # of a cancellation in a later loop, whose handler is still to be called
+
     def _finish(self, error: BaseException | None) -> None:
         """The transfer is over: nothing more goes out from here on."""
         self._over = True
@@ -352,7 +359,8 @@ class Transfer(Operation[int]):
         handler(error, self._result())
 
     def _give_back(self) -> None:
-        self._side.release()
+        if not self._given_back:  # else it was dropped
+            self._side.release()
         self._handler = None
         self._give_memory_back()
 
