@@ -141,11 +141,6 @@ class Operation(Coroutine[Any, Any, T_co]):
         return deferred
 
     @property
-    def asks_nobody(self) -> bool:
-        """Whether it may complete at once with no slot to listen on."""
-        return True
-
-    @property
     def root(self) -> Operation[Any]:
         """The operation that adapters rewrote to make this one; itself, where none did."""
         return self

@@ -62,7 +62,7 @@ class Side:
             self._forget()
         self.user = user
         self.idle_in = NOWHERE
-        self._claimed_on = asyncio._get_running_loop()  # None of a blocking write; the executor's may be a loop of before
+        self._claimed_on = asyncio._get_running_loop()  # not the executor's: a blocking write has none
 
     def release(self) -> None:
         """Give this direction back."""
