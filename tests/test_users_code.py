@@ -103,3 +103,77 @@ def test_a_blocking_write_that_is_refused_gives_the_memory_back():
         stream.close()
         first.join(BOUND)
         assert not first.is_alive()
+
+
+def subclass_with_a_property():
+    class Stream(sw.SocketStream):
+        @property
+        def default_token(self):
+            return sw.as_tuple()
+
+    return Stream
+
+
+def subclass_that_is_given_one_later():
+    class Stream(sw.SocketStream):
+        def __init__(self, sock):
+            super().__init__(sock)
+            type(self).default_token = sw.as_tuple()
+
+    return Stream
+
+
+@pytest.mark.parametrize("subclass", [subclass_with_a_property, subclass_that_is_given_one_later])
+async def test_a_subclass_of_ours_has_its_default_token(subclass):
+    near, far = socket.socketpair()
+    with near, far:
+        assert await sw.async_write(subclass()(near), b"abc") == (None, 3)
+
+
+async def test_a_mixins_write_some_nowait_sees_every_byte():
+    registered = []
+
+    class Counting:
+        def __init_subclass__(cls, name, **options):
+            super().__init_subclass__(**options)
+            registered.append(name)
+
+        def write_some_nowait(self, buffers):
+            n = super().write_some_nowait(buffers)
+            self.count = getattr(self, "count", 0) + n
+            return n
+
+    class Beside(Counting, sw.SocketStream, name="beside"):
+        pass
+
+    class Above(sw.SocketStream, Counting, name="above"):
+        pass
+
+    near, far = socket.socketpair()
+    with near, far:
+        stream = Beside(near)
+        for i in range(1, 4):
+            await sw.async_write(stream, b"abc")
+            assert stream.count == 3 * i
+    assert registered == ["beside", "above"]
+
+
+async def test_a_write_of_nothing_is_no_success(pair):
+    """os.write may say 0: the port may be full."""
+    stream, far = pair
+    at_once, stream.write_side.write_one = stream.write_side.write_one, lambda data: 0
+    assert await sw.async_write(stream, b"abc") == 3
+    stream.write_side.write_one = at_once
+    assert far.recv(10) == b"abc"
+
+
+async def test_an_operation_that_is_given_to_a_second_task(pair):
+    operation = sw.async_write(pair[0], b"abc")
+    assert await asyncio.create_task(operation) == 3
+    with pytest.raises(RuntimeError, match="launched before"):
+        await asyncio.create_task(operation)
+
+
+def test_busy_goes_to_another_process_in_the_same_words():
+    error = sw.StreamBusy("a stream", "read")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
