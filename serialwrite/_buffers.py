@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -150,7 +151,7 @@ class ConsumingBuffers:
         """The next views, at most ``max_size`` bytes and MAX_BUFFERS of them in all."""
         chosen = list(self._views[self._index : self._index + MAX_BUFFERS])
         for part in self._given:  # the step before is over, but its stream may still have them on the stack
-            part.release()
+            _release(part)
         self._given = []
         if chosen and self._offset:
             chosen[0] = self._slice(chosen[0], self._offset, None)
@@ -196,11 +197,16 @@ class ConsumingBuffers:
     def release(self) -> None:
         """Give the memory back: a bytearray can be resized again."""
         for view in self._given:
-            view.release()
+            _release(view)
         if self._views and type(self._views[0]) is memoryview:  # else they are bytes, see unviewed()
             for view in self._views:
-                view.release()
+                _release(view)
         self._views = self._given = []
+
+
+def _release(view: memoryview) -> None:
+    with suppress(BufferError):  # a stream of the user's has memory of its own on it, such as a numpy array
+        view.release()
 
 
 def remaining(views: Iterable[memoryview], consumed: int) -> tuple[memoryview, ...]:
