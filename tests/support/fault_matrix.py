@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 import socket
 import sys
 import tempfile
@@ -79,7 +80,7 @@ async def url(rig, resources):
 
 async def rfc2217(rig, resources):
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
-    number = resources.enter_context(ser2net("ser2net", folder, rig.port))
+    number = resources.enter_context(ser2net(shutil.which("ser2net") or "/usr/sbin/ser2net", folder, rig.port))
     port = await asyncio.to_thread(sw.SerialPort, f"rfc2217://127.0.0.1:{number}?ign_set_control", 115200)
     port.serial._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
     resources.callback(port.close, "abort")
