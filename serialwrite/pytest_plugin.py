@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--serial-rig",
         choices=["pty", "socat", "uart"],
-        help="what serial_pair is made of (default: pty), for no real port",
+        help="what serial_pair is made of: pty (the default), socat or uart",
     )
     group.addoption("--serial-port", metavar="DEVICE", help="the real serial port to test on")
     group.addoption(
