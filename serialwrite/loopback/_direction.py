@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import serialwrite as sw
-from serialwrite.loopback._account import Checker
+from serialwrite.loopback._account import LOOK_AHEAD, Checker
 from serialwrite.loopback._arrivals import Arrivals
 from serialwrite.loopback._patterns import Pattern
 from serialwrite.loopback._result import Direction, KernelCounters, Settings, Writes
@@ -19,6 +19,8 @@ from serialwrite.loopback._result import Direction, KernelCounters, Settings, Wr
 GAP: Final = 0.1  # seconds without a byte that are worth telling, on a line that is fast enough
 QUIET: Final = 0.15  # seconds listened for bytes beyond the total, once the total is there
 UNPACED: Final = 1.1  # times the baud rate that is set: no clock is that wrong, so nothing paces the line
+TALK: Final = 8 * LOOK_AHEAD  # bytes' time with nothing right in it, after which the rest is not waited for
+CHANCE: Final = 16  # a byte in so many is more than are right by chance, which are one in 256
 READ_SIZE: Final = 1 << 16
 
 
@@ -120,18 +122,28 @@ class Way:
         return block if wanted is None else min(block, wanted - self.sent)
 
     async def _receive(self) -> None:
-        """Receive until everything has come and nothing more comes, or nothing has come for too long."""
+        """Receive until everything has come and nothing more comes, or nothing has come for too long, or nothing right.
+
+        What is right is finite, but somebody may never stop talking: fast, or a few bytes now and then.
+        """
         buffer = bytearray(READ_SIZE)
         view = memoryview(buffer)
-        last = time.monotonic()
+        last = right_at = time.monotonic()
+        right = heard = 0  # as of right_at
+        hopeless = self.slack + TALK / self.settings.line_rate
         complete_since: float | None = None
         at_least_one = sw.transfer_at_least(1)
         while True:
             complete = self.total is not None and self.checker.received >= self.total
+            now = time.monotonic()
             if complete and complete_since is None:
-                complete_since = time.monotonic()
-            if complete_since is not None and time.monotonic() - complete_since > self.slack:
-                return  # somebody never stops talking
+                complete_since = now
+            if complete_since is not None and now - complete_since > self.slack:
+                return
+            if self.total is not None and not complete and last - right_at > hopeless:
+                vain = f"what came in the last {last - right_at:.1f} s was none of it"
+                self.problems.append(f"{self.name}: the rest was not waited for: {vain}")
+                return
             quiet = QUIET + 16 / self.settings.line_rate if complete else self.slack
             try:
                 n = await sw.async_read(
@@ -149,6 +161,8 @@ class Way:
             last = time.monotonic()
             self._arrivals.add(last - self._began, n)
             self.checker.feed(view[:n])
+            if (self.checker.correct - right) * CHANCE > self.checker.received - heard:
+                right, heard, right_at = self.checker.correct, self.checker.received, last
 
     def _kernel(self) -> KernelCounters | None:
         before, after = self._counters, _counters(self.receiver)

@@ -14,6 +14,7 @@ from serialwrite.testing._rig import NO_PACING
 
 STALL: Final = 0.5  # seconds that the peer doesn't read
 PAYLOAD: Final = 1 << 23  # more than any port holds, and most sockets
+QUEUE: Final = 1 << 14  # bytes on their way at the most, which is more than a UART's driver queues
 LATE: Final = 0.3  # seconds listened for bytes that went out behind the count's back
 
 TOLERANCE: Final = 0.015  # of the baud rate: what one end may be off if the other one is allowed the same
@@ -37,16 +38,18 @@ async def check_accounting(line: Line, settings: Settings, pattern: Pattern, pat
         return [Check(name, Outcome.FAIL, f"the write ended otherwise than by its timeout: {error}")]
     if not count:
         return [Check(name, Outcome.UNKNOWN, "the port took no byte, so nothing is proved")]
-    got = await _all_that_comes(line.peer, count, patience + 64 / settings.line_rate)
-    detail = f"the write {'was cut off' if stopped else 'ended'} at {count:,} bytes; {len(got):,} arrived"
+    slack = patience + 64 / settings.line_rate
+    wrong_for = slack + min(count, QUEUE) / settings.line_rate
+    came, right = await _all_that_comes(line.peer, payload, count, slack, wrong_for)
+    detail = f"the write {'was cut off' if stopped else 'ended'} at {count:,} bytes; {came:,} arrived"
     held = (stopped.stall if stopped else None) or "nothing that the driver tells"
-    if bytes(got) == payload[:count]:
+    if right and came == count:
         checks = [Check(name, Outcome.PASS, f"{detail}, all right, and none came later; stall: {held}")]
         if settings.flow != "none":
             checks.append(_flow(stopped, settings))
         return checks
-    if len(got) > count and payload.startswith(bytes(got)):
-        return [Check(name, Outcome.FAIL, f"{detail}: {len(got) - count:,} went out uncounted")]
+    if right and came > count:
+        return [Check(name, Outcome.FAIL, f"{detail}: {came - count:,} went out uncounted")]
     if settings.flow == "none":
         why = "without flow control that may be the receiver's overrun: try again with flow control"
         return [Check(name, Outcome.UNKNOWN, f"{detail}, not the same bytes; {why}")]
@@ -64,23 +67,28 @@ def _flow(stopped: sw.TransferError | None, settings: Settings) -> Check:
     return Check(name, Outcome.PASS, f"{settings.flow}: {stopped.stall}; nothing was lost")
 
 
-async def _all_that_comes(port: sw.SerialPort, count: int, slack: float) -> bytearray:
+async def _all_that_comes(
+    port: sw.SerialPort, payload: bytes, count: int, slack: float, wrong_for: float
+) -> tuple[int, bool]:
     """Read until `count` bytes are there and nothing more comes, or nothing has come for `slack` seconds.
 
-    Where somebody never stops talking, it ends `slack` seconds after `count` bytes.
+    Return how many came, and whether they are what `payload` begins with.  None is kept, as somebody may never stop
+    talking: then it ends `slack` seconds after `count` bytes, or `wrong_for` seconds after the first wrong one,
+    because what is right is finite, and what is wrong may trickle in for ever.
     """
-    got, piece = bytearray(), bytearray(1 << 16)
-    complete_since: float | None = None
-    while complete_since is None or time.monotonic() - complete_since < slack:
-        if len(got) >= count and complete_since is None:
-            complete_since = time.monotonic()
-        quiet = LATE if len(got) >= count else slack
+    came, right, piece = 0, True, bytearray(1 << 16)
+    deadline: float | None = None
+    while deadline is None or time.monotonic() < deadline:
+        quiet = LATE if came >= count else slack
         try:
             n = await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=quiet)
         except sw.TransferError:
             break
-        got += memoryview(piece)[:n]
-    return got
+        right = right and piece[:n] == payload[came : came + n]
+        came += n
+        if deadline is None and (came >= count or not right):
+            deadline = time.monotonic() + (slack if right else wrong_for)
+    return came, right
 
 
 def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str], kept_waiting: float = 0.0) -> Check:

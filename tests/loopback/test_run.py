@@ -12,7 +12,7 @@ from serialwrite import loopback
 from serialwrite.loopback import FaultKind, Outcome, Verdict
 from serialwrite.loopback._arrivals import Arrivals
 from serialwrite.loopback._line import open_line
-from serialwrite.loopback._proofs import _flow, check_baud
+from serialwrite.loopback._proofs import _all_that_comes, _flow, check_baud
 from serialwrite.loopback._result import Writes
 from serialwrite.testing import PtyPair, SimulatedUart
 
@@ -470,24 +470,48 @@ def test_a_remote_port_that_sends_back_what_it_gets():
     assert result.runs[0].latency.count == 5
 
 
-def test_a_device_that_never_stops_talking_is_a_failure_and_no_endless_test():
+@contextlib.contextmanager
+def talker(pause):
+    """The URL of a device that hears nothing and talks for ever: without a pause (0), or now and then."""
     server, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
 
     def talk():
         with server, server.accept()[0] as peer, contextlib.suppress(OSError):
-            while not over.wait(0.002):
-                peer.sendall(b"Warning: \x1b[31mhot\r\n")
+            while not over.wait(pause):
+                peer.sendall(b"Warning: \x1b[31mhot\r\n" * (1 if pause else 100))
 
     thread = threading.Thread(target=talk)
     thread.start()
     try:
-        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
-        result = loopback.run(url, bytes_to_send=1_000, trips=0, patience=0.5)
+        yield f"socket://127.0.0.1:{server.getsockname()[1]}"
     finally:
         over.set()
         thread.join(10)
+
+
+@pytest.mark.parametrize(("pause", "size"), [(0, 1_000), (0.002, 1_000), (0.002, 1_000_000)])
+async def test_a_device_that_never_stops_talking_is_a_failure_and_no_endless_test(pause, size):
+    with talker(pause) as url:
+        result = await asyncio.wait_for(loopback.async_run(url, bytes_to_send=size, trips=0, patience=0.5), 100)
     assert result.verdict is Verdict.FAIL
     account = result.runs[0].directions[0].account
-    assert account.correct < 500
-    assert account.received > 1_000
+    assert account.correct < max(account.received, account.sent) / 2
     assert check_named(result, "accounting").outcome is not Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("arrives", "right"),
+    [
+        (b"0123456789", True),
+        (b"01234567", True),
+        (b"0123456789abc", True),  # sent, and not counted
+        (b"0123456789 login:", False),  # somebody else's: no lie of the count
+        (b"01234x6789", False),
+    ],
+)
+async def test_what_arrives_after_a_write_was_cut_off_is_what_was_sent_or_not(arrives, right):
+    here, there = socket.socketpair()
+    with here, there:
+        there.sendall(arrives)
+        there.shutdown(socket.SHUT_WR)
+        assert await _all_that_comes(here, b"0123456789abcdef", 10, 5.0, 5.0) == (len(arrives), right)
