@@ -197,29 +197,37 @@ class WriteMeter:
     def on(self, port: sw.SerialPort) -> Generator[None]:
         """Count the writes to `port` inside the block; a port without a descriptor isn't metered."""
         side: Any = port.write_side
-        below: Callable[[Any], int] | None = getattr(side, "nowait", None)
-        if below is None:
+        if not getattr(side, "nowait", None):
             yield
             return
+        self._metered = True
+        # async_write tries plain bytes with the second one first
+        ways: dict[str, Callable[[Any], int]] = {"nowait": sw.buffer_size, "write_one": len}
+        below = {name: getattr(side, name) for name in ways}
+        for name, size in ways.items():
+            setattr(side, name, self._metering(below[name], size))
+        try:
+            yield
+        finally:
+            for name, way in below.items():
+                setattr(side, name, way)
 
-        def metered(buffers: Any) -> int:
+    def _metering(self, write: Callable[[Any], int], size: Callable[[Any], int]) -> Callable[[Any], int]:
+        def metered(given: Any) -> int:
             self._calls += 1
             try:
-                n = below(buffers)
+                n = write(given)
             except BlockingIOError:
                 self._blocked += 1
                 raise
-            if n < sw.buffer_size(buffers):
+            if not n:
+                self._blocked += 1
+            elif n < size(given):
                 self._short += 1
                 self._smallest = n if self._smallest is None else min(self._smallest, n)
             return n
 
-        self._metered = True
-        side.nowait = metered
-        try:
-            yield
-        finally:
-            side.nowait = below
+        return metered
 
     def writes(self) -> Writes | None:
         """Return the counts; None where they could not be had."""

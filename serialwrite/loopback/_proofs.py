@@ -18,7 +18,7 @@ QUEUE: Final = 1 << 14  # bytes on their way at the most, which is more than a U
 LATE: Final = 0.3  # seconds listened for bytes that went out behind the count's back
 
 TOLERANCE: Final = 0.015  # of the baud rate: what one end may be off if the other one is allowed the same
-STARVED: Final = 0.005  # of a busy line's time; more would blur its rate by as much as TOLERANCE allows, or near it
+STARVED: Final = 0.003  # of a busy line's time; more would blur its rate by a share of TOLERANCE that matters
 SURE_AFTER: Final = 1.0  # seconds of a busy line, before its rate can be told
 
 
@@ -94,7 +94,7 @@ async def _all_that_comes(
 def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str], kept_waiting: float = 0.0) -> Check:
     """Return whether the line really runs at the baud rate that was set, by when the bytes arrived.
 
-    `kept_waiting`: the seconds by which this machine was late; where they matter, it is no fault of the line's.
+    `kept_waiting`: the seconds by which this machine was late; where they matter, nothing can be told of the line.
     """
     name = f"real baud rate, {direction.name}"
     if NO_PACING in quirks:
@@ -110,11 +110,11 @@ def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str],
     words = (
         f"{direction.baud:,.0f} bit/s, {abs(off):.1%} {'above' if off > 0 else 'below'} the {settings.baudrate:,} set"
     )
-    if abs(off) <= TOLERANCE:
-        return Check(name, Outcome.PASS, words)
-    if kept_waiting > STARVED * busy:
+    if kept_waiting > STARVED * busy:  # its pass would be worth as little as its failure
         late = f"this machine was too busy to tell, {kept_waiting:.2f} s late in {busy:.2f} s"
         return Check(name, Outcome.UNKNOWN, f"{words}: but {late}")
+    if abs(off) <= TOLERANCE:
+        return Check(name, Outcome.PASS, words)
     if off < -0.1:  # two ends that differ by this much carry nothing right
         return Check(name, Outcome.UNKNOWN, f"{words}: the sender or the receiver starved, or flow control held it up")
     if off < 0 and direction.writes is not None and not (direction.writes.short or direction.writes.blocked):
