@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import sys
 import time
@@ -85,8 +86,6 @@ def alarms() -> Callable[[float], int] | None:
             return fd
 
         return made
-
-    import ctypes  # noqa: PLC0415 # a tenth of the import time, for timeouts alone
 
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "timerfd_create"):

@@ -105,12 +105,12 @@ class Tty:
 
         ftdi_sio answers from the last status packet, which the chip sends when its latency timer runs out.
         """
-        from pathlib import Path  # noqa: PLC0415 # a tenth of the import time, for this alone
-
         device = os.fstat(self.fileno()).st_rdev
-        path = Path(f"/sys/dev/char/{os.major(device)}:{os.minor(device)}/device/latency_timer")
+        path = f"/sys/dev/char/{os.major(device)}:{os.minor(device)}/device/latency_timer"
+        # Not pathlib, imported here: a program that ends, or is somebody else by now, may find no modules any more.
         try:
-            milliseconds = int(path.read_text())
+            with open(path, encoding="ascii") as file:  # noqa: PTH123 # see above
+                milliseconds = int(file.read())
         except (OSError, ValueError):
             return 0.0
         return 2 * milliseconds / 1000 + USB_LAG
