@@ -14,6 +14,7 @@ from serialwrite.loopback._confidence import ErrorRate as ErrorRate, bit_error_r
 from serialwrite.loopback._faults import (
     Account as Account,
     Diagnosis as Diagnosis,
+    ErrorMap as ErrorMap,
     Fault as Fault,
     FaultKind as FaultKind,
 )
@@ -28,13 +29,24 @@ from serialwrite.loopback._prbs import SelfSynchronisingCheck as SelfSynchronisi
 from serialwrite.loopback._progress import Progress as Progress
 from serialwrite.loopback._report import write_report as write_report
 from serialwrite.loopback._result import (
+    Axis as Axis,
     Check as Check,
     Direction as Direction,
+    Fact as Fact,
+    KernelCounters as KernelCounters,
     Outcome as Outcome,
     Result as Result,
     Run as Run,
     Settings as Settings,
     Verdict as Verdict,
+    Writes as Writes,
     to_json as to_json,
 )
 from serialwrite.loopback._run import async_run as async_run, run as run
+from serialwrite.loopback._statistics import (
+    Bin as Bin,
+    Gap as Gap,
+    Gaps as Gaps,
+    Latency as Latency,
+    Rate as Rate,
+)

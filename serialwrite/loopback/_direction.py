@@ -105,7 +105,8 @@ class Way:
                     if self._stopped:
                         return
                     left = longest if deadline is None else min(longest, deadline - time.monotonic())
-                    data, started = self.pattern.block(self.sent, size), self.clock()
+                    data = self.pattern.block(self.sent, size)
+                    began, started = time.monotonic(), self.clock()
                     try:
                         self.sent += await sw.async_write(self.sender, data, stoppable, timeout=max(left, 0.0))
                     except sw.TransferError as error:
@@ -115,7 +116,7 @@ class Way:
                         if isinstance(error, sw.TransferTimeout) and (
                             left < longest  # the run's time is up
                             or error.bytes_transferred  # it went somewhere
-                            or self.clock() - started < left  # it had not its time on a machine that was starved
+                            or self.clock() - started < left < time.monotonic() - began  # this machine was starved
                         ):
                             continue
                         self.gone |= isinstance(error, sw.Disconnected)

@@ -59,6 +59,7 @@ class Gaps:
     threshold: float
     count: int
     total: float
+    """Seconds of all of them together."""
     longest: tuple[Gap, ...]
     """The longest ones, longest first."""
 
@@ -68,8 +69,10 @@ class Rate:
     """Throughput in one stretch of the run."""
 
     start: float
+    """Seconds since the run began."""
     seconds: float
     bytes: int
+    """Received in that time."""
 
     @property
     def bytes_per_second(self) -> float:

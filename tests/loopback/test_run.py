@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ import serialwrite as sw
 from serialwrite import loopback
 from serialwrite.loopback import FaultKind, Outcome, Verdict
 from serialwrite.loopback._arrivals import Arrivals
+from serialwrite.loopback._lateness import Lateness
 from serialwrite.loopback._line import open_line
 from serialwrite.loopback._proofs import _all_that_comes, _flow, check_baud
 from serialwrite.loopback._result import Writes
@@ -195,6 +197,35 @@ def test_a_sender_that_stalls_for_good_is_told_with_its_count():
     assert 0 < direction.writes.smallest < 4096
     assert 0 < direction.account.sent < 1_000_000
     assert direction.account.lost == direction.account.sent - direction.account.received
+
+
+def test_a_sender_that_is_only_slow_has_not_stopped(monkeypatch):
+    """A write that runs out of patience with some bytes taken went somewhere; one that took none has stalled."""
+    honest = sw.async_write
+
+    async def slow(port, data, *token, **options):
+        n = await honest(port, data[:100], *token, **options)
+        if n == len(data):
+            return n
+        error = sw.TransferTimeout()
+        error.bytes_transferred = n
+        raise error
+
+    monkeypatch.setattr("serialwrite.async_write", slow)
+    (run,) = loopback.run(rig="pty", bytes_to_send=1_000, **SHORT).runs
+    assert run.reasons == ()
+    assert run.directions[0].account.correct == 1_000
+
+
+async def test_patience_is_measured_by_a_clock_that_stands_still_while_the_loop_is_late():
+    lateness = Lateness()
+    async with lateness.measured():
+        await asyncio.sleep(0)  # it looks at the clock from now on
+        began, clock = time.monotonic(), lateness.clock()
+        time.sleep(0.3)
+        while not lateness.seconds:
+            await asyncio.sleep(0)
+        assert lateness.clock() - clock < time.monotonic() - began - 0.2
 
 
 def test_a_hang_up_in_the_middle_is_a_failure_with_an_account_and_no_exception():
