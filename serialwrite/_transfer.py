@@ -250,10 +250,9 @@ class Transfer(Operation[int]):
                     return True
                 turn -= TURN // 16  # a condition that goes on in spite of errors must not hold the loop
                 continue
-            wanted = sum(map(len, prepared))
             if self._step(None, n):
                 return True
-            if n < wanted:
+            if n < self._loop.buffers.offered:
                 self._full = True  # another try would only meet EAGAIN
                 return False
             turn -= n

@@ -194,8 +194,8 @@ def async_write(
         operation._stream = stream
         operation._buffers = buffers
         operation._launched = False
-        if token is default_token and timeout is None and stream.default_token is deferred:
-            return operation
+        if token is default_token and stream.default_token is deferred:
+            token = deferred
     else:
         operation = WriteOperation(as_stream(stream), buffers, completion_condition)
     if timeout is not None:

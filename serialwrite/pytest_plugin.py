@@ -21,6 +21,11 @@ uarts: pytest.StashKey[list[SimulatedUart]] = pytest.StashKey()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("serialwrite", "serial ports")
+    group.addoption(
+        "--serial-rig",
+        choices=["pty", "socat", "uart"],
+        help="what serial_pair is made of: pty (the default), socat or uart",
+    )
     group.addoption("--serial-port", metavar="DEVICE", help="the real serial port to test on")
     group.addoption(
         "--serial-peer",
@@ -52,6 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if config.getoption("--serial-peer") and not config.getoption("--serial-port"):
         raise pytest.UsageError("--serial-peer is the other end of --serial-port's cable: give both")
+    if config.getoption("--serial-rig") and config.getoption("--serial-port"):
+        raise pytest.UsageError("--serial-rig is for want of a real port: give it or --serial-port")
     if config.getoption("--serial-leak-check") or config.getini(LEAKS):
         config.pluginmanager.register(LeakCheck(), LEAKS)
 
@@ -63,24 +70,32 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def serial_pair(request: pytest.FixtureRequest) -> Iterator[PathRig]:
-    """Two ends of a serial line: a `PtyPair`, or with --serial-port the real ports, leased for the test."""
-    from serialwrite.testing import HardwarePair, PtyPair, RigUnavailable  # noqa: PLC0415 # see the module's docstring
+    """Two ends of a serial line: a `PtyPair`, what --serial-rig names, or with --serial-port real ports, leased."""
+    from serialwrite.testing import HardwarePair, PtyPair, SimulatedUart, SocatPair  # noqa: PLC0415 # see the top
     from serialwrite.testing._lease import PortLease  # noqa: PLC0415
 
     option: Callable[[str], Any] = request.config.getoption
     port, peer = option("--serial-port"), option("--serial-peer")
     if port is None:
-        with PtyPair() as rig:
+        kinds: dict[str, Callable[[], PathRig]] = {"pty": PtyPair, "socat": SocatPair, "uart": SimulatedUart}
+        with _opened(kinds[option("--serial-rig") or "pty"]()) as rig:
             yield rig
         return
     quirks = filter(None, (option("--serial-quirks") or "").split(","))
-    with PortLease([port] if peer is None else [port, peer], LEASE_TIMEOUT):
-        try:
-            real = HardwarePair(port, peer, quirks).open()
-        except RigUnavailable as missing:  # it was asked for by name: that it isn't there is no reason to skip
-            pytest.fail(str(missing), pytrace=False)
-        with real:
-            yield real
+    with (
+        PortLease([port] if peer is None else [port, peer], LEASE_TIMEOUT),
+        _opened(HardwarePair(port, peer, quirks)) as rig,
+    ):
+        yield rig
+
+
+def _opened(rig: PathRig) -> PathRig:
+    from serialwrite.testing import RigUnavailable  # noqa: PLC0415
+
+    try:
+        return rig.open()
+    except RigUnavailable as missing:  # it was asked for by name: that it isn't there is no reason to skip
+        pytest.fail(str(missing), pytrace=False)
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ def pytest_asyncio_loop_factories(config, item):
 def pytest_sessionstart(session):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun with "&": what tests start would be deaf to Ctrl-C
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # begun with nohup
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if uvloop is not None:
         uvloop.new_event_loop().close()  # the first one of a process makes a pipe that stays
 

@@ -125,6 +125,40 @@ def test_a_failure_says_the_seed_and_what_happened(project):
     result.stdout.fnmatch_lines(["*simulated UART*", "seed=4711", "at byte 2 from port: drop 1"])
 
 
+KIND = """
+from serialwrite.testing import receive
+
+def test_it(serial_port, serial_pair):
+    serial_port.serial.write(b"hello")
+    with serial_pair.open_peer() as peer:
+        assert receive(peer, 5) == b"hello"
+    print("it ran on", serial_pair.name)
+"""
+
+
+@pytest.mark.parametrize("rig", ["pty", "socat", "uart"])
+def test_the_same_tests_on_another_rig_by_option(project, need_tool, rig):
+    if rig == "socat":
+        need_tool("socat")
+    result = project(KIND, *ALONE, f"--serial-rig={rig}", "-rP")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"it ran on {rig}"])
+
+
+def test_a_rig_that_is_none_and_a_rig_in_place_of_a_real_port(project):
+    result = project(KIND, *ALONE, "--serial-rig=rope")
+    result.stderr.fnmatch_lines(["*--serial-rig: invalid choice: 'rope' (choose from*"])
+    result = project(KIND, *ALONE, "--serial-rig=uart", "--serial-port=/dev/no-such-port")
+    result.stderr.fnmatch_lines(["ERROR: --serial-rig is for want of a real port: give it or --serial-port"])
+
+
+def test_a_rig_that_this_machine_does_not_have_is_no_silent_skip(project, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    result = project(KIND, *ALONE, "--serial-rig=socat")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*socat*not*"])
+
+
 def test_real_ports_by_option(project):
     with PtyPair() as real:  # stand in for two ports with a cable
         result = project(

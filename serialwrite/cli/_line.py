@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,9 @@ import typer
 
 import serialwrite as sw
 from serialwrite.streams._drain import check_level
+from serialwrite.streams._trace_files import trace_file
+
+from ._console import say
 
 DrainTo = StrEnum(
     "DrainTo", {"STRONGEST": "strongest", "SHIFT_REGISTER": "shift-register", "QUEUE": "queue", "NONE": "none"}
@@ -62,8 +66,7 @@ class Line:
                 words = str(error).partition(": ")[2]
                 raise io.UnsupportedOperation(f"--drain {self.drain.value}: {words}") from error
         if self.trace is not None:
-            stream = sw.Traced(stream, self.trace)
-            resources.callback(stream.close_trace)
+            stream = sw.Traced(stream, _tracer(self.trace, resources))
         if self.longest_gap or self.wait_for is not None:
             stream = sw.Paced(
                 stream,
@@ -91,6 +94,27 @@ class Line:
     def level(self) -> Any:
         """The level that async_drain is asked for."""
         return None if self.drain is DrainTo.STRONGEST else self.drain.value
+
+
+def _tracer(name: str, resources: ExitStack) -> Callable[[sw.TraceEvent], None]:
+    """What writes down each event in a new file, until that can't be done: then it says so, once."""
+    try:
+        file = trace_file(name)
+    except OSError as error:
+        raise OSError(f"--trace {name}: {error.strerror}") from error
+    resources.callback(file.close)
+    whole = True
+
+    def tell(event: sw.TraceEvent) -> None:
+        nonlocal whole
+        if whole:
+            try:
+                file.write(event)
+            except OSError as error:
+                whole = False
+                say(f"serialwrite: --trace {name}: {error.strerror}; the trace is not whole", stderr=True)
+
+    return tell
 
 
 def _same(one: str, other: str) -> bool:

@@ -81,7 +81,10 @@ def rig(
         raise typer.BadParameter("there are two ends: give it at most twice", param_hint="--link")
     if kind is not Kind.UART and (baud is not None or fault or seed is not None):
         raise typer.BadParameter(f"only a uart has these, not a {kind} rig", param_hint="--baud, --fault, --seed")
-    words = shlex.split(command) if command is not None else None
+    try:
+        words = shlex.split(command) if command is not None else None
+    except ValueError as error:
+        raise typer.BadParameter(f"{error} in {command}", param_hint="--exec") from None
     if words == []:
         raise typer.BadParameter("there is no command in it", param_hint="--exec")
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from .._buffers import BytesLike, views
 from .._cancellation import CancellationType
-from .._errors import OperationAborted, StreamBusy, StreamClosed, TransferError
+from .._errors import OperationAborted, StreamBusy, TransferError
 from .._executors import EventLoopExecutor, Timer
 from .._operation import CompletionToken, Handler, async_initiate, default_token as unspecified, deferred
+from ._pollable_side import why_closed
 
 # Bytes given to the transport at a time: what is uncertain after a terminal cancellation.
 CHUNK = 16384
@@ -86,6 +90,13 @@ def _first_chunk(buffers: Sequence[memoryview]) -> bytes:
     return bytes(chunk)  # the transport may keep it; the caller's memory is the caller's again
 
 
+def _duplicate(transport: asyncio.WriteTransport) -> socket.socket | None:
+    """The connection beneath, once more; None where there is none."""
+    with suppress(OSError, AttributeError):
+        return socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+    return None
+
+
 class _Chunk:
     """One chunk on its way: wait until the transport is empty, hand it over, wait until it is empty again."""
 
@@ -96,18 +107,21 @@ class _Chunk:
         self._handed_over = False
         self._pause = FIRST_LOOK
         self._timer: Timer | None = None
+        self._socket: socket.socket | None = None  # a dup: a transport whose peer has gone closes its own at once
         handler.cancellation_slot.assign(self._cancel)
 
     def look(self) -> None:
         stream, transport = self._stream, self._stream.transport
         if transport.is_closing():
-            self._end(StreamClosed(), 0)
+            self._end(why_closed(None if self._socket is None else self._socket.fileno()), 0)
         elif stream._pending() == 0 and (self._handed_over or not self._chunk):
             self._end(None, len(self._chunk))
         else:
             if stream._pending() == 0:
                 self._handed_over = True
                 transport.write(self._chunk)
+            if self._socket is None:
+                self._socket = _duplicate(transport)
             self._timer = stream._executor.call_later(self._pause, self.look)
             self._pause = min(self._pause * 2, LONGEST_LOOK)
 
@@ -120,6 +134,9 @@ class _Chunk:
     def _end(self, error: TransferError | None, n: int) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
         self._handler.cancellation_slot.clear()
         self._stream._executor.post(self._complete, error, n)
 

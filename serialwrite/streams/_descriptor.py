@@ -14,9 +14,6 @@ from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
 from ._pollable import PollableStream
 
-# Up to FEW buffers are always gathered by the kernel, and so are buffers of more than CRUMB bytes on average.
-FEW, CRUMB = 16, 256
-
 write_bytes = os.write  # of one plain bytes object: ``write_bytes(fd, data) or took_nothing(data)``
 
 
@@ -29,8 +26,7 @@ def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
     if len(buffers) == 1:
         return os.write(fd, buffers[0]) or took_nothing(buffers[0])
     window = buffers[:MAX_BUFFERS]
-    n = os.write(fd, b"".join(window)) if are_crumbs(window) else os.writev(fd, window)
-    return n or took_nothing(*window)
+    return os.writev(fd, window) or took_nothing(*window)
 
 
 def took_nothing(*buffers: Any) -> int:
@@ -38,14 +34,6 @@ def took_nothing(*buffers: Any) -> int:
     if any(map(len, buffers)):
         raise BlockingIOError(errno.EAGAIN, "the descriptor took nothing")
     return 0
-
-
-def are_crumbs(window: Sequence[Any]) -> bool:
-    """Whether ``window`` is so many buffers of so little that one copy of them is sooner made than writev's list.
-
-    The copy, of MAX_BUFFERS * CRUMB bytes at the most, is gone when the system call returns.
-    """
-    return len(window) > FEW and sum(map(len, window)) <= CRUMB * len(window)
 
 
 def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:

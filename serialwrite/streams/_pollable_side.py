@@ -182,7 +182,7 @@ class Side:
 
     def _ready(self) -> None:
         if not self._stream.is_open():
-            self.abort(self._why_closed())
+            self.abort(why_closed(self._fd))
             return
         attempt = self._attempt
         if attempt is None or attempt():
@@ -213,16 +213,7 @@ class Side:
             assert self._loop is not None
             self._watchdog = self._loop.call_later(WATCHDOG, self._look)
         else:
-            self.abort(self._why_closed())
-
-    def _why_closed(self) -> TransferError:
-        """Its owner has closed it; or the peer has gone, and a transport, told first, has closed itself."""
-        if self._fd is not None:
-            poller = select.poll()
-            poller.register(self._fd, 0)  # hang-ups and errors are reported unasked
-            if poller.poll(0):
-                return Disconnected(errno.EPIPE)
-        return StreamClosed()
+            self.abort(why_closed(self._fd))
 
     # -- waiting without a loop ---------------------------------------------------------------------
 
@@ -242,3 +233,13 @@ class Side:
 
     def progressed(self) -> None:
         self._lies = 0
+
+
+def why_closed(fd: int | None) -> TransferError:
+    """Its owner has closed it; or the peer has gone, and a transport, told first, has closed itself."""
+    if fd is not None:
+        poller = select.poll()
+        poller.register(fd, 0)  # hang-ups and errors are reported unasked
+        if poller.poll(0):
+            return Disconnected(errno.EPIPE)
+    return StreamClosed()

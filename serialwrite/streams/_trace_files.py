@@ -19,11 +19,16 @@ LINKTYPE_RTAC_SERIAL = 250
 RTAC_TX, RTAC_RX = 0x01, 0x02  # DATA_TX_START, DATA_RX_START
 
 
+def trace_file(path: str) -> JsonlFile | PcapngFile:
+    """A new file for a trace, of the kind that its name says; nothing is kept back, so that closing it can't fail."""
+    return PcapngFile(path) if path.endswith(".pcapng") else JsonlFile(path)
+
+
 class JsonlFile:
     """One JSON object a line: the fields of a :class:`TraceEvent`, ``data`` in hexadecimal, ``error`` in words."""
 
     def __init__(self, path: str) -> None:
-        self._file = Path(path).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115 # open until close()
+        self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 # open until close()
 
     def write(self, event: TraceEvent) -> None:
         fields = {
@@ -35,7 +40,7 @@ class JsonlFile:
             "error": None if event.error is None else f"{type(event.error).__name__}: {event.error}",
             "data": event.data.hex(),
         }
-        self._file.write(json.dumps(fields) + "\n")
+        self._file.write(json.dumps(fields).encode() + b"\n")
 
     def close(self) -> None:
         self._file.close()

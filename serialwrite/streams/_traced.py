@@ -76,10 +76,9 @@ class Traced(Layer):
                 f"sink: got {type(sink).__name__}; pass a function of an event, a logging.Logger, or a file's name"
             )
         else:
-            path = os.fsdecode(sink)
-            from ._trace_files import JsonlFile, PcapngFile  # noqa: PLC0415 # and with it json, for files alone
+            from ._trace_files import trace_file  # noqa: PLC0415 # and with it json, for files alone
 
-            self._file = PcapngFile(path) if path.endswith(".pcapng") else JsonlFile(path)
+            self._file = trace_file(os.fsdecode(sink))
             self._tell = self._file.write
 
     @property

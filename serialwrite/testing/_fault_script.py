@@ -9,6 +9,8 @@ from serialwrite.testing._faults import NEWLINES, Fault, Rule
 from serialwrite.testing._rig import check_end
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from serialwrite.testing._faults import Kind
     from serialwrite.testing._rig import End
 
@@ -42,6 +44,21 @@ def parse_faults(script: str) -> list[Rule]:
                 rules.append(_parse_rule(text))
             except ValueError as error:
                 raise FaultScriptError(f"can't read the fault {text!r}: {error}\n{FAULT_SCRIPT_HELP}") from None
+    return rules
+
+
+def rules_of(faults: str | Iterable[Rule]) -> list[Rule]:
+    """Return the rules of a script, or rules as they are, if a script could say them. Raises `FaultScriptError`."""
+    if isinstance(faults, str):
+        return parse_faults(faults)
+    try:
+        rules = list(faults)
+    except TypeError:
+        raise TypeError(f"faults must be a script or rules, not {faults!r}") from None
+    for rule in rules:
+        if not isinstance(rule, Rule):  # pyright: ignore[reportUnnecessaryIsInstance] # unchecked callers
+            raise TypeError(f"faults must be a script or rules, not {rule!r} among them")
+        parse_faults(str(rule))
     return rules
 
 

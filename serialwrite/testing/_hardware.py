@@ -27,7 +27,7 @@ class HardwarePair(PathRig):
         quirks: what this hardware lacks, for example "no-modem-lines" on a three-wire cable.
 
     Raises:
-        RigUnavailable: on opening: a device is missing or may not be opened.
+        RigUnavailable: on opening: a device is missing, may not be opened, or is no serial port.
     """
 
     name = "hardware"
@@ -63,5 +63,9 @@ class HardwarePair(PathRig):
 
 def _open_raw(path: str) -> io.FileIO:
     device = open_device(path)
-    tty.setraw(device.fileno(), termios.TCSANOW)  # TCSAFLUSH, the default, would drop what has arrived
+    try:
+        tty.setraw(device.fileno(), termios.TCSANOW)  # TCSAFLUSH, the default, would drop what has arrived
+    except termios.error as error:
+        device.close()
+        raise RigUnavailable(f"{path} is not a serial port: {error.args[-1]}") from error
     return device

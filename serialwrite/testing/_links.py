@@ -15,7 +15,7 @@ class Link:
     """A symbolic link to a device; `close()` takes it away again.
 
     Raises `FileExistsError` where anything at all, a dangling link included, has that name already:
-    it may be someone else's, so it is neither followed nor replaced.
+    it may be someone else's, so it is neither followed nor replaced. Another `OSError` where no name can be made there.
     """
 
     def __init__(self, path: str | os.PathLike[str], target: str) -> None:
@@ -28,6 +28,8 @@ class Link:
                 f"the link {self.path} can't be made: that name is taken, and what isn't ours stays. "
                 "Remove it or choose another name"
             ) from None
+        except OSError as error:
+            raise type(error)(f"the link {path} can't be made: {error.strerror}") from None
 
     def close(self) -> None:
         """Remove the link, unless someone has put something else in its place."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from .._cancellation import CancellationSignal, CancellationType
@@ -165,6 +166,24 @@ def cancellable(stream: Any) -> CancellationType:
     """The types of cancellation that a stream's ``*_some`` says it supports; all, where it says nothing."""
     types: CancellationType = getattr(stream, "cancellable", CancellationType.ALL)
     return types
+
+
+async def require_idle(what: str) -> None:
+    """What waits is to leave the CPU alone for some time: of the time that this thread could have had it."""
+    began, (ran, kept) = time.monotonic(), _seconds_of_thread()
+    await asyncio.sleep(0.3)  # what an idle wait costs is measured over some time
+    took, (ran_by_now, kept_by_now) = time.monotonic() - began, _seconds_of_thread()
+    ran, could = ran_by_now - ran, took - (kept_by_now - kept)
+    require(ran < could / 10, f"{what} uses the CPU: {ran:.2f} of {could:.2f} s")
+
+
+def _seconds_of_thread() -> tuple[float, float]:
+    """How long this thread has run, and how long others kept it from running, where the system tells (Linux)."""
+    try:
+        ran, kept, _ = Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()
+    except OSError:
+        return time.thread_time(), 0.0
+    return int(ran) / 1e9, int(kept) / 1e9
 
 
 async def until(condition: Callable[[], object], seconds: float) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -25,6 +24,7 @@ from ._probe import (
     difference,
     entered,
     require,
+    require_idle,
     settled,
     until,
 )
@@ -240,10 +240,7 @@ async def _one_at_a_time(case: ReadCase) -> None:
 async def _waits_idle(case: ReadCase) -> None:
     async with case.made() as (stream, _):
         _, probe = case.start(stream, bytearray(1))
-        used, began = time.thread_time(), time.monotonic()
-        await asyncio.sleep(0.3)  # what an idle wait costs is measured over some time
-        used, took = time.thread_time() - used, time.monotonic() - began
-        require(used < took / 10, f"a read that waits uses the CPU: {used:.2f} s of {took:.2f} s")
+        await require_idle("a read that waits")
         await cancelled(probe, TERMINAL, "async_read, cancelled while it waited")
 
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from serialwrite.testing._fault_script import parse_faults
+from serialwrite.testing._fault_script import rules_of
 from serialwrite.testing._faults import LOSSLESS_KINDS, Fault
 from serialwrite.testing._pty import PTY_QUIRKS, Counters, Links
 from serialwrite.testing._rig import LOSSY, NO_LINE_ERRORS, NO_PACING, End, PathRig, check_end
@@ -49,7 +49,7 @@ class SimulatedUart(PathRig):
             directory: they stay the same paths when a device is unplugged and plugged in again.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range. TypeError: it is of another kind.
         FaultScriptError: a script that can't be read.
     """
 
@@ -81,7 +81,7 @@ class SimulatedUart(PathRig):
             receive=receive,
             flow_control=flow_control,
         )
-        self._rules = parse_faults(faults) if isinstance(faults, str) else list(faults)
+        self._rules = rules_of(faults)
         kinds = {rule.fault.kind for rule in self._rules}
         if flow_control == "none" and "throttle" in kinds:
             raise ValueError('a throttle needs flow control to act by: not flow_control="none"')
@@ -116,7 +116,8 @@ class SimulatedUart(PathRig):
 
     def replay_script(self) -> str:
         """Return the faults that have happened as a script of bytes and no chance: the same run again."""
-        return "\n".join(record.rule for record in self.log if record.rule)
+        always = [str(rule) for rule in self._rules if rule.fault.table]
+        return "\n".join(always + [record.rule for record in self.log if record.rule])
 
     @property
     def counters(self) -> Counters:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import termios
 from dataclasses import dataclass
+from types import NoneType
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
@@ -28,7 +30,12 @@ class UartSettings:
     flow_control: FlowControl
 
     def __post_init__(self) -> None:
-        if self.baud is not None and not self.baud > 0:
+        if not isinstance(self.baud, (int, float, NoneType)):  # pyright: ignore[reportUnnecessaryIsInstance] # unchecked
+            raise TypeError(f"baud must be a number, not {self.baud!r}")
+        for name in ("fifo", "queue", "receive"):
+            if not isinstance(getattr(self, name), int):
+                raise TypeError(f"{name} must be a whole number of bytes, not {getattr(self, name)!r}")
+        if self.baud is not None and not 0 < self.baud < math.inf:
             raise ValueError(f"baud must be above 0, or None for no pacing, not {self.baud!r}")
         if self.bytesize not in {5, 6, 7, 8}:
             raise ValueError(f"bytesize must be 5, 6, 7 or 8 bits, not {self.bytesize!r}")

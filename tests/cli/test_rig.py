@@ -137,6 +137,8 @@ def test_faults_happen_and_are_said(program):
         (["pty", "--baud", "9600"], "only a uart has these"),
         (["pty", "--link", "a", "--link", "b", "--link", "c"], "at most twice"),
         (["pty", "--exec", " "], "there is no command in it"),
+        (["pty", "--exec", "say 'hello"], "No closing quotation"),
+        (["pty", "--link", "no/folder/left"], "the link no/folder/left can't be made: No such file or directory"),
         (["rope"], "'rope' is not one of"),
     ],
 )

@@ -3,6 +3,7 @@
 import json
 import shlex
 import time
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,14 @@ def test_a_trace(program, line, device, script, tmp_path):
     code, _, err = program.run("write", line.port, script, "--trace", tmp_path / "no" / "folder")
     assert code == 2
     assert "nothing was written" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_trace_on_a_full_disk_is_said_and_the_write_goes_on(program, line, device, script):
+    code, out, err = program.run("write", line.port, script, "--trace", "/dev/full", "--line-delay", 0.01)
+    assert (code, err) == (0, "serialwrite: --trace /dev/full: No space left on device; the trace is not whole\n")
+    assert f"{len(TEXT)} bytes accepted" in out
+    assert receive_available(device) == TEXT.encode()
 
 
 @pytest.mark.parametrize("which", ["the file", "the port", "another name of the file"])

@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from scripted import STREAMS, PlainStream, stream_of
@@ -78,6 +79,17 @@ async def test_a_json_file(tmp_path):
     assert events[0].keys() == {"time", "direction", "asked", "count", "elapsed", "error", "data"}
     assert (events[0]["error"], events[0]["count"], events[0]["asked"]) == (None, 4, 4)
     assert events[-1]["error"].startswith("OperationAborted: ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+async def test_a_disk_that_is_full_disturbs_nothing(loop_errors):
+    with stream_of("plain", 1) as stream:
+        traced = sw.Traced(stream, "/dev/full")
+        assert await sw.async_write(traced, b"abc") == 3
+        traced.close_trace()
+    assert len(loop_errors) == 2
+    assert "No space left" in loop_errors[0]
+    loop_errors.clear()
 
 
 def blocks(data):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import random
 import ssl
@@ -217,6 +218,30 @@ async def test_through_tls(certificate):
         assert await arriving == b"before" + PAYLOAD + b"after"
         their_writer.write(b"back")
         assert await reader.readexactly(4) == b"back"
+
+
+async def started(writer):
+    """A write that waits for a peer, which doesn't read."""
+    promise = sw.async_write(writer, bytes(64 << 20), sw.as_tuple(sw.use_promise))
+    while sw.as_stream(writer).stall is None or not promise.bytes_transferred:
+        await asyncio.sleep(0.01)
+    return promise
+
+
+async def test_through_tls_a_peer_that_goes_away_is_disconnected(certificate):
+    async with tls(certificate) as ((_, writer), (_, their_writer)):
+        promise = await started(writer)
+        their_writer.transport.abort()
+        error, n = await asyncio.wait_for(promise, 10)
+        assert (type(error), error.errno, error.bytes_transferred) == (sw.Disconnected, errno.EPIPE, n)
+
+
+async def test_through_tls_closed_here_it_is_closed(certificate):
+    async with tls(certificate) as ((_, writer), (_, _)):
+        promise = await started(writer)
+        writer.close()
+        error, _ = await asyncio.wait_for(promise, 10)
+        assert type(error) is sw.StreamClosed
 
 
 async def test_through_tls_only_terminal_cancellation_is_to_be_had(certificate):

@@ -2,13 +2,17 @@
 
 import asyncio
 import random
+import shutil
 import socket
 import sys
-from contextlib import AsyncExitStack
+import tempfile
+from contextlib import AsyncExitStack, ExitStack, nullcontext
 from pathlib import Path
 
 import serial_asyncio
+from fake_uart import simulated_port
 from lines import BUFFER, writer_closed
+from ser2net import ser2net
 
 import serialwrite as sw
 from serialwrite.testing import (
@@ -74,6 +78,39 @@ async def url(rig, resources):
     return rig.stream
 
 
+async def rfc2217(rig, resources):
+    folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
+    number = resources.enter_context(ser2net(shutil.which("ser2net") or "/usr/sbin/ser2net", folder, rig.port))
+    port = await asyncio.to_thread(sw.SerialPort, f"rfc2217://127.0.0.1:{number}?ign_set_control", 115200)
+    port.serial._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+    resources.callback(port.close, "abort")
+    return port
+
+
+class FakeLine(ExitStack):
+    """A port whose kernel side is simulated: with a driver's queue, which no pty has."""
+
+    def __enter__(self):
+        super().__enter__()
+        self.port = self.enter_context(simulated_port(baudrate=921600))
+        return self
+
+    def open_peer(self):
+        return nullcontext()
+
+    def hang_up(self, end):
+        with self.port.uart.lock:
+            self.port.uart.unplugged = True
+
+
+async def on_wire(rig, resources):
+    return rig.port.on_wire
+
+
+async def rs485(rig, resources):
+    return sw.RS485(rig.port)
+
+
 async def own_socket(rig, resources):
     return sw.as_stream(rig.port)
 
@@ -81,6 +118,13 @@ async def own_socket(rig, resources):
 async def transport(rig, resources):
     _, writer = await asyncio.open_connection(sock=socket.socket(fileno=rig.port.detach()))
     return written_beside(writer, resources)
+
+
+async def buffered(rig, resources):
+    """As TLS would be: through the transport."""
+    _, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=rig.port.detach()))
+    written_beside(writer, resources)
+    return sw.BufferedTransportStream(writer.transport)
 
 
 def written_beside(writer, resources):
@@ -101,10 +145,16 @@ STREAMS = {
     "TransportStream, asyncio's": (TcpPair, transport),
     "TransportStream, pyserial-asyncio's": (PtyPair, pyserial_asyncio),
     "BlockingPortStream, socket://": (UrlPair, url),
+    "BlockingPortStream, rfc2217://": (SocatPair, rfc2217),
+    "BufferedTransportStream": (UnixPair, buffered),
+    "on_wire": (FakeLine, on_wire),
+    "RS485": (FakeLine, rs485),
     "Queued": (PtyPair, queued),
     "Traced": (PtyPair, traced),
     "Paced": (PtyPair, paced),
 }
+TOOLS = {"SerialPort on socat": ["socat"], "BlockingPortStream, rfc2217://": ["socat", "ser2net"]}
+RESET_BY_CLOSING = {"BlockingPortStream, socket://", "BlockingPortStream, rfc2217://"}
 # Those that stand on a device, and so on a simulated UART.
 ON_A_LINE = {
     "SerialPort": serial_port,
@@ -151,9 +201,13 @@ async def emitted(stream, rig):
     async with asyncio.timeout(BOUND):
         while not operation.bytes_transferred:
             await asyncio.sleep(0.001)
-        signal.emit(sw.CancellationType.PARTIAL)
+        signal.emit(sw.CancellationType.PARTIAL if stream_can_stop_halfway(stream) else sw.CancellationType.TERMINAL)
         error, count = await task
     return expected(sw.OperationAborted, error), count
+
+
+def stream_can_stop_halfway(stream):
+    return getattr(stream, "cancellable", sw.CancellationType.ALL) & sw.CancellationType.PARTIAL
 
 
 async def operation_of(operation, signal):
@@ -179,7 +233,7 @@ async def hung_up(stream, rig):
 
 async def closed(stream, rig):
     async def stop(task):
-        stream.close()
+        (stream.transport if isinstance(stream, sw.BufferedTransportStream) else stream).close()
 
     error, count = await stopped(stream, stop)
     return expected(sw.StreamClosed, error), count
@@ -195,6 +249,9 @@ ENDINGS = {
 }
 EXACT = "exact"
 CUT = "no more than the count"
+ASKED = "as last asked"
+WITHIN = "within a chunk"
+CHUNK = 16384  # bytes that a transport that buffers is given at a time
 
 
 async def cell(stream_name, ending_name):
@@ -205,20 +262,38 @@ async def cell(stream_name, ending_name):
         stream = await make_stream(rig, resources)
         far = rig.open_peer()
         if not isinstance(far, socket.socket):
-            resources.callback(far.close)
+            resources.enter_context(far)
         error, count = await ENDINGS[ending_name](stream, rig)
         if isinstance(error, sw.TransferError):
             assert error.bytes_transferred == count
             assert b"".join(error.remaining) == PAYLOAD[count:]
         # A connection behind a URL is closed by a reset, once its peer has had its second to read.
-        cut = ending_name == "disconnected" or (ending_name == "closed" and isinstance(rig, UrlPair))
-        if not cut or isinstance(rig, PtyPair):  # which delivers what it had taken
+        cut = ending_name == "disconnected" or (ending_name == "closed" and stream_name in RESET_BY_CLOSING)
+        if isinstance(rig, FakeLine):
+            return await on_a_fake_line(rig, ending_name, count)
+        if isinstance(stream, sw.BufferedTransportStream) and error is not None:
+            limit, word = count + CHUNK, WITHIN
+        elif not cut or isinstance(rig, PtyPair):  # which delivers what it had taken
             assert await asyncio.to_thread(receive_only, far, count, BOUND) == PAYLOAD[:count]
             return EXACT
-        # Elsewhere what was on its way may be lost with the line, and where the peer itself has gone nobody can read it.
+        else:
+            limit, word = count, CUT
+        # What was on its way may be lost with the line, and where the peer itself has gone nobody can read it.
         arrived = b"" if far.fileno() < 0 else await asyncio.to_thread(receive_available, far)
-        assert PAYLOAD[:count].startswith(arrived), "more arrived than was reported"
-        return CUT
+        assert PAYLOAD[:limit].startswith(arrived), "more arrived than was reported"
+        assert cut or len(arrived) >= count, "less arrived than was reported"
+        return word
+
+
+async def on_a_fake_line(rig, ending_name, count):
+    """What has left the port is counted; where it can be asked no more, what had left its queue when last asked."""
+    if ending_name in {"closed", "disconnected"}:
+        assert 0 < count <= len(rig.port.uart.received) + rig.port.uart.fifo_size
+        assert PAYLOAD.startswith(rig.port.uart.received)
+        return ASKED
+    await rig.port.async_drain(timeout=BOUND)
+    assert rig.port.uart.received == PAYLOAD[:count]
+    return EXACT
 
 
 FAULTS = {

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -499,6 +501,37 @@ BROKEN = [
 async def test_a_broken_stream_fails_with_the_rule_that_it_breaks(kind, message):
     with pytest.raises(AssertionError, match=message):
         await check_write_stream(lambda: made(kind), clog=Pipe.clog, timeout=0.5)
+
+
+BUSY = "import os; os.sched_setaffinity(0, {core}); print(flush=True)\nwhile True: pass"
+
+
+@contextlib.contextmanager
+def crowded_thread():
+    """This thread gets a small part of one core, as it would on a machine that has much else to do."""
+    core = {min(os.sched_getaffinity(0))}
+    with subprocess.Popen([sys.executable, "-c", BUSY.format(core=core)], stdout=subprocess.PIPE) as busy:
+        try:
+            busy.stdout.readline()
+            os.sched_setaffinity(0, core)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + 13)
+            yield
+        finally:
+            busy.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long a thread was kept from running")
+async def test_what_spins_is_found_where_others_have_the_core():
+    def check():
+        with crowded_thread():
+            asyncio.run(check_write_stream(lambda: made(Pipe), clog=Pipe.clog, rules=[8]))
+            with pytest.raises(AssertionError, match="uses the CPU"):
+                asyncio.run(check_write_stream(lambda: made(Spins), clog=Pipe.clog, rules=[8]))
+            with pytest.raises(AssertionError, match="uses the CPU"):
+                asyncio.run(check_read_stream(lambda: made(ReadsSpinning), rules=[8]))
+
+    await asyncio.to_thread(check)  # which has a priority and a core of its own
 
 
 # -- reading ------------------------------------------------------------------------------------------

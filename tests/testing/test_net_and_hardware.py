@@ -73,6 +73,8 @@ def test_hardware_that_is_not_there_or_no_port(tmp_path):
     file.write_text("")
     with pytest.raises(RigUnavailable, match="not a serial port"):
         HardwarePair(str(file)).open()
+    with HardwarePair(os.devnull) as rig, pytest.raises(RigUnavailable, match="/dev/null is not a serial port"):
+        rig.open_port()  # which can be told only by opening it
 
 
 def test_quirks_are_words_not_one_str():

@@ -1,6 +1,7 @@
 """SimulatedUart: paced, finite, faulty on demand; the log accounts for every byte that isn't as it was sent."""
 
 import fcntl
+import math
 import os
 import tempfile
 import termios
@@ -12,6 +13,8 @@ import pytest
 import serial
 
 from serialwrite.testing import (
+    Fault,
+    Rule,
     SimulatedUart,
     _uart_line,
     fill,
@@ -406,6 +409,21 @@ def test_a_run_can_be_replayed_from_its_log():
     assert same_log == log
 
 
+def test_what_a_line_always_does_is_replayed_too():
+    data = b"a\x11b\n" * 100
+    arrived, log = cross("at rate 0.1: flip; always: eat 0x11; always: newline lf to crlf", data, seed=1)
+    with SimulatedUart(None, faults="at rate 0.1: flip; always: eat 0x11; always: newline lf to crlf", seed=1) as rig:
+        assert rig.replay_script().splitlines() == [
+            "always from port: eat 0x11",
+            "always from port: newline lf to crlf",
+        ]
+        with rig.open_port() as port, rig.open_peer() as peer:
+            send(port, data)
+            assert receive_only(peer, len(arrived)) == arrived
+        script = rig.replay_script()
+    assert cross(script, data) == (arrived, log)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_random_scripts_lose_nothing_that_the_log_does_not_tell(seed):
     data = os.urandom(30_000)
@@ -608,8 +626,27 @@ def test_quirks_say_what_it_can_do():
         ({"receive": 63}, "receive must be at least"),
         ({"flow_control": "dtr"}, "flow_control must be one of"),
         ({"faults": "nonsense"}, "can't read the fault"),
+        ({"faults": [Rule(Fault("drop"))]}, "drop never happens `always`"),
+        ({"faults": [Rule(Fault("stall"), at=1)]}, "no such fault as 'stall'"),
+        ({"faults": [Rule(Fault("drop"), every=0)]}, "every 0 bytes"),
+        ({"faults": [Rule(Fault("drop"), sender="far", at=1)]}, "must begin with when"),
+        ({"baud": math.inf}, "baud must be above 0, or None for no pacing"),
     ],
 )
 def test_bad_arguments_are_named(arguments, complaint):
     with pytest.raises(ValueError, match=complaint):
+        SimulatedUart(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"faults": ["at byte 1: drop"]}, "faults must be a script or rules, not 'at byte 1: drop' among them"),
+        ({"faults": 5}, "faults must be a script or rules, not 5"),
+        ({"baud": "fast"}, "baud must be a number, not 'fast'"),
+        ({"queue": 1.5}, "queue must be a whole number of bytes, not 1.5"),
+    ],
+)
+def test_arguments_of_another_kind_are_named(arguments, complaint):
+    with pytest.raises(TypeError, match=complaint):
         SimulatedUart(**arguments)
