@@ -65,7 +65,7 @@ class EventLoopExecutor:
         self._loop = loop
         self._made_in = asyncio._get_running_loop()
         self._pinned = loop is not None
-        self.outstanding: set[Function] = set()  # how to cancel what somebody waits for: see IoThread.close
+        self.outstanding: set[Function] = set()  # how to cancel what runs: see IoThread.close
 
     def __repr__(self) -> str:
         return f"<EventLoopExecutor on {self._loop or 'the loop of its first use'}>"
@@ -127,6 +127,11 @@ class EventLoopExecutor:
     def call_later(self, seconds: float, function: Function, /, *args: Any) -> Timer:
         """Run ``function(*args)`` once ``seconds`` have passed, never before."""
         return LoopTimer(self.loop, seconds, function, args)
+
+
+def outstanding(executor: Executor) -> set[Function]:
+    """How to cancel what runs on ``executor``, to be added to and taken from on its thread."""
+    return executor.outstanding if isinstance(executor, EventLoopExecutor) else set()
 
 
 class _InlineExecutor:

@@ -37,7 +37,7 @@ class ForeignSide:
     waitable = False
     idle_in = NOWHERE  # it is claimed before it is tried
     turn_due = False
-    in_use: ClassVar[dict[tuple[int, str], tuple[object, Any]]] = {}  # who uses it, on which event loop
+    in_use: ClassVar[dict[tuple[int, str], tuple[Any, Any]]] = {}  # who uses it, on which event loop
 
     def __init__(self, stream: Any, side: str) -> None:
         self._stream = stream
@@ -47,10 +47,12 @@ class ForeignSide:
         self.cancellable = getattr(stream, "cancellable", CancellationType.ALL)
 
     def claim(self, user: object, doing: str) -> None:
-        _, loop = self.in_use.get(self._key, (None, None))
-        if self._key in self.in_use and not (loop is not None and loop.is_closed()):
-            raise StreamBusy(self._stream, doing)
-        # A user whose loop was closed beneath it can neither go on nor be told. The user keeps the stream alive.
+        before, loop = self.in_use.get(self._key, (None, None))
+        if before is not None:
+            if loop is None or not loop.is_closed():
+                raise StreamBusy(self._stream, doing)
+            before.drop()  # its loop was closed beneath it
+        # The user keeps the stream alive.
         self.in_use[self._key] = user, getattr(self._stream.get_executor(), "_loop", None)
 
     def release(self) -> None:

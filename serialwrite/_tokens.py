@@ -18,7 +18,7 @@ from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeVar
 
 from ._cancellation import CancellationSignal
-from ._executors import EventLoopExecutor
+from ._executors import EventLoopExecutor, outstanding
 from ._operation import Completion, CompletionToken, Handler, Operation, default_token, deferred
 
 __all__ = ["default_token", "deferred", "detached", "use_awaitable", "use_future", "use_promise"]
@@ -80,11 +80,11 @@ class UseFuture(CompletionToken[OperationFuture[int], OperationFuture[Completion
     def initiate(self, operation: Operation[Any], /) -> Any:
         future: OperationFuture[Any] = OperationFuture(operation)
         executor = operation.executor
-        outstanding = executor.outstanding if isinstance(executor, EventLoopExecutor) else set[Any]()
+        waited_for = outstanding(executor)
         cancel = future._cancellation.emit
 
         def complete(*args: Any) -> None:
-            outstanding.discard(cancel)
+            waited_for.discard(cancel)
             try:
                 result = operation.result(args)
             except Exception as error:
@@ -93,11 +93,11 @@ class UseFuture(CompletionToken[OperationFuture[int], OperationFuture[Completion
                 future.set_result(result)
 
         future.set_running_or_notify_cancel()
-        outstanding.add(cancel)
+        waited_for.add(cancel)
         try:
             operation.launch(Handler(complete, executor, future._cancellation.slot))
         except BaseException:
-            outstanding.discard(cancel)
+            waited_for.discard(cancel)
             raise
         return future
 

@@ -18,7 +18,7 @@ from ._buffers import Buffers, BytesLike, ConsumingBuffers, DynamicBuffer, Growi
 from ._cancellation import CancellationSignal, CancellationType
 from ._conditions import TRANSFER_ALL, CompletionCondition, TransferAll, TransferAtLeast, TransferExactly
 from ._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
-from ._executors import Executor, Timer, call_later
+from ._executors import Executor, Timer, call_later, outstanding
 from ._operation import CompletionToken, Handler, Operation, deferred
 from ._sides import side_of
 from ._transfer_loop import TransferLoop
@@ -192,6 +192,7 @@ class Transfer(Operation[int]):
             self._started = time.monotonic()
         if self._timeout is not None:
             self._timer = call_later(self.executor, self._timeout, self._expire)
+        outstanding(self.executor).add(self._abort)
 
     def _complete_at_once(self, handler: Handler) -> None:
         if handler.immediate_bound:
@@ -305,6 +306,9 @@ class Transfer(Operation[int]):
         if self._step_signal is not None:
             self._step_signal.emit(requested & self.cancellable)
 
+    def _abort(self) -> None:
+        self._on_cancel(CancellationType.TERMINAL)
+
     def _expire(self) -> None:
         self.expiring = True
         self._on_cancel(CancellationType.TERMINAL)
@@ -321,6 +325,7 @@ class Transfer(Operation[int]):
         """Its event loop was closed beneath it: it touches the stream no more, which has another user now."""
         error = self._error
         self._over = True
+        outstanding(self.executor).discard(self._abort)
         self._give_memory_back()
         self._error = error  # of a cancellation in a later loop, whose handler is still to be called
 
@@ -361,6 +366,7 @@ class Transfer(Operation[int]):
     def _give_back(self) -> None:
         if not self._given_back:  # else it was dropped
             self._side.release()
+        outstanding(self.executor).discard(self._abort)
         self._handler = None
         self._give_memory_back()
 

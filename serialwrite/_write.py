@@ -110,8 +110,6 @@ class WholeWrite(WriteOperation):
     def _tried(self, error: Exception | None, n: int) -> None:
         """Take in what a first try gave that did not write everything."""
         self._open_loop()
-        if error is None and n == 0:
-            return  # the general operation tries again, and is told why
         self._full = error is None or isinstance(error, BlockingIOError)
         if error is None or not self._full:
             self._step(None if error is None else transfer_error(error), n)

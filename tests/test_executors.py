@@ -152,6 +152,34 @@ def test_io_thread_stops_what_is_waited_for():
         port.close("abort")
 
 
+def test_io_thread_stops_what_was_given_a_function():
+    with PtyPair() as rig, rig.open_peer() as peer:
+        io, ended = sw.IoThread(), []
+        port = sw.SerialPort(rig.port, executor=io.get_executor())
+        sw.async_write(port, bytes(1 << 20), lambda error, n: ended.append((type(error), n)))
+        while not port.write_side.waiting:
+            pass
+        io.close()
+        assert ended == [(sw.OperationAborted, len(receive_available(peer)))]
+        port.close("abort")
+
+
+async def test_io_thread_stops_what_another_loop_awaits():
+    with PtyPair() as rig, rig.open_peer() as peer:
+        io = sw.IoThread()
+        port = sw.SerialPort(rig.port, executor=io.get_executor())
+        task = asyncio.create_task(sw.async_write(port, bytes(1 << 20)))
+        while not port.write_side.waiting:
+            await asyncio.sleep(0)
+        await asyncio.to_thread(io.close)
+        done, _ = await asyncio.wait([task], timeout=10)
+        assert done
+        error = task.exception()
+        assert type(error) is sw.OperationAborted
+        assert len(receive_available(peer)) == error.bytes_transferred
+        port.close("abort")
+
+
 def test_a_future_is_cancelled_from_another_thread_with_the_exact_count():
     with PtyPair() as rig, rig.open_peer() as peer, sw.IoThread() as io:
         with sw.SerialPort(rig.port, executor=io.get_executor()) as port:

@@ -119,3 +119,36 @@ def test_a_write_that_was_left_behind_and_is_cancelled_does_no_harm_to_the_next_
 
     asyncio.run(again())
     assert all(error is sw.OperationAborted and n > 0 for error, n in results)
+
+
+class Holding:
+    """A user's stream that completes its steps when it is told to."""
+
+    def __init__(self):
+        self.executor, self.handlers = sw.EventLoopExecutor(), []
+
+    def get_executor(self):
+        return self.executor
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        return sw.async_initiate(self.handlers.append, token, self.executor)
+
+
+def test_a_write_that_was_left_behind_on_a_users_stream_does_not_give_it_back_for_the_next_one():
+    stream, results = Holding(), []
+
+    async def leave():
+        sw.async_write(stream, b"left", lambda error, n: results.append((error, n)))
+
+    async def again():
+        promise = sw.async_write(stream, b"next", sw.use_promise)
+        first, second = stream.handlers
+        first(None, 4)
+        with pytest.raises(sw.StreamBusy):
+            await sw.async_write(stream, b"x")
+        second(None, 4)
+        return await promise
+
+    asyncio.run(leave())
+    assert asyncio.run(again()) == 4
+    assert results == [(None, 4)]

@@ -158,15 +158,6 @@ async def test_a_mixins_write_some_nowait_sees_every_byte():
     assert registered == ["beside", "above"]
 
 
-async def test_a_write_of_nothing_is_no_success(pair):
-    """os.write may say 0: the port may be full."""
-    stream, far = pair
-    at_once, stream.write_side.write_one = stream.write_side.write_one, lambda data: 0
-    assert await sw.async_write(stream, b"abc") == 3
-    stream.write_side.write_one = at_once
-    assert far.recv(10) == b"abc"
-
-
 async def test_an_operation_that_is_given_to_a_second_task(pair):
     operation = sw.async_write(pair[0], b"abc")
     assert await asyncio.create_task(operation) == 3

@@ -14,7 +14,7 @@ from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
 from ._pollable import PollableStream
 
-write_bytes = os.write  # of one plain bytes object; why nothing was taken of it is for write_descriptor to tell
+write_bytes = os.write  # of one plain bytes object: ``write_bytes(fd, data) or took_nothing(data)``
 
 
 def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
@@ -24,16 +24,16 @@ def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
         BlockingIOError: it took nothing.
     """
     if len(buffers) == 1:
-        data = buffers[0]
-        n = os.write(fd, data)
-        if n == 0 and len(data):
-            raise BlockingIOError(errno.EAGAIN, "the descriptor took nothing")
-        return n
+        return os.write(fd, buffers[0]) or took_nothing(buffers[0])
     window = buffers[:MAX_BUFFERS]
-    n = os.writev(fd, window)
-    if n == 0 and any(map(len, window)):
+    return os.writev(fd, window) or took_nothing(*window)
+
+
+def took_nothing(*buffers: Any) -> int:
+    """0 where there was nothing to take; else the descriptor is full, whatever it said."""
+    if any(map(len, buffers)):
         raise BlockingIOError(errno.EAGAIN, "the descriptor took nothing")
-    return n
+    return 0
 
 
 def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:
@@ -107,7 +107,7 @@ class DescriptorStream(PollableStream):
         return write_descriptor(self._fd, buffers)
 
     def write_one(self, data: bytes, /) -> int:
-        return write_bytes(self._fd, data)
+        return write_bytes(self._fd, data) or took_nothing(data)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         return read_descriptor(self._fd, buffers)

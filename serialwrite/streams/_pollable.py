@@ -112,7 +112,7 @@ class PollableStream:
         raise NotImplementedError
 
     def write_one(self, data: bytes, /) -> int:
-        """As ``write_some_nowait((data,))``, of a plain ``bytes`` object; 0 where the port may be full, too."""
+        """As ``write_some_nowait((data,))``, of a plain ``bytes`` object."""
         return self.write_some_nowait((data,))
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -17,7 +17,7 @@ from .._errors import StreamClosed
 from .._executors import EventLoopExecutor
 from .._operation import Handler, Operation, default_token as unspecified
 from ._closing import ClosePolicy, check_closing, close_forgotten, close_now, drain_before_closing, drain_bound
-from ._descriptor import read_descriptor, write_bytes, write_descriptor
+from ._descriptor import read_descriptor, took_nothing, write_bytes, write_descriptor
 from ._line_stream import fileno_of
 from ._opening import check_port, kind_of, made_ours, opened
 from ._pollable_side import WATCHDOG
@@ -107,7 +107,7 @@ class SerialPort(TtyStream):
         return write_descriptor(self.serial.fd or self.wait_fd(), buffers)
 
     def write_one(self, data: bytes, /) -> int:
-        return write_bytes(self.serial.fd or self.wait_fd(), data)
+        return write_bytes(self.serial.fd or self.wait_fd(), data) or took_nothing(data)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         if self._closed:

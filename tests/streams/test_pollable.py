@@ -6,8 +6,9 @@ import time
 import pytest
 
 import serialwrite as sw
+from serialwrite.streams import _descriptor, _serial_port
 from serialwrite.streams._pollable_side import LONGEST_PAUSE
-from serialwrite.testing import PtyPair
+from serialwrite.testing import PtyPair, receive
 
 
 def test_readiness_may_lie_for_ever():
@@ -55,3 +56,16 @@ async def test_what_no_event_loop_can_watch_is_ready_always(tmp_path, token):
     with Short(os.open(path, os.O_WRONLY | os.O_CREAT)) as stream:
         assert await sw.async_write(stream, bytes(4500), token) == 4500
     assert path.read_bytes() == bytes(4500)
+
+
+@pytest.mark.parametrize("opened", ["SerialPort", "descriptor"])
+async def test_a_descriptor_that_took_nothing_is_full(monkeypatch, opened):
+    """write(2) of something that says 0: no success of no bytes."""
+    with PtyPair() as rig, rig.open_peer() as peer, rig.open_port() as raw:
+        with sw.SerialPort(rig.port) if opened == "SerialPort" else sw.DescriptorStream(os.dup(raw.fileno())) as port:
+            assert await sw.async_write(port, b"a") == 1
+            for module in (_descriptor, _serial_port):
+                monkeypatch.setattr(module, "write_bytes", lambda fd, data: 0)
+            assert await sw.async_write(port, b"bc", timeout=10) == 2
+            assert await sw.async_write(port, b"") == 0
+            assert receive(peer, 3) == b"abc"
