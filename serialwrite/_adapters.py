@@ -209,7 +209,7 @@ def bind_cancellation_slot(slot: CancellationSlot, token: object, /) -> Completi
 
             return _released_first(outer, release, signal)
 
-        return operation.rewritten(wrap, at_once=unchanged if operation.root.asks_nobody else None)
+        return operation.rewritten(wrap, at_once=unchanged)
 
     return Adapted("bind_cancellation_slot", token, rewrite)
 

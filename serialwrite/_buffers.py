@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -124,13 +125,15 @@ def buffer_copy(
 class ConsumingBuffers:
     """A cursor over buffers: what is left of them, and how much was consumed. Follows Asio's ``consuming_buffers``."""
 
-    __slots__ = ("_given", "_index", "_offset", "_views", "total_consumed", "total_size")
+    __slots__ = ("_cut", "_given", "_index", "_offset", "_views", "offered", "total_consumed", "total_size")
 
     def __init__(self, views: Sequence[memoryview]) -> None:
         self._views = views
         self._index: int = 0  # of the first view that is not consumed
         self._offset: int = 0  # bytes consumed of that view
         self._given: list[memoryview] = []  # the slices made for the last prepare()
+        self._cut: bool = True  # whether the last prepare() ended inside a view; or there was none
+        self.offered: int = 0  # bytes of the last prepare()
         self.total_size: int = sum(map(len, views))
         self.total_consumed: int = 0
         ConsumingBuffers.consume(self, 0)  # empty ones count as consumed: a run of them must not fill a step
@@ -148,11 +151,14 @@ class ConsumingBuffers:
         """The next views, at most ``max_size`` bytes and MAX_BUFFERS of them in all."""
         chosen = list(self._views[self._index : self._index + MAX_BUFFERS])
         for part in self._given:  # the step before is over, but its stream may still have them on the stack
-            part.release()
+            _release(part)
         self._given = []
         if chosen and self._offset:
             chosen[0] = self._slice(chosen[0], self._offset, None)
-        if max_size < self.total_size - self.total_consumed:
+        self.offered = sum(map(len, chosen))
+        self._cut = max_size < self.offered
+        if self._cut:
+            self.offered = max_size
             for i, view in enumerate(chosen):
                 if len(view) >= max_size:
                     chosen[i:] = [self._slice(view, 0, max_size)] if max_size else []
@@ -168,7 +174,12 @@ class ConsumingBuffers:
     def consume(self, n: int) -> None:
         """Move on by ``n`` bytes."""
         self.total_consumed += n
-        n += self._offset
+        if n == self.offered and not self._cut:  # all that was offered
+            self._index = min(self._index + MAX_BUFFERS, len(self._views))
+            n = 0
+        else:
+            n += self._offset
+        self._cut = True
         while window := self._views[self._index : self._index + MAX_BUFFERS]:
             if n == 0 and len(window[0]):
                 break
@@ -185,10 +196,17 @@ class ConsumingBuffers:
 
     def release(self) -> None:
         """Give the memory back: a bytearray can be resized again."""
-        for view in (*self._given, *self._views):
-            if type(view) is memoryview:
-                view.release()
+        for view in self._given:
+            _release(view)
+        if self._views and type(self._views[0]) is memoryview:  # else they are bytes, see unviewed()
+            for view in self._views:
+                _release(view)
         self._views = self._given = []
+
+
+def _release(view: memoryview) -> None:
+    with suppress(BufferError):  # a stream of the user's has memory of its own on it, such as a numpy array
+        view.release()
 
 
 def remaining(views: Iterable[memoryview], consumed: int) -> tuple[memoryview, ...]:
@@ -257,6 +275,7 @@ class GrowingBuffer(ConsumingBuffers):
 
     def prepare(self, max_size: int) -> list[memoryview]:
         size = min(max_size, self.CHUNK, self.total_size - self.total_consumed)
+        self.offered = size
         if len(self._chunk) < size:
             self._chunk = bytearray(size)
         return [memoryview(self._chunk)[:size]] if size else []

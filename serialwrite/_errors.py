@@ -153,6 +153,15 @@ class StreamBusy(RuntimeError):
         hint = "; wrap the stream in Queued(stream) to line writes up" if doing == "write" else ""
         super().__init__(f"another {doing} is in progress on {stream!r}: wait until it has completed{hint}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _busy, self.args  # for another process, where the stream can't go
+
+
+def _busy(message: str) -> StreamBusy:
+    error = StreamBusy.__new__(StreamBusy, message)
+    error.args = (message,)
+    return error
+
 
 def transfer_error(error: BaseException) -> TransferError:
     """``error``, as raised by the operating system or by a stream, as one of ours, its errno kept."""

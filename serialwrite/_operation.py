@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Generator
@@ -139,11 +140,6 @@ class Operation(Coroutine[Any, Any, T_co]):
     def default_token(self) -> CompletionToken[Any, Any]:
         """The token that an initiating function uses when it is given none."""
         return deferred
-
-    @property
-    def asks_nobody(self) -> bool:
-        """Whether it may complete at once with no slot to listen on."""
-        return True
 
     @property
     def root(self) -> Operation[Any]:
@@ -321,6 +317,8 @@ class Operation(Coroutine[Any, Any, T_co]):
     def _running(self) -> Generator[Any, Any, T_co]:
         if self._generator is None:
             self._generator = self.__await__()
+        elif inspect.getgeneratorstate(self._generator) == inspect.GEN_CLOSED:
+            self._claim_launch()  # a second task: it would see an empty success
         return self._generator
 
     def send(self, value: Any, /) -> Any:

@@ -39,6 +39,10 @@ class ReadUntilOperation(Reading):
         self._searched = 0  # bytes from the front that hold no start of the delimiter
         self._end = 0  # just behind the delimiter, once it was found
 
+    @property
+    def asks_nobody(self) -> bool:
+        return True  # the condition is our own
+
     def _more(self, error: TransferError | None, n: int) -> int:
         """The completion condition: go on until the delimiter is in the buffer."""
         if isinstance(self._delimiter, bytes):

@@ -51,7 +51,11 @@ def _poll(operation: Transfer) -> int:
     """Drive the operation with poll(2): the stream has a file descriptor, and no event loop is wanted."""
     operation._claim_launch()
     side = operation._side = side_of(operation._stream, operation.side)
-    side.claim(operation, operation.doing)
+    try:
+        side.claim(operation, operation.doing)
+    except BaseException:
+        operation._give_memory_back()
+        raise
     try:
         operation._started = time.monotonic()
         operation._open_loop()

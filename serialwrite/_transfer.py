@@ -23,6 +23,7 @@ from ._operation import CompletionToken, Handler, Operation, deferred
 from ._sides import side_of
 from ._transfer_loop import TransferLoop
 
+OURS = (TransferAll, TransferAtLeast, TransferExactly)  # conditions that run no code of the user's
 # Bytes that one operation moves before the event loop gets a turn (rule 9).
 TURN = 1 << 20
 
@@ -100,8 +101,8 @@ class Transfer(Operation[int]):
 
     @property
     def asks_nobody(self) -> bool:
-        """Whether no code of the user's runs while it takes steps: then nobody can cancel it before it waits."""
-        return isinstance(self._condition, TransferAll | TransferAtLeast | TransferExactly)
+        """Whether no code of the user's runs while it takes steps, which might write, too: it needs no claim."""
+        return type(self._condition) in OURS
 
     # -- progress ----------------------------------------------------------------------------------
 
@@ -137,7 +138,7 @@ class Transfer(Operation[int]):
 
     def attempt(self) -> tuple[Any, ...] | None:
         side = getattr(self._stream, self.side, None)
-        if side is None or self._launched or side.idle_in != get_ident():
+        if side is None or self._launched or side.idle_in != get_ident() or not self.asks_nobody:
             return None
         if not self._over:
             self._open_loop()
@@ -248,10 +249,9 @@ class Transfer(Operation[int]):
                     return True
                 turn -= TURN // 16  # a condition that goes on in spite of errors must not hold the loop
                 continue
-            wanted = sum(map(len, prepared))
             if self._step(None, n):
                 return True
-            if n < wanted:
+            if n < self._loop.buffers.offered:
                 self._full = True  # another try would only meet EAGAIN
                 return False
             turn -= n
@@ -317,6 +317,13 @@ class Transfer(Operation[int]):
         if waiting:  # else whoever takes the steps finds it over, and delivers
             self.executor.post(self._deliver)
 
+    def drop(self) -> None:
+        """Its event loop was closed beneath it: it touches the stream no more, which has another user now."""
+        error = self._error
+        self._over = True
+        self._give_memory_back()
+        self._error = error  # of a cancellation in a later loop, whose handler is still to be called
+
     def _finish(self, error: BaseException | None) -> None:
         """The transfer is over: nothing more goes out from here on."""
         self._over = True
@@ -352,7 +359,8 @@ class Transfer(Operation[int]):
         handler(error, self._result())
 
     def _give_back(self) -> None:
-        self._side.release()
+        if not self._given_back:  # else it was dropped
+            self._side.release()
         self._handler = None
         self._give_memory_back()
 

@@ -110,6 +110,8 @@ class WholeWrite(WriteOperation):
     def _tried(self, error: Exception | None, n: int) -> None:
         """Take in what a first try gave that did not write everything."""
         self._open_loop()
+        if error is None and n == 0:
+            return  # the general operation tries again, and is told why
         self._full = error is None or isinstance(error, BlockingIOError)
         if error is None or not self._full:
             self._step(None if error is None else transfer_error(error), n)
@@ -194,8 +196,8 @@ def async_write(
         operation._stream = stream
         operation._buffers = buffers
         operation._launched = False
-        if token is default_token and timeout is None and stream.default_token is deferred:
-            return operation
+        if token is default_token and stream.default_token is deferred:
+            token = deferred
     else:
         operation = WriteOperation(as_stream(stream), buffers, completion_condition)
     if timeout is not None:

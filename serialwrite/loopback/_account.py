@@ -60,6 +60,11 @@ class Checker:
         return self._expected
 
     @property
+    def correct(self) -> int:
+        """How many of the judged bytes are right."""
+        return self._ledger.correct
+
+    @property
     def clean(self) -> bool:
         """Whether nothing fed so far is wrong or in doubt."""
         return not self._ledger.faults and self._back is None and not self._gap and self._at == len(self._pending)

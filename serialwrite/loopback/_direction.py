@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import serialwrite as sw
-from serialwrite.loopback._account import Checker
+from serialwrite.loopback._account import LOOK_AHEAD, Checker
 from serialwrite.loopback._arrivals import Arrivals
 from serialwrite.loopback._patterns import Pattern
 from serialwrite.loopback._result import Direction, KernelCounters, Settings, Writes
@@ -19,6 +19,8 @@ from serialwrite.loopback._result import Direction, KernelCounters, Settings, Wr
 GAP: Final = 0.1  # seconds without a byte that are worth telling, on a line that is fast enough
 QUIET: Final = 0.15  # seconds listened for bytes beyond the total, once the total is there
 UNPACED: Final = 1.1  # times the baud rate that is set: no clock is that wrong, so nothing paces the line
+TALK: Final = 8 * LOOK_AHEAD  # bytes' time with nothing right in it, after which the rest is not waited for
+CHANCE: Final = 16  # a byte in so many is more than are right by chance, which are one in 256
 READ_SIZE: Final = 1 << 16
 
 
@@ -35,6 +37,8 @@ class Way:
     max_gap: float | None = None
     paced: bool = True
     """Whether the line has a baud rate that could be measured."""
+    clock: Callable[[], float] = time.monotonic
+    """What patience is measured by."""
     sent: int = 0
     total: int | None = None
     """What the sender says it sent, once it has ended: what the receiver drains the tail for."""
@@ -101,17 +105,22 @@ class Way:
                     if self._stopped:
                         return
                     left = longest if deadline is None else min(longest, deadline - time.monotonic())
-                    data = self.pattern.block(self.sent, size)
+                    data, started = self.pattern.block(self.sent, size), self.clock()
                     try:
                         self.sent += await sw.async_write(self.sender, data, stoppable, timeout=max(left, 0.0))
                     except sw.TransferError as error:
                         self.sent += error.bytes_transferred
                         if self._stopped:
                             return
-                        if not (isinstance(error, sw.TransferTimeout) and left < longest):  # the run's time is up
-                            self.gone |= isinstance(error, sw.Disconnected)
-                            self.problems.append(f"{self.name}: the sender stopped after {self.sent:,} bytes: {error}")
-                            return
+                        if isinstance(error, sw.TransferTimeout) and (
+                            left < longest  # the run's time is up
+                            or error.bytes_transferred  # it went somewhere
+                            or self.clock() - started < left  # it had not its time on a machine that was starved
+                        ):
+                            continue
+                        self.gone |= isinstance(error, sw.Disconnected)
+                        self.problems.append(f"{self.name}: the sender stopped after {self.sent:,} bytes: {error}")
+                        return
         finally:
             self.total = self.sent
 
@@ -120,10 +129,16 @@ class Way:
         return block if wanted is None else min(block, wanted - self.sent)
 
     async def _receive(self) -> None:
-        """Receive until everything has come and nothing more comes, or nothing has come for too long."""
+        """Receive until everything has come and nothing more comes, or nothing has come for too long, or nothing right.
+
+        What is right is finite, but somebody may never stop talking: fast, or a few bytes now and then.
+        """
         buffer = bytearray(READ_SIZE)
         view = memoryview(buffer)
-        last = time.monotonic()
+        last = self.clock()  # for silence; talk takes the time of a machine that has to look into it
+        came_at = right_at = time.monotonic()
+        right = heard = 0  # as of right_at
+        hopeless = self.slack + TALK / self.settings.line_rate
         complete_since: float | None = None
         at_least_one = sw.transfer_at_least(1)
         while True:
@@ -131,14 +146,18 @@ class Way:
             if complete and complete_since is None:
                 complete_since = time.monotonic()
             if complete_since is not None and time.monotonic() - complete_since > self.slack:
-                return  # somebody never stops talking
+                return
+            if self.total is not None and not complete and came_at - right_at > hopeless:
+                vain = f"what came in the last {came_at - right_at:.1f} s was none of it"
+                self.problems.append(f"{self.name}: the rest was not waited for: {vain}")
+                return
             quiet = QUIET + 16 / self.settings.line_rate if complete else self.slack
             try:
                 n = await sw.async_read(
                     self.receiver, buffer, completion_condition=at_least_one, timeout=min(quiet, 0.25)
                 )
             except sw.TransferTimeout:
-                ended = self.total is not None and time.monotonic() - last >= quiet
+                ended = self.total is not None and self.clock() - last >= quiet
                 if ended:
                     return
                 continue
@@ -146,9 +165,11 @@ class Way:
                 self.gone |= isinstance(error, sw.Disconnected)
                 self.problems.append(f"{self.name}: the receiver ended after {self.checker.received:,} bytes: {error}")
                 return
-            last = time.monotonic()
-            self._arrivals.add(last - self._began, n)
+            last, came_at = self.clock(), time.monotonic()
+            self._arrivals.add(came_at - self._began, n)
             self.checker.feed(view[:n])
+            if (self.checker.correct - right) * CHANCE > self.checker.received - heard:
+                right, heard, right_at = self.checker.correct, self.checker.received, came_at
 
     def _kernel(self) -> KernelCounters | None:
         before, after = self._counters, _counters(self.receiver)
@@ -176,29 +197,37 @@ class WriteMeter:
     def on(self, port: sw.SerialPort) -> Generator[None]:
         """Count the writes to `port` inside the block; a port without a descriptor isn't metered."""
         side: Any = port.write_side
-        below: Callable[[Any], int] | None = getattr(side, "nowait", None)
-        if below is None:
+        if not getattr(side, "nowait", None):
             yield
             return
+        self._metered = True
+        # async_write tries plain bytes with the second one first
+        ways: dict[str, Callable[[Any], int]] = {"nowait": sw.buffer_size, "write_one": len}
+        below = {name: getattr(side, name) for name in ways}
+        for name, size in ways.items():
+            setattr(side, name, self._metering(below[name], size))
+        try:
+            yield
+        finally:
+            for name, way in below.items():
+                setattr(side, name, way)
 
-        def metered(buffers: Any) -> int:
+    def _metering(self, write: Callable[[Any], int], size: Callable[[Any], int]) -> Callable[[Any], int]:
+        def metered(given: Any) -> int:
             self._calls += 1
             try:
-                n = below(buffers)
+                n = write(given)
             except BlockingIOError:
                 self._blocked += 1
                 raise
-            if n < sw.buffer_size(buffers):
+            if not n:
+                self._blocked += 1
+            elif n < size(given):
                 self._short += 1
                 self._smallest = n if self._smallest is None else min(self._smallest, n)
             return n
 
-        self._metered = True
-        side.nowait = metered
-        try:
-            yield
-        finally:
-            side.nowait = below
+        return metered
 
     def writes(self) -> Writes | None:
         """Return the counts; None where they could not be had."""

@@ -19,6 +19,13 @@ class Lateness:
         """Begin with none."""
         self.seconds = 0.0
 
+    def clock(self) -> float:
+        """Return a time that stood still while the loop ran late: what patience is measured by.
+
+        On a starved machine neither this program nor, often, the other end had its turn.
+        """
+        return time.monotonic() - self.seconds
+
     @contextlib.asynccontextmanager
     async def measured(self) -> AsyncGenerator[None]:
         """Look at the clock for as long as the block runs."""

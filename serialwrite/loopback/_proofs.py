@@ -14,10 +14,11 @@ from serialwrite.testing._rig import NO_PACING
 
 STALL: Final = 0.5  # seconds that the peer doesn't read
 PAYLOAD: Final = 1 << 23  # more than any port holds, and most sockets
+QUEUE: Final = 1 << 14  # bytes on their way at the most, which is more than a UART's driver queues
 LATE: Final = 0.3  # seconds listened for bytes that went out behind the count's back
 
 TOLERANCE: Final = 0.015  # of the baud rate: what one end may be off if the other one is allowed the same
-STARVED: Final = 0.005  # of a busy line's time; more would blur its rate by as much as TOLERANCE allows, or near it
+STARVED: Final = 0.003  # of a busy line's time; more would blur its rate by a share of TOLERANCE that matters
 SURE_AFTER: Final = 1.0  # seconds of a busy line, before its rate can be told
 
 
@@ -37,16 +38,18 @@ async def check_accounting(line: Line, settings: Settings, pattern: Pattern, pat
         return [Check(name, Outcome.FAIL, f"the write ended otherwise than by its timeout: {error}")]
     if not count:
         return [Check(name, Outcome.UNKNOWN, "the port took no byte, so nothing is proved")]
-    got = await _all_that_comes(line.peer, count, patience + 64 / settings.line_rate)
-    detail = f"the write {'was cut off' if stopped else 'ended'} at {count:,} bytes; {len(got):,} arrived"
+    slack = patience + 64 / settings.line_rate
+    wrong_for = slack + min(count, QUEUE) / settings.line_rate
+    came, right = await _all_that_comes(line.peer, payload, count, slack, wrong_for)
+    detail = f"the write {'was cut off' if stopped else 'ended'} at {count:,} bytes; {came:,} arrived"
     held = (stopped.stall if stopped else None) or "nothing that the driver tells"
-    if bytes(got) == payload[:count]:
+    if right and came == count:
         checks = [Check(name, Outcome.PASS, f"{detail}, all right, and none came later; stall: {held}")]
         if settings.flow != "none":
             checks.append(_flow(stopped, settings))
         return checks
-    if len(got) > count and payload.startswith(bytes(got)):
-        return [Check(name, Outcome.FAIL, f"{detail}: {len(got) - count:,} went out uncounted")]
+    if right and came > count:
+        return [Check(name, Outcome.FAIL, f"{detail}: {came - count:,} went out uncounted")]
     if settings.flow == "none":
         why = "without flow control that may be the receiver's overrun: try again with flow control"
         return [Check(name, Outcome.UNKNOWN, f"{detail}, not the same bytes; {why}")]
@@ -64,29 +67,34 @@ def _flow(stopped: sw.TransferError | None, settings: Settings) -> Check:
     return Check(name, Outcome.PASS, f"{settings.flow}: {stopped.stall}; nothing was lost")
 
 
-async def _all_that_comes(port: sw.SerialPort, count: int, slack: float) -> bytearray:
+async def _all_that_comes(
+    port: sw.SerialPort, payload: bytes, count: int, slack: float, wrong_for: float
+) -> tuple[int, bool]:
     """Read until `count` bytes are there and nothing more comes, or nothing has come for `slack` seconds.
 
-    Where somebody never stops talking, it ends `slack` seconds after `count` bytes.
+    Return how many came, and whether they are what `payload` begins with.  None is kept, as somebody may never stop
+    talking: then it ends `slack` seconds after `count` bytes, or `wrong_for` seconds after the first wrong one,
+    because what is right is finite, and what is wrong may trickle in for ever.
     """
-    got, piece = bytearray(), bytearray(1 << 16)
-    complete_since: float | None = None
-    while complete_since is None or time.monotonic() - complete_since < slack:
-        if len(got) >= count and complete_since is None:
-            complete_since = time.monotonic()
-        quiet = LATE if len(got) >= count else slack
+    came, right, piece = 0, True, bytearray(1 << 16)
+    deadline: float | None = None
+    while deadline is None or time.monotonic() < deadline:
+        quiet = LATE if came >= count else slack
         try:
             n = await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=quiet)
         except sw.TransferError:
             break
-        got += memoryview(piece)[:n]
-    return got
+        right = right and piece[:n] == payload[came : came + n]
+        came += n
+        if deadline is None and (came >= count or not right):
+            deadline = time.monotonic() + (slack if right else wrong_for)
+    return came, right
 
 
 def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str], kept_waiting: float = 0.0) -> Check:
     """Return whether the line really runs at the baud rate that was set, by when the bytes arrived.
 
-    `kept_waiting`: the seconds by which this machine was late; where they matter, it is no fault of the line's.
+    `kept_waiting`: the seconds by which this machine was late; where they matter, nothing can be told of the line.
     """
     name = f"real baud rate, {direction.name}"
     if NO_PACING in quirks:
@@ -102,11 +110,11 @@ def check_baud(direction: Direction, settings: Settings, quirks: frozenset[str],
     words = (
         f"{direction.baud:,.0f} bit/s, {abs(off):.1%} {'above' if off > 0 else 'below'} the {settings.baudrate:,} set"
     )
-    if abs(off) <= TOLERANCE:
-        return Check(name, Outcome.PASS, words)
-    if kept_waiting > STARVED * busy:
+    if kept_waiting > STARVED * busy:  # its pass would be worth as little as its failure
         late = f"this machine was too busy to tell, {kept_waiting:.2f} s late in {busy:.2f} s"
         return Check(name, Outcome.UNKNOWN, f"{words}: but {late}")
+    if abs(off) <= TOLERANCE:
+        return Check(name, Outcome.PASS, words)
     if off < -0.1:  # two ends that differ by this much carry nothing right
         return Check(name, Outcome.UNKNOWN, f"{words}: the sender or the receiver starved, or flow control held it up")
     if off < 0 and direction.writes is not None and not (direction.writes.short or direction.writes.blocked):

@@ -45,6 +45,7 @@ class Test:
     async def transfer(self, *, both_ways: bool, trips: int, max_gap: float | None) -> Run:
         line, settings = self._line, self._settings
         self.left_over = await let_settle(line.port, line.peer, quiet=SETTLED + 16 / settings.line_rate)
+        lateness = Lateness()
         ways = [
             Way(
                 name,
@@ -55,11 +56,11 @@ class Test:
                 patience=self._patience,
                 max_gap=max_gap,
                 paced=NO_PACING not in line.quirks,
+                clock=lateness.clock,
             )
             for name, sender, receiver in line.ways(both=both_ways)
         ]
         began, spent = time.monotonic(), time.process_time()
-        lateness = Lateness()
         async with self._watch.on("data", ways), _stopping(self._stop, ways), lateness.measured():
             directions = await asyncio.gather(*(way.run() for way in ways))
         seconds, cpu = time.monotonic() - began, time.process_time() - spent

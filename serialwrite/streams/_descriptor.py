@@ -14,9 +14,6 @@ from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
 from ._pollable import PollableStream
 
-# Up to FEW buffers are always gathered by the kernel, and so are buffers of more than CRUMB bytes on average.
-FEW, CRUMB = 16, 256
-
 write_bytes = os.write  # of one plain bytes object; why nothing was taken of it is for write_descriptor to tell
 
 
@@ -33,18 +30,10 @@ def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
             raise BlockingIOError(errno.EAGAIN, "the descriptor took nothing")
         return n
     window = buffers[:MAX_BUFFERS]
-    n = os.write(fd, b"".join(window)) if are_crumbs(window) else os.writev(fd, window)
+    n = os.writev(fd, window)
     if n == 0 and any(map(len, window)):
         raise BlockingIOError(errno.EAGAIN, "the descriptor took nothing")
     return n
-
-
-def are_crumbs(window: Sequence[Any]) -> bool:
-    """Whether ``window`` is so many buffers of so little that one copy of them is sooner made than writev's list.
-
-    The copy, of MAX_BUFFERS * CRUMB bytes at the most, is gone when the system call returns.
-    """
-    return len(window) > FEW and sum(map(len, window)) <= CRUMB * len(window)
 
 
 def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:

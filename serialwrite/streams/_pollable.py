@@ -47,7 +47,6 @@ class PollableStream:
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
         given: Any = EventLoopExecutor() if executor is None else executor_of(executor, type(self).__name__)
         self._executor: EventLoopExecutor = given
-        self.default_token = self.default_token  # the class's: an object's own attributes are found sooner
         self.write_side: Side = Side(self, writing=True)
         self.read_side: Side = Side(self, writing=False)
 
@@ -116,8 +115,10 @@ class PollableStream:
         """As ``write_some_nowait((data,))``, of a plain ``bytes`` object; 0 where the port may be full, too."""
         return self.write_some_nowait((data,))
 
-    def __init_subclass__(cls) -> None:
-        if "write_some_nowait" in cls.__dict__ and "write_one" not in cls.__dict__:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        nearest = next(one for one in cls.__mro__ if not {"write_some_nowait", "write_one"}.isdisjoint(vars(one)))
+        if "write_one" not in vars(nearest):
             cls.write_one = PollableStream.write_one  # type: ignore[method-assign] # not that of a class above it
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:

@@ -57,12 +57,12 @@ class Side:
     def claim(self, user: Transfer, doing: str) -> None:
         """Take this direction for ``user``, until :meth:`release`."""
         if self.user is not None:
-            if self._claimed_on is None or not self._claimed_on.is_closed():
+            if not self._left_behind():
                 raise StreamBusy(self._stream, doing)
             self._forget()
         self.user = user
         self.idle_in = NOWHERE
-        self._claimed_on = self._stream._executor._loop
+        self._claimed_on = asyncio._get_running_loop()  # not the executor's: a blocking write has none
 
     def release(self) -> None:
         """Give this direction back."""
@@ -92,10 +92,17 @@ class Side:
     @property
     def turn_due(self) -> bool:
         """Whether the loop is to turn before anything else completes at once."""
-        return self.budget <= 0 and self.user is None
+        return self.budget <= 0 and self.user is None and self.running_loop() is not None
+
+    def _left_behind(self) -> bool:
+        """Whether the event loop of the user was closed beneath it: it can neither go on nor be told."""
+        return self._claimed_on is not None and self._claimed_on.is_closed()
 
     def _forget(self) -> None:
-        """Drop a user whose event loop was closed beneath it: it can neither go on nor be told."""
+        """Drop a user that was left behind."""
+        user, self.user = self.user, None
+        if isinstance(user, Transfer):
+            user.drop()
         fd, self._fd = self._fd, None
         self._attempt = self._pause = self._watchdog = None
         if fd is not None:
@@ -139,7 +146,9 @@ class Side:
     def abort(self, error: TransferError) -> None:
         """End the operation that waits here, if any, with ``error``; try nothing any more that has no claim."""
         self.idle_in = NOWHERE
-        if self._attempt is not None and self.user is not None:
+        if self.user is not None and self._left_behind():
+            self._forget()
+        elif self._attempt is not None and self.user is not None:
             self.user.fail(error)
 
     def _arm(self) -> None:

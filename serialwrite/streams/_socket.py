@@ -11,7 +11,7 @@ from typing import Any
 from .._buffers import MAX_BUFFERS
 from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
-from ._descriptor import are_crumbs, read_descriptor, write_descriptor
+from ._descriptor import read_descriptor, write_descriptor
 from ._pollable import PollableStream
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 
@@ -60,10 +60,7 @@ class SocketStream(PollableStream):
             return write_descriptor(self.wait_fd(), buffers)
         if len(buffers) == 1:
             return sock.send(buffers[0], _FLAGS)
-        window = buffers[:MAX_BUFFERS]
-        if are_crumbs(window):
-            return sock.send(b"".join(window), _FLAGS)
-        return sock.sendmsg(window, (), _FLAGS)
+        return sock.sendmsg(buffers[:MAX_BUFFERS], (), _FLAGS)
 
     def write_one(self, data: bytes, /) -> int:
         sock = self.socket

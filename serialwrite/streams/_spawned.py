@@ -59,7 +59,7 @@ class Spawned(Operation[Any]):
         self.count = 0
         self.requested: CancellationType = CancellationType.NONE  # the types of cancellation that were asked for
         self._timeout = timeout
-        self.cancellable = cancellable
+        self.cancellable: CancellationType = cancellable
         self._before = before
         self._sure = sure
         self._describe = describe

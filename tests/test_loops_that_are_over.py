@@ -1,0 +1,121 @@
+"""A stream whose event loop is over, perhaps with a write left waiting: the next loop, a thread, close()."""
+
+import asyncio
+import socket
+import threading
+
+import pytest
+
+import serialwrite as sw
+from serialwrite.streams._pollable_side import FAIR_BUDGET
+
+BOUND = 10
+MUCH = bytes(8 << 20)
+
+
+@pytest.fixture
+def pair():
+    near, far = socket.socketpair()
+    with near, far:
+        yield sw.SocketStream(near), far
+
+
+async def until(true):
+    async with asyncio.timeout(BOUND):
+        while not true():
+            await asyncio.sleep(0.001)
+
+
+async def spend_the_budget(stream):
+    assert await sw.async_write(stream, bytes(1024)) == 1024
+    stream.write_side.spend(FAIR_BUDGET)
+
+
+async def leave_a_write_waiting(stream, token=sw.detached, data=MUCH):
+    sw.async_write(stream, data, token)
+    await until(lambda: stream.write_side.waiting)
+
+
+def test_two_blocking_writes_overlap_on_a_stream_that_had_a_loop(pair):
+    stream, far = pair
+    asyncio.run(spend_the_budget(stream))
+    result = []
+    first = threading.Thread(target=lambda: result.append(sw.write(stream, MUCH, timeout=BOUND)))
+    first.start()
+    while stream.write_side.user is None:
+        pass
+    with pytest.raises(sw.StreamBusy):
+        sw.write(stream, b"second", timeout=0)
+    left = 1024 + len(MUCH)
+    while left:
+        left -= len(far.recv(1 << 20))
+    first.join(BOUND)
+    assert result == [len(MUCH)]
+
+
+def test_a_turn_of_the_loop_that_was_due_in_the_loop_before_lets_nobody_in(pair):
+    stream, _ = pair
+    asyncio.run(spend_the_budget(stream))
+
+    async def overlap():
+        first = asyncio.ensure_future(sw.async_write(stream, b"first"))
+        second = asyncio.ensure_future(sw.async_write(stream, MUCH, timeout=0.1))
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    assert [type(result) for result in asyncio.run(overlap())] == [int, sw.StreamBusy]
+
+
+async def test_another_thread_takes_no_turn_that_is_due_on_the_streams_own(pair):
+    stream, _ = pair
+    await spend_the_budget(stream)
+
+    async def write():
+        task = asyncio.ensure_future(sw.async_write(stream, b"there"))
+        await asyncio.sleep(0)
+        # The thread of the stream's loop is held meanwhile: nobody but this one could have claimed it.
+        user = stream.write_side.user
+        begun.set()
+        return user, await task
+
+    begun = threading.Event()
+    result = []
+    thread = threading.Thread(target=lambda: result.append(asyncio.run(write())))
+    thread.start()
+    assert begun.wait(BOUND)
+    await asyncio.to_thread(thread.join, BOUND)
+    assert result == [(None, 5)]
+
+
+def test_close_after_a_loop_that_left_a_write_waiting(pair):
+    stream, _ = pair
+    data = bytearray(MUCH)
+    asyncio.run(leave_a_write_waiting(stream, data=data))
+    stream.close()
+    assert stream.socket.fileno() == -1
+    data.append(0)  # and its memory is the caller's again
+
+
+@pytest.mark.parametrize("turns", [0, 1], ids=["as the next one starts", "while the next one waits"])
+def test_a_write_that_was_left_behind_and_is_cancelled_does_no_harm_to_the_next_one(pair, turns):
+    stream, _ = pair
+    signal, results = sw.CancellationSignal(), []
+    token = sw.bind_cancellation_slot(signal.slot, lambda error, n: results.append((type(error), n)))
+    asyncio.run(leave_a_write_waiting(stream, token))
+
+    async def again():
+        task = asyncio.ensure_future(sw.async_write(stream, MUCH))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        signal.emit()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        try:
+            assert stream.write_side.waiting
+            with pytest.raises(sw.StreamBusy):
+                await sw.async_write(stream, b"x", timeout=0)
+        finally:
+            task.cancel()
+            await asyncio.wait([task], timeout=BOUND)
+
+    asyncio.run(again())
+    assert all(error is sw.OperationAborted and n > 0 for error, n in results)
