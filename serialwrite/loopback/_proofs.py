@@ -84,7 +84,7 @@ async def _all_that_comes(
             n = await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=quiet)
         except sw.TransferError:
             break
-        right = right and piece[:n] == payload[came : came + n]
+        right = right and payload.startswith(piece[:n], came)
         came += n
         if deadline is None and (came >= count or not right):
             deadline = time.monotonic() + (slack if right else wrong_for)
