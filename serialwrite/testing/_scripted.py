@@ -27,6 +27,14 @@ class Step:
     error: BaseException | None = None
     after: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.take is not None and (not isinstance(self.take, int) or self.take < 0):  # pyright: ignore[reportUnnecessaryIsInstance] # users' scripts
+            raise ValueError(f"take: {self.take!r} is no number of bytes; None stands for all")
+        if self.error is not None and not isinstance(self.error, BaseException):  # pyright: ignore[reportUnnecessaryIsInstance] # users' scripts
+            raise TypeError(f"error: {self.error!r} is no exception; pass OSError(errno.EIO, ...), for one")
+        if not self.after >= 0:  # NaN is refused, too
+            raise ValueError(f"after: {self.after!r} is no time; pass seconds, 0 or more")
+
 
 BLOCKED = Step(after=math.inf)
 """Takes nothing until it is cancelled or let go; it then takes all."""

@@ -1,6 +1,7 @@
 """ScriptedStream and VirtualTime: what a script says happens, when it says, and no time passes."""
 
 import errno
+import math
 import time
 
 import pytest
@@ -112,6 +113,15 @@ async def test_it_keeps_to_the_rules_of_streams_on_an_event_loop():
         stream = kind(2, Step(3, after=0.001))
         assert await sw.async_write(stream, DATA) == 10
         assert stream.written == DATA
+
+
+@pytest.mark.parametrize(
+    "words", [{"take": -1}, {"take": 2.0}, {"after": -0.1}, {"after": math.nan}, {"error": "broken"}]
+)
+def test_a_step_that_can_not_be_is_refused(words):
+    (name,) = words
+    with pytest.raises((TypeError, ValueError), match=f"^{name}: "):
+        Step(**words)
 
 
 @pytest.mark.parametrize("step", ["3", -1, True, None, 1.5])
