@@ -112,7 +112,9 @@ def close_forgotten(tty: Tty, port: Any, name: str) -> None:
     """Close a port whose stream is gone, or whose program ends; at the end of a program no warning is seen."""
     if not port.is_open:
         return
-    drain_before_closing(tty, port, None)
-    unsent = close_now(tty, port, flush=True)
+    try:
+        drain_before_closing(tty, port, None)
+    finally:  # whatever went wrong there: left to the kernel, the queue would hold the program up
+        unsent = close_now(tty, port, flush=True)
     rest = f", and closed with {unsent:,} accepted bytes unsent" if unsent else ""
     warnings.warn(f"{name} was never closed{rest}: use it in a `with` block", ResourceWarning, stacklevel=2)

@@ -107,9 +107,9 @@ class Tty:
         """
         device = os.fstat(self.fileno()).st_rdev
         path = f"/sys/dev/char/{os.major(device)}:{os.minor(device)}/device/latency_timer"
-        # Not pathlib, imported here: a program that ends, or is somebody else by now, may find no modules any more.
+        # No pathlib, no encoding: a program that ends, or is somebody else by now, may find no modules any more.
         try:
-            with open(path, encoding="ascii") as file:  # noqa: PTH123 # see above
+            with open(path, "rb") as file:  # noqa: PTH123 # see above
                 milliseconds = int(file.read())
         except (OSError, ValueError):
             return 0.0

@@ -11,9 +11,12 @@ import warnings
 from contextlib import ExitStack
 
 import pytest
+import serial
 from fake_uart import FakeUart, SimulatedPort, simulated_port
 
 import serialwrite as sw
+from serialwrite.streams._closing import close_forgotten
+from serialwrite.streams._tty import Tty
 from serialwrite.testing import PtyPair, receive_available
 
 DATA = bytes(range(256)) * 8
@@ -348,7 +351,7 @@ async def test_a_stalled_pty_is_closed_at_once(close, policy):
 def test_a_forgotten_port_is_closed_with_a_warning():
     with PtyPair() as rig:
         port = sw.SerialPort(rig.port)
-        serial = port.serial
+        closed = port.serial
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             del port
@@ -356,7 +359,7 @@ def test_a_forgotten_port_is_closed_with_a_warning():
         assert [str(each.message).split(":")[0] for each in caught] == [
             f"<SerialPort '{rig.port}' at 9600> was never closed"
         ]
-        assert not serial.is_open
+        assert not closed.is_open
 
 
 def test_a_program_that_ends_with_a_port_open_is_not_held_up():
@@ -366,6 +369,18 @@ def test_a_program_that_ends_with_a_port_open_is_not_held_up():
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
         assert (done.stdout, done.stderr) == ("1000\n", "")
         assert time.monotonic() - started < 30
+
+
+def test_a_forgotten_port_is_closed_whatever_goes_wrong_before(monkeypatch):
+    def fail(*_):
+        raise LookupError("unknown encoding")  # as in a program that finds its modules no more
+
+    monkeypatch.setattr("serialwrite.streams._closing.drain_before_closing", fail)
+    with PtyPair() as rig:
+        port = serial.Serial(rig.port)
+        with pytest.raises(LookupError):
+            close_forgotten(Tty(lambda: port.fd), port, "the port")
+        assert not port.is_open
 
 
 def test_a_serial_that_was_adapted_stays_its_owners_when_the_stream_is_forgotten():
