@@ -1,5 +1,6 @@
 // The far end: reads everything, compares every byte with the pattern, and says when the last one came.
-// It never sleeps: whoever wrote would pay for waking it up, the slower a contestant the more often.
+// It never sleeps on a socket: whoever wrote would pay for waking it up, the slower a contestant the more often.
+// On a pty it does: there a reader that never sleeps gets in the writer's way, inside the kernel.
 // drain EXPECTED_PER_STREAM PERIOD FD...
 #include <errno.h>
 #include <sched.h>
@@ -24,7 +25,8 @@ static count_t take(count_t got, ssize_t n) {
 
 static void drain_one(int fd) {
     count_t got = 0;
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    int flags = fcntl(fd, F_GETFL);
+    fcntl(fd, F_SETFL, isatty(fd) ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
     while (got < expected) {
         ssize_t n = read(fd, chunk, CHUNK);
         if (n < 0 && errno == EAGAIN) sched_yield();
@@ -44,7 +46,7 @@ static void drain_many(int count, const int *fds) {
         epoll_ctl(poller, EPOLL_CTL_ADD, fds[i], &event);
     }
     while (left) {
-        int ready = epoll_wait(poller, events, EVENTS, 0);
+        int ready = epoll_wait(poller, events, EVENTS, isatty(fds[0]) ? -1 : 0);
         if (!ready) sched_yield();
         for (int k = 0; k < ready; k++) {
             int i = events[k].data.u32;
