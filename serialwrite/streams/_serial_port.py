@@ -18,6 +18,7 @@ from .._executors import EventLoopExecutor
 from .._operation import Handler, Operation, default_token as unspecified
 from ._closing import ClosePolicy, check_closing, close_forgotten, close_now, drain_before_closing, drain_bound
 from ._descriptor import read_descriptor, took_nothing, write_bytes, write_descriptor
+from ._interrupted import prepare as prepare_closing
 from ._line_stream import fileno_of
 from ._opening import check_port, kind_of, made_ours, opened
 from ._pollable_side import WATCHDOG
@@ -74,6 +75,7 @@ class SerialPort(TtyStream):
             given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
             raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
         check_port(port)
+        prepare_closing()
         super().__init__(port, executor)
         self._finishing = threading.Lock()
         self._finished = False
