@@ -56,9 +56,13 @@ def as_tuple(token: object = default_token, /) -> CompletionToken[Any, Any]:
     """Give ``(error, bytes_transferred)`` as the one result, so that nothing is raised. Follows Asio's ``as_tuple``."""
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        return operation.changed(lambda args: (args,), error_first=False)
+        return operation.changed(_as_one, error_first=False)
 
     return Adapted("as_tuple", token, rewrite)
+
+
+def _as_one(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (args,)
 
 
 class ErrorRef:

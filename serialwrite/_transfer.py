@@ -54,6 +54,7 @@ class Transfer(Operation[int]):
     _side: Any = None
     _timer: Timer | None = None
     _started: float | None = None
+    _outstanding: set[Callable[..., object]] | None = None  # where it is noted while it waits
     _step_signal: CancellationSignal | None = None  # while an async_*_some runs
     _initiating = False  # while it is being initiated
     _waiting = False  # for readiness; else it is taking steps, or has its stream take one
@@ -190,9 +191,11 @@ class Transfer(Operation[int]):
             return
         if self._started is None:
             self._started = time.monotonic()
+        executor = self.executor
         if self._timeout is not None:
-            self._timer = call_later(self.executor, self._timeout, self._expire)
-        outstanding(self.executor).add(self._abort)
+            self._timer = call_later(executor, self._timeout, self._expire)
+        self._outstanding = outstanding(executor)
+        self._outstanding.add(self._abort)
 
     def _complete_at_once(self, handler: Handler) -> None:
         if handler.immediate_bound:
@@ -260,12 +263,13 @@ class Transfer(Operation[int]):
 
     def _on_ready(self) -> bool:
         """The stream is ready: go on inside its callback. False when it was not ready after all."""
-        self._waiting = False
-        before = self.bytes_transferred
+        assert self._loop is not None
+        buffers, self._waiting = self._loop.buffers, False
+        before = buffers.total_consumed
         if self._guarded_advance():
             self._deliver()
             return True
-        return self.bytes_transferred != before
+        return buffers.total_consumed != before
 
     def _take_step(self) -> None:
         """One ``async_*_some``: the way of a stream that has no ``*_some_nowait``, or that it did not suffice for."""
@@ -325,7 +329,7 @@ class Transfer(Operation[int]):
         """Its event loop was closed beneath it: it touches the stream no more, which has another user now."""
         error = self._error
         self._over = True
-        outstanding(self.executor).discard(self._abort)
+        self._no_more_outstanding()
         self._give_memory_back()
         self._error = error  # of a cancellation in a later loop, whose handler is still to be called
 
@@ -338,7 +342,8 @@ class Transfer(Operation[int]):
             self._handler.cancellation_slot.clear()
         if self._timer is not None:
             self._timer.cancel()
-        self._error = self._described(error) if isinstance(error, TransferError) else error
+        if error is not None:
+            self._error = self._described(error) if isinstance(error, TransferError) else error
 
     def _described(self, error: TransferError) -> TransferError:
         assert self._loop is not None
@@ -366,9 +371,14 @@ class Transfer(Operation[int]):
     def _give_back(self) -> None:
         if not self._given_back:  # else it was dropped
             self._side.release()
-        outstanding(self.executor).discard(self._abort)
+        self._no_more_outstanding()
         self._handler = None
         self._give_memory_back()
+
+    def _no_more_outstanding(self) -> None:
+        if self._outstanding is not None:
+            self._outstanding.discard(self._abort)
+            self._outstanding = None
 
     def _give_memory_back(self) -> None:
         if self._loop is not None:

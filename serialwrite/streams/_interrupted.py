@@ -90,8 +90,8 @@ def prepare() -> None:
 def _signal_setter() -> tuple[Callable[[int, Any], Any], Any]:
     """What sets a signal's handler, and a handler that does nothing.
 
-    Not ``signal.signal``, which is the main thread's alone, and whose handlers run there. The handler is the C library's
-    ``abs``: a function of an int, without side effects.
+    Not ``signal.signal``, which is the main thread's alone, and whose handlers run there. The handler is the C
+    library's ``abs``: a function of an int, without side effects.
     """
     import ctypes  # noqa: PLC0415 # a tenth of the import time, for ports alone
 

@@ -7,7 +7,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from .._errors import transfer_error
 from .._operation import Handler
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from ._trace_files import JsonlFile, PcapngFile
 
 
-class TraceEvent(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TraceEvent:
     """The ending of one write_some or read_some.
 
     Attributes:

@@ -76,14 +76,14 @@ async def test_spy_shows_what_was_accepted_and_no_more(tmp_path):
     with PtyPair() as rig, rig.open_peer() as peer:
         with sw.SerialPort(f"spy://{rig.port}?file={log}") as port:
             with pytest.raises(sw.TransferTimeout) as caught:
-                await sw.async_write(port, [DATA, DATA], timeout=0.05)
+                await sw.async_write(port, [DATA] * 4, timeout=0.05)
             n = caught.value.bytes_transferred
-            assert receive_available(peer) == (DATA + DATA)[:n]
+            assert receive_available(peer) == (DATA * 4)[:n]
             peer.write(b"hello")
             await sw.async_read(port, bytearray(5), timeout=10)
     shown = [line.split(maxsplit=3) for line in log.read_text().splitlines()]
     sent = b"".join(bytes.fromhex(line[3][:49]) for line in shown if line[1] == "TX")
-    assert sent == (DATA + DATA)[:n]
+    assert sent == (DATA * 4)[:n]
     assert any("hello" in line[3] for line in shown if line[1] == "RX")
 
 
