@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Protocol, Self, TypeAlias, cast, runtime_checkable
 
@@ -170,6 +171,14 @@ def call_later(executor: Executor, seconds: float, function: Function, /, *args:
     if timer is None:
         raise TypeError(f"{executor!r} has no call_later(seconds, function), which a timeout needs")
     return timer(seconds, function, *args)  # type: ignore[no-any-return] # duck-typed, see the docstring
+
+
+def now(executor: Executor) -> float:
+    """Seconds on the clock that what runs on ``executor`` is measured with: its own, where it has one."""
+    if isinstance(executor, EventLoopExecutor):
+        return time.monotonic()  # a loop's own: uvloop's stands still between two turns
+    own: Callable[[], float] = getattr(executor, "time", time.monotonic)
+    return own()
 
 
 CLOSE_TIMEOUT = 5.0  # seconds that IoThread.close gives cancelled operations to end
