@@ -130,6 +130,22 @@ class EventLoopExecutor:
         return LoopTimer(self.loop, seconds, function, args)
 
 
+def loop_executor(executor: object, name: str) -> EventLoopExecutor:
+    """``executor`` for a stream that waits on an event loop; None: over the loop of its first operation.
+
+    ``name`` is who asks, for the error.
+    """
+    if executor is None:
+        return EventLoopExecutor()
+    found = executor_of(executor, name)
+    if not isinstance(found, EventLoopExecutor):
+        raise TypeError(
+            f"{name}: {found!r} has no event loop to wait on; pass EventLoopExecutor(), IoThread().get_executor(), "
+            "or None for the loop of the first operation"
+        )
+    return found
+
+
 def outstanding(executor: Executor) -> set[Function]:
     """How to cancel what runs on ``executor``, to be added to and taken from on its thread."""
     return executor.outstanding if isinstance(executor, EventLoopExecutor) else set()

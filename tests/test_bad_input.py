@@ -1,5 +1,6 @@
 """Bad input gets an error at once that names the argument and says what to do; nothing is written, nothing is lost."""
 
+import asyncio
 import errno
 import os
 import socket
@@ -8,7 +9,7 @@ import pytest
 import serial
 
 import serialwrite as sw
-from serialwrite.testing import PtyPair, receive_available
+from serialwrite.testing import PtyPair, VirtualTime, receive_available
 
 
 def ignored(error, n):
@@ -185,3 +186,35 @@ def test_a_stream_on_what_is_no_executor():
             sw.SocketStream(near, 5)
         with sw.IoThread() as io:  # it has one
             assert sw.async_write(sw.SocketStream(near, io), b"abc", sw.use_future).result(10) == 3
+
+
+@pytest.mark.parametrize("make", [sw.SocketStream, sw.DescriptorStream, sw.TransportStream, sw.BufferedTransportStream])
+@pytest.mark.parametrize("executor", [sw.inline_executor, VirtualTime()], ids=lambda one: type(one).__name__)
+async def test_a_stream_on_an_executor_that_has_no_event_loop(make, executor):
+    near, far = socket.socketpair()
+    with near, far:
+        target = near
+        if make in {sw.TransportStream, sw.BufferedTransportStream}:
+            _, writer = await asyncio.open_connection(sock=near)
+            target = writer.transport
+        with pytest.raises(TypeError, match=rf"{make.__name__}: .*event loop.*EventLoopExecutor\(\)"):
+            make(target, executor)
+        if target is not near:
+            target.abort()
+            await asyncio.sleep(0)
+
+
+def test_a_port_on_an_executor_that_has_no_event_loop():
+    with PtyPair() as rig:
+        with pytest.raises(TypeError, match=r"SerialPort: .*event loop.*EventLoopExecutor\(\)"):
+            sw.SerialPort(rig.port, executor=sw.inline_executor)
+        sw.SerialPort(rig.port).close()  # nobody has kept it open, or locked
+
+
+async def test_a_transports_stream_on_what_has_an_executor(line):
+    near, far = socket.socketpair()
+    with far, sw.IoThread() as io:
+        _, writer = await asyncio.open_connection(sock=near)
+        assert sw.BufferedTransportStream(writer.transport, io).get_executor() is io.get_executor()
+        writer.transport.abort()
+        await asyncio.sleep(0)

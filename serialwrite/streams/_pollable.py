@@ -19,7 +19,7 @@ from .._buffers import Buffers
 from .._cancellation import CancellationType
 from .._conditions import transfer_at_least
 from .._errors import StreamClosed
-from .._executors import EventLoopExecutor, executor_of
+from .._executors import EventLoopExecutor, loop_executor
 from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
 from .._transfer import Reading, Writing
 from ._pollable_side import Side
@@ -45,8 +45,7 @@ class PollableStream:
     _closed = False
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
-        given: Any = EventLoopExecutor() if executor is None else executor_of(executor, type(self).__name__)
-        self._executor: EventLoopExecutor = given
+        self._executor: EventLoopExecutor = loop_executor(executor, type(self).__name__)
         self.write_side: Side = Side(self, writing=True)
         self.read_side: Side = Side(self, writing=False)
 
