@@ -127,13 +127,13 @@ class Side:
 
     def wait(self, attempt: Callable[[], bool]) -> None:
         """Call ``attempt`` whenever the port may be ready, until :meth:`stop`; it says whether it got anywhere."""
-        self._attempt = attempt
         if self._fd is None and self._pause is None:
             self._loop = self._stream._executor.loop
             self._lies = 0
             self._arm()
             if self._watchdog is None:
                 self._watchdog = self._loop.call_later(WATCHDOG, self._look)
+        self._attempt = attempt
 
     def stop(self) -> None:
         """The watcher is gone when this returns."""
@@ -168,9 +168,10 @@ class Side:
             os.close(fd)
             self._pause = self._loop.call_later(self._pause_length(), self._retry)
             return
-        except BaseException:
+        except Exception as error:  # no watch left (ENOSPC), or a loop that has none: told with the count
             os.close(fd)
-            raise
+            self._loop.call_soon(self.abort, transfer_error(error))
+            return
         self._fd = fd
 
     def _disarm(self) -> None:

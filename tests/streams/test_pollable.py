@@ -1,13 +1,18 @@
 """What a stream over a descriptor does when the descriptor lies, or ends."""
 
+import asyncio
+import concurrent.futures
+import contextlib
+import errno
 import os
+import socket
 import time
 
 import pytest
 
 import serialwrite as sw
 from serialwrite.streams import _descriptor, _serial_port
-from serialwrite.streams._pollable_side import LONGEST_PAUSE
+from serialwrite.streams._pollable_side import LIES, LONGEST_PAUSE
 from serialwrite.testing import PtyPair, receive
 
 
@@ -69,3 +74,52 @@ async def test_a_descriptor_that_took_nothing_is_full(monkeypatch, opened):
             assert await sw.async_write(port, b"bc", timeout=10) == 2
             assert await sw.async_write(port, b"") == 0
             assert receive(peer, 3) == b"abc"
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), NotImplementedError("this loop watches none")], ids=repr
+)
+@pytest.mark.parametrize("waited", [False, True], ids=["at first", "after a wait"])
+@pytest.mark.parametrize("token", [sw.deferred, sw.use_promise, sw.use_future], ids=repr)
+async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, waited, token):
+    """What was accepted until then is told, and the stream is as it was before."""
+
+    def refuse(*args):
+        raise error
+
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    with near, far, sw.SocketStream(near) as stream:
+        loop = asyncio.get_running_loop()
+        if not waited:
+            monkeypatch.setattr(loop, "add_writer", refuse)
+        data = bytearray(8 << 20)
+        write = asyncio.ensure_future(as_future(sw.async_write(stream, data, token)))
+        await asyncio.sleep(0)
+        if waited:
+            assert stream.write_side.waiting
+            monkeypatch.setattr(loop, "add_writer", refuse)
+            stream.write_side._lies = LIES  # it is watched anew after a pause
+            stream.write_side._disarm()
+            loop.call_soon(stream.write_side._arm)
+        with pytest.raises(sw.TransferError, match=str(error.args[-1])) as caught:
+            await asyncio.wait_for(write, 10)
+        assert caught.value.__cause__ is error
+        n = caught.value.bytes_transferred
+        arrived = bytearray()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                arrived += far.recv(1 << 20)
+        assert 0 < n == len(arrived)
+        assert (stream.stall, stream.write_side.waiting, stream.write_side.user) == (None, False, None)
+        data.append(0)  # its memory is the caller's again
+        monkeypatch.undo()
+        next_one = asyncio.ensure_future(sw.async_write(stream, bytes(1 << 20)))
+        received = 0
+        while received < 1 << 20:
+            received += len(await loop.sock_recv(far, 1 << 20))
+        assert await next_one == 1 << 20
+
+
+async def as_future(started):
+    return await (asyncio.wrap_future(started) if isinstance(started, concurrent.futures.Future) else started)
