@@ -77,7 +77,10 @@ class EventLoopExecutor:
         loop = self._loop
         if self._pinned:
             if cast("asyncio.AbstractEventLoop", loop).is_closed():
-                raise RuntimeError("the event loop of this executor is closed")
+                raise RuntimeError(
+                    "the event loop that this executor was made for is closed: make the stream anew, with the executor "
+                    "of a loop that runs, or with EventLoopExecutor(), which takes the running one"
+                )
             return cast("asyncio.AbstractEventLoop", loop)
         if loop is None or not loop.is_running():
             running = asyncio._get_running_loop()

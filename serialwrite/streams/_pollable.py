@@ -22,7 +22,7 @@ from .._errors import StreamClosed
 from .._executors import EventLoopExecutor, loop_executor
 from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
 from .._transfer import Reading, Writing
-from ._pollable_side import Side
+from ._pollable_side import Side, side_for
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 
 
@@ -46,8 +46,8 @@ class PollableStream:
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
         self._executor: EventLoopExecutor = loop_executor(executor, type(self).__name__)
-        self.write_side: Side = Side(self, writing=True)
-        self.read_side: Side = Side(self, writing=False)
+        self.write_side: Side = side_for(self, writing=True)
+        self.read_side: Side = side_for(self, writing=False)
 
     def get_executor(self) -> EventLoopExecutor:
         """The executor of this stream; made without one, it is bound to the loop of its first operation."""

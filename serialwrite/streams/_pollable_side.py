@@ -236,6 +236,29 @@ class Side:
         self._lies = 0
 
 
+class PinnedSide(Side):
+    """One direction of a stream whose loop was named by its maker: once that is closed nothing is even tried.
+
+    Else a write would go out where the port has room, and be refused where it has to wait.
+    """
+
+    _idle_in = NOWHERE
+
+    @property
+    def idle_in(self) -> int:
+        loop = self._stream._executor._loop
+        return NOWHERE if loop is None or loop.is_closed() else self._idle_in
+
+    @idle_in.setter
+    def idle_in(self, thread: int) -> None:  # pyright: ignore[reportIncompatibleVariableOverride] # it can be set, too
+        self._idle_in = thread
+
+
+def side_for(stream: PollableStream, *, writing: bool) -> Side:
+    """One direction of ``stream``."""
+    return (PinnedSide if stream._executor._pinned else Side)(stream, writing=writing)
+
+
 def why_closed(fd: int | None) -> TransferError:
     """Its owner has closed it; or the peer has gone, and a transport, told first, has closed itself."""
     if fd is not None:
