@@ -6,14 +6,15 @@ import contextlib
 import errno
 import os
 import socket
+import threading
 import time
 
 import pytest
 
 import serialwrite as sw
-from serialwrite.streams import _descriptor, _serial_port
+from serialwrite.streams import _descriptor, _pollable, _serial_port
 from serialwrite.streams._pollable_side import LIES, LONGEST_PAUSE
-from serialwrite.testing import PtyPair, receive
+from serialwrite.testing import PtyPair, receive, receive_available
 
 
 def test_readiness_may_lie_for_ever():
@@ -123,3 +124,91 @@ async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, wai
 
 async def as_future(started):
     return await (asyncio.wrap_future(started) if isinstance(started, concurrent.futures.Future) else started)
+
+
+@contextlib.asynccontextmanager
+async def a_full(kind):
+    """A stream of that kind, and the descriptor at the far end, which nobody reads."""
+    if kind == "SerialPort":
+        with PtyPair() as rig, rig.open_peer() as peer, sw.SerialPort(rig.port) as port:
+            yield port, peer
+        return
+    near, far = socket.socketpair()
+    with near, far:
+        if kind == "socket":
+            yield sw.SocketStream(near), far
+        elif kind == "descriptor":
+            yield sw.DescriptorStream(near.detach()), far
+        else:
+            _, writer = await asyncio.open_connection(sock=near)
+            yield sw.as_stream(writer), far
+            writer.transport.abort()
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("kind", ["SerialPort", "socket", "descriptor", "transport"])
+async def test_closed_by_another_thread_the_watcher_goes_on_the_loops_own(monkeypatch, kind):
+    """Event loops' watchers are no business of other threads."""
+    loop, threads = asyncio.get_running_loop(), []
+    remove = loop.remove_writer
+
+    def noting(fd):
+        threads.append(threading.get_ident())
+        return remove(fd)
+
+    async with a_full(kind) as (stream, far):
+        promise = sw.async_write(stream, bytes(8 << 20), sw.as_tuple(sw.use_promise))
+        while not stream.write_side.waiting:
+            await asyncio.sleep(0)
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "remove_writer", noting)
+            await asyncio.to_thread(stream.close)
+        error, n = await asyncio.wait_for(promise, 10)
+        assert (type(error), error.bytes_transferred) == (sw.StreamClosed, n)
+        assert threads == [threading.get_ident()]
+        assert kind == "transport" or not stream.is_open()
+        assert len(receive_available(far)) == n or kind == "SerialPort"  # whose driver drops what is queued
+        with pytest.raises(sw.StreamClosed):
+            await sw.async_write(stream, b"x")
+
+
+def test_closed_by_another_thread_for_which_the_loop_has_no_time(monkeypatch):
+    """Waiting for the thread on the loop's own would be for ever; it is closed when the loop turns."""
+    monkeypatch.setattr(_pollable, "CLOSE_TIMEOUT", 0.1)
+    near, far = socket.socketpair()
+
+    async def hold():
+        stream = sw.SocketStream(near)
+        await sw.async_write(stream, b"x")
+        thread = threading.Thread(target=stream.close)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+        assert stream.is_open()
+        await asyncio.sleep(0)
+        assert not stream.is_open()
+
+    with near, far:
+        asyncio.run(hold())
+
+
+def test_closed_by_another_thread_as_the_loop_stops(monkeypatch):
+    """The loop will not get round to it: whoever closes does it."""
+    near, far = socket.socketpair()
+    loop = asyncio.new_event_loop()
+    stream = sw.SocketStream(near)
+    monkeypatch.setattr(loop, "call_soon_threadsafe", lambda function, *args: loop.call_soon(loop.stop))
+
+    async def use():
+        await sw.async_write(stream, b"x")
+        thread.start()
+        while not loop._stopping:
+            await asyncio.sleep(0)
+
+    thread = threading.Thread(target=stream.close)
+    with near, far:
+        loop.create_task(use())
+        loop.run_forever()
+        thread.join(10)
+        assert (thread.is_alive(), stream.is_open()) == (False, False)
+    loop.close()
