@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import socket
+import sys
 
 import pytest
 import serial
@@ -110,6 +111,15 @@ def test_a_port_that_does_not_exist(tmp_path):
     with pytest.raises(serial.SerialException, match=r"nowhere.* does not exist.*list_ports") as info:
         sw.SerialPort(str(tmp_path / "nowhere"))
     assert info.value.errno == errno.ENOENT
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_port_that_does_not_exist_says_how_to_list_those_that_do(tmp_path, monkeypatch, installed):
+    if not installed:
+        monkeypatch.setitem(sys.modules, "typer", None)
+    with pytest.raises(serial.SerialException, match=r"list the ports with: .*list_ports$") as info:
+        sw.SerialPort(str(tmp_path / "nowhere"))
+    assert ("serialwrite ports" in str(info.value)) == installed
 
 
 def test_a_port_in_use():
