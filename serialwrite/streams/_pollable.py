@@ -149,10 +149,10 @@ class PollableStream:
             Bytes accepted before that were still in the driver's queue, and are not sent; None where that is unknown.
         """
         if self._executor.running_elsewhere():
-            return self._close_on_its_loop()
+            return self._close_by_its_loop()
         return self._close_here()
 
-    def _close_on_its_loop(self) -> int | None:
+    def _close_by_its_loop(self) -> int | None:
         """Watchers are their loop's own business, and it may be about to write to the descriptor."""
         closed: Future[int | None] = Future()
 
