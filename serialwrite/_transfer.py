@@ -9,7 +9,6 @@ There are two ways to take a step:
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from threading import get_ident
 from typing import Any, ClassVar
@@ -18,7 +17,7 @@ from ._buffers import Buffers, BytesLike, ConsumingBuffers, DynamicBuffer, Growi
 from ._cancellation import CancellationSignal, CancellationType
 from ._conditions import TRANSFER_ALL, CompletionCondition, TransferAll, TransferAtLeast, TransferExactly
 from ._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
-from ._executors import Executor, Timer, call_later, outstanding
+from ._executors import Executor, Timer, call_later, now, outstanding
 from ._operation import CompletionToken, Handler, Operation, deferred
 from ._sides import side_of
 from ._transfer_loop import TransferLoop
@@ -176,7 +175,7 @@ class Transfer(Operation[int]):
         self._side = side
         self._handler = handler
         if self._timeout is not None:
-            self._started = time.monotonic()
+            self._started = now(self.executor)
         handler.cancellation_slot.assign(self._on_cancel)  # now: the condition may emit, and so may the stream
         try:
             self._open_loop()
@@ -189,9 +188,9 @@ class Transfer(Operation[int]):
             handler.cancellation_slot.clear()
             self._complete_at_once(handler)
             return
-        if self._started is None:
-            self._started = time.monotonic()
         executor = self.executor
+        if self._started is None:
+            self._started = now(executor)
         if self._timeout is not None:
             self._timer = call_later(executor, self._timeout, self._expire)
         self._outstanding = outstanding(executor)
@@ -354,7 +353,7 @@ class Transfer(Operation[int]):
         error.verb = getattr(self._side, "verb", None) or self.verb
         error._remaining = lambda: self.remaining
         if self._started is not None:
-            error.elapsed = time.monotonic() - self._started
+            error.elapsed = now(self.executor) - self._started
         with contextlib.suppress(OSError, ValueError):  # a port that is gone can't be asked
             error.queued = getattr(self._stream, "queued", None)
         if isinstance(error, OperationAborted) and self._side is not None:

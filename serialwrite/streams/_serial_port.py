@@ -14,7 +14,7 @@ from typing import Any, Self, overload
 import serial
 
 from .._errors import StreamClosed
-from .._executors import EventLoopExecutor
+from .._executors import EventLoopExecutor, loop_executor
 from .._operation import Handler, Operation, default_token as unspecified
 from ._closing import ClosePolicy, check_closing, close_forgotten, close_now, drain_before_closing, drain_bound
 from ._descriptor import read_descriptor, took_nothing, write_bytes, write_descriptor
@@ -66,6 +66,7 @@ class SerialPort(TtyStream):
         executor: EventLoopExecutor | None = None,
         **settings: Any,
     ) -> None:
+        executor = loop_executor(executor, type(self).__name__)  # refused before anything is opened
         mine = isinstance(port, (str, os.PathLike))
         if isinstance(port, (str, os.PathLike)):
             settings.setdefault("exclusive", True)
