@@ -10,8 +10,8 @@ from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any, TypeVar, overload
 
-from ._adapters import checked_timeout
 from ._buffers import Buffers, ConsumingBuffers, unviewed, views
+from ._cancelling import checked_timeout
 from ._conditions import TRANSFER_ALL, CompletionCondition
 from ._errors import transfer_error
 from ._operation import CompletionToken, Handler, Operation, default_token, deferred, initiate
