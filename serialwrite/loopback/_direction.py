@@ -101,27 +101,29 @@ class Way:
         deadline = None if settings.bytes_to_send is not None else self._began + (settings.seconds or 0.0)
         try:
             with self.meter.on(self.sender):
+                moved = self.clock()  # when a byte last went
                 while (size := self._next_size(block)) and (deadline is None or time.monotonic() < deadline):
                     if self._stopped:
                         return
                     left = longest if deadline is None else min(longest, deadline - time.monotonic())
                     data = self.pattern.block(self.sent, size)
-                    began, started = time.monotonic(), self.clock()
+                    before = self.sent
                     try:
                         self.sent += await sw.async_write(self.sender, data, stoppable, timeout=max(left, 0.0))
                     except sw.TransferError as error:
                         self.sent += error.bytes_transferred
                         if self._stopped:
                             return
-                        if isinstance(error, sw.TransferTimeout) and (
+                        if not isinstance(error, sw.TransferTimeout) or not (
                             left < longest  # the run's time is up
-                            or error.bytes_transferred  # it went somewhere
-                            or self.clock() - started < left < time.monotonic() - began  # this machine was starved
+                            or self.sent > before  # it went somewhere
+                            or self.clock() - moved < longest  # this machine was starved
                         ):
-                            continue
-                        self.gone |= isinstance(error, sw.Disconnected)
-                        self.problems.append(f"{self.name}: the sender stopped after {self.sent:,} bytes: {error}")
-                        return
+                            self.gone |= isinstance(error, sw.Disconnected)
+                            self.problems.append(f"{self.name}: the sender stopped after {self.sent:,} bytes: {error}")
+                            return
+                    if self.sent > before:
+                        moved = self.clock()
         finally:
             self.total = self.sent
 

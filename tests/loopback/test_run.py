@@ -199,6 +199,15 @@ def test_a_sender_that_stalls_for_good_is_told_with_its_count():
     assert direction.account.lost == direction.account.sent - direction.account.received
 
 
+@pytest.mark.time_limit(60)
+def test_a_sender_that_stalls_for_good_is_told_on_a_machine_that_is_always_late(monkeypatch):
+    monkeypatch.setattr(Lateness, "clock", lambda lateness: time.monotonic() / 3)
+    with PtyPair() as rig:
+        rig.stall("peer")
+        result = loopback.run(rig, bytes_to_send=1_000_000, **{**SHORT, "patience": 0.1})
+    assert "the sender stopped after" in result.runs[0].reasons[0]
+
+
 def test_a_sender_that_is_only_slow_has_not_stopped(monkeypatch):
     """A write that runs out of patience with some bytes taken went somewhere; one that took none has stalled."""
     honest = sw.async_write
