@@ -94,6 +94,28 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+async def test_a_timer_is_woken_shortly_before_its_end_and_fires_at_it(monkeypatch):
+    now, asked, fired = [100.0], [], []
+    readable, written = os.pipe()
+
+    def alarm(seconds):
+        asked.append(seconds)
+        return os.dup(readable)  # the test says when it rings
+
+    monkeypatch.setattr(_timers, "alarms", lambda: alarm)
+    monkeypatch.setattr(_timers.time, "monotonic", lambda: now[0])
+    timer = _timers.LoopTimer(asyncio.get_running_loop(), 3600, fired.append, (1,))
+    for left in (0.0015, 0.0001, 0.0):
+        now[0] = 3700.0 - left
+        assert not fired
+        timer._fire()
+    assert asked == [pytest.approx(0.0015 - _timers.WAKING), pytest.approx(0.0001)]
+    assert fired == [1]
+    timer.cancel()
+    os.close(readable)
+    os.close(written)
+
+
 def in_its_last_stretch(loop, fired):
     timer = _timers.LoopTimer(loop, _timers.LAST_STRETCH / 2, fired.append, (1,))
     timer._set_alarm(3600)  # as good as for ever: it will not fire by itself
