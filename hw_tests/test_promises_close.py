@@ -121,7 +121,7 @@ def test_close_drains(device: Device):
     assert device.peer_read(len(data)) == data
 
 
-@pytest.mark.promise("close sends what still can be sent")
+@pytest.mark.promise("close goes on while the queue moves, slowly though it be")
 def test_close_drains_a_queue_that_moves_slowly(device: Device):
     """The far end holds the line up again and again: that takes three times as long as the baud rate says."""
     device.pace(1920)
