@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Protocol, Self, TypeAlias, cast, runtime_checkable
 
@@ -76,7 +77,10 @@ class EventLoopExecutor:
         loop = self._loop
         if self._pinned:
             if cast("asyncio.AbstractEventLoop", loop).is_closed():
-                raise RuntimeError("the event loop of this executor is closed")
+                raise RuntimeError(
+                    "the event loop that this executor was made for is closed: make the stream anew, with the executor "
+                    "of a loop that runs, or with EventLoopExecutor(), which takes the running one"
+                )
             return cast("asyncio.AbstractEventLoop", loop)
         if loop is None or not loop.is_running():
             running = asyncio._get_running_loop()
@@ -129,6 +133,22 @@ class EventLoopExecutor:
         return LoopTimer(self.loop, seconds, function, args)
 
 
+def loop_executor(executor: object, name: str) -> EventLoopExecutor:
+    """``executor`` for a stream that waits on an event loop; None: over the loop of its first operation.
+
+    ``name`` is who asks, for the error.
+    """
+    if executor is None:
+        return EventLoopExecutor()
+    found = executor_of(executor, name)
+    if not isinstance(found, EventLoopExecutor):
+        raise TypeError(
+            f"{name}: {found!r} has no event loop to wait on; pass EventLoopExecutor(), IoThread().get_executor(), "
+            "or None for the loop of the first operation"
+        )
+    return found
+
+
 def outstanding(executor: Executor) -> set[Function]:
     """How to cancel what runs on ``executor``, to be added to and taken from on its thread."""
     return executor.outstanding if isinstance(executor, EventLoopExecutor) else set()
@@ -170,6 +190,14 @@ def call_later(executor: Executor, seconds: float, function: Function, /, *args:
     if timer is None:
         raise TypeError(f"{executor!r} has no call_later(seconds, function), which a timeout needs")
     return timer(seconds, function, *args)  # type: ignore[no-any-return] # duck-typed, see the docstring
+
+
+def now(executor: Executor) -> float:
+    """Seconds on the clock that what runs on ``executor`` is measured with: its own, where it has one."""
+    if isinstance(executor, EventLoopExecutor):
+        return time.monotonic()  # a loop's own: uvloop's stands still between two turns
+    own: Callable[[], float] = getattr(executor, "time", time.monotonic)
+    return own()
 
 
 CLOSE_TIMEOUT = 5.0  # seconds that IoThread.close gives cancelled operations to end

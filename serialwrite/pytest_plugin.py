@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from serialwrite import SerialPort
-    from serialwrite.testing import PathRig, ScriptedStream, SimulatedUart
+    from serialwrite import SerialPort, SocketStream
+    from serialwrite.testing import Rig, ScriptedStream, SimulatedUart
 
 LEASE_TIMEOUT = 300.0  # seconds to wait for a real port that another process tests on
 SETTLE = 5.0  # seconds that what a test has let go of may take to be gone: a thread that ends, a child that is reaped
@@ -23,8 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("serialwrite", "serial ports")
     group.addoption(
         "--serial-rig",
-        choices=["pty", "socat", "uart"],
-        help="what serial_pair is made of: pty (the default), socat or uart",
+        choices=["pty", "socat", "uart", "tcp", "unix"],
+        help="what serial_pair is made of: pty (the default), socat, uart, or the sockets of tcp or unix",
     )
     group.addoption("--serial-port", metavar="DEVICE", help="the real serial port to test on")
     group.addoption(
@@ -69,16 +69,27 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture
-def serial_pair(request: pytest.FixtureRequest) -> Iterator[PathRig]:
-    """Two ends of a serial line: a `PtyPair`, what --serial-rig names, or with --serial-port real ports, leased."""
-    from serialwrite.testing import HardwarePair, PtyPair, SimulatedUart, SocatPair  # noqa: PLC0415 # see the top
+def serial_pair(request: pytest.FixtureRequest) -> Iterator[Rig[Any]]:
+    """Two ends of a serial line: a `PtyPair`, what --serial-rig names, or with --serial-port real ports, leased.
+
+    Its `port` is a path; on the rigs made of sockets, whose quirks say "not-a-tty", a socket.
+    """
+    from serialwrite.testing import (  # noqa: PLC0415 # see the top
+        HardwarePair,
+        PtyPair,
+        SimulatedUart,
+        SocatPair,
+        TcpPair,
+        UnixPair,
+    )
     from serialwrite.testing._lease import PortLease  # noqa: PLC0415
 
     option: Callable[[str], Any] = request.config.getoption
     port, peer = option("--serial-port"), option("--serial-peer")
     if port is None:
-        kinds: dict[str, Callable[[], PathRig]] = {"pty": PtyPair, "socat": SocatPair, "uart": SimulatedUart}
-        with _opened(kinds[option("--serial-rig") or "pty"]()) as rig:
+        kinds: tuple[type[Rig[Any]], ...] = (PtyPair, SocatPair, SimulatedUart, TcpPair, UnixPair)
+        named = {kind.name: kind for kind in kinds}
+        with _opened(named[option("--serial-rig") or "pty"]()) as rig:
             yield rig
         return
     quirks = filter(None, (option("--serial-quirks") or "").split(","))
@@ -89,7 +100,7 @@ def serial_pair(request: pytest.FixtureRequest) -> Iterator[PathRig]:
         yield rig
 
 
-def _opened(rig: PathRig) -> PathRig:
+def _opened(rig: Rig[Any]) -> Rig[Any]:
     from serialwrite.testing import RigUnavailable  # noqa: PLC0415
 
     try:
@@ -99,12 +110,17 @@ def _opened(rig: PathRig) -> PathRig:
 
 
 @pytest.fixture
-def serial_port(request: pytest.FixtureRequest, serial_pair: PathRig) -> Iterator[SerialPort]:
-    """The port of `serial_pair`, open as a `SerialPort` at --serial-baud."""
-    from serialwrite import SerialPort  # noqa: PLC0415
+def serial_port(request: pytest.FixtureRequest, serial_pair: Rig[Any]) -> Iterator[SerialPort | SocketStream]:
+    """The port of `serial_pair`, open as a `SerialPort` at --serial-baud; a `SocketStream` on a rig of sockets."""
+    from serialwrite import SerialPort, SocketStream  # noqa: PLC0415
+    from serialwrite.testing import PathRig  # noqa: PLC0415
 
-    with SerialPort(serial_pair.port, baudrate=request.config.getoption("--serial-baud")) as port:
-        yield port
+    if isinstance(serial_pair, PathRig):
+        with SerialPort(serial_pair.port, baudrate=request.config.getoption("--serial-baud")) as port:
+            yield port
+    else:
+        with SocketStream(serial_pair.port) as stream:
+            yield stream
 
 
 @pytest.fixture

@@ -1,14 +1,16 @@
 """Bad input gets an error at once that names the argument and says what to do; nothing is written, nothing is lost."""
 
+import asyncio
 import errno
 import os
 import socket
+import sys
 
 import pytest
 import serial
 
 import serialwrite as sw
-from serialwrite.testing import PtyPair, receive_available
+from serialwrite.testing import PtyPair, VirtualTime, receive_available
 
 
 def ignored(error, n):
@@ -111,6 +113,15 @@ def test_a_port_that_does_not_exist(tmp_path):
     assert info.value.errno == errno.ENOENT
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_port_that_does_not_exist_says_how_to_list_those_that_do(tmp_path, monkeypatch, installed):
+    if not installed:
+        monkeypatch.setitem(sys.modules, "typer", None)
+    with pytest.raises(serial.SerialException, match=r"list the ports with: .*list_ports$") as info:
+        sw.SerialPort(str(tmp_path / "nowhere"))
+    assert ("serialwrite ports" in str(info.value)) == installed
+
+
 def test_a_port_in_use():
     with PtyPair() as rig, sw.SerialPort(rig.port), pytest.raises(serial.SerialException, match=r"in use.*close"):
         sw.SerialPort(rig.port)
@@ -185,3 +196,35 @@ def test_a_stream_on_what_is_no_executor():
             sw.SocketStream(near, 5)
         with sw.IoThread() as io:  # it has one
             assert sw.async_write(sw.SocketStream(near, io), b"abc", sw.use_future).result(10) == 3
+
+
+@pytest.mark.parametrize("make", [sw.SocketStream, sw.DescriptorStream, sw.TransportStream, sw.BufferedTransportStream])
+@pytest.mark.parametrize("executor", [sw.inline_executor, VirtualTime()], ids=lambda one: type(one).__name__)
+async def test_a_stream_on_an_executor_that_has_no_event_loop(make, executor):
+    near, far = socket.socketpair()
+    with near, far:
+        target = near
+        if make in {sw.TransportStream, sw.BufferedTransportStream}:
+            _, writer = await asyncio.open_connection(sock=near)
+            target = writer.transport
+        with pytest.raises(TypeError, match=rf"{make.__name__}: .*event loop.*EventLoopExecutor\(\)"):
+            make(target, executor)
+        if target is not near:
+            target.abort()
+            await asyncio.sleep(0)
+
+
+def test_a_port_on_an_executor_that_has_no_event_loop():
+    with PtyPair() as rig:
+        with pytest.raises(TypeError, match=r"SerialPort: .*event loop.*EventLoopExecutor\(\)"):
+            sw.SerialPort(rig.port, executor=sw.inline_executor)
+        sw.SerialPort(rig.port).close()  # nobody has kept it open, or locked
+
+
+async def test_a_transports_stream_on_what_has_an_executor(line):
+    near, far = socket.socketpair()
+    with far, sw.IoThread() as io:
+        _, writer = await asyncio.open_connection(sock=near)
+        assert sw.BufferedTransportStream(writer.transport, io).get_executor() is io.get_executor()
+        writer.transport.abort()
+        await asyncio.sleep(0)

@@ -152,3 +152,55 @@ def test_a_write_that_was_left_behind_on_a_users_stream_does_not_give_it_back_fo
     asyncio.run(leave())
     assert asyncio.run(again()) == 4
     assert results == [(None, 4)]
+
+
+WAYS = {
+    "awaited": sw.async_write,
+    "a task": lambda stream, data: asyncio.ensure_future(sw.async_write(stream, data)),
+    "use_promise": lambda stream, data: sw.async_write(stream, data, sw.use_promise),
+    "a function": lambda stream, data: sw.async_write(stream, data, print),
+    "gathered": lambda stream, data: sw.async_write(stream, [data]),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("data", [b"little", MUCH], ids=["little", "much"])
+@pytest.mark.parametrize("used", [False, True], ids=["unused", "used before"])
+def test_an_executor_of_a_closed_loop_writes_nothing_little_or_much(used, data, way):
+    """Whoever named a loop is not moved to another; and whether the port has room makes no difference."""
+
+    async def write(data):
+        await WAYS[way](stream, data)
+
+    loop = asyncio.new_event_loop()
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    with near, far:
+        stream = sw.SocketStream(near, sw.EventLoopExecutor(loop))
+        if used:
+            assert loop.run_until_complete(sw.async_write(stream, b"first")) == 5
+            assert far.recv(5) == b"first"
+        loop.close()
+        with pytest.raises(RuntimeError, match=r"closed.*EventLoopExecutor\(\)"):
+            asyncio.run(write(data))
+        with pytest.raises(BlockingIOError):
+            far.recv(1)
+        assert (stream.stall, stream.write_side.user) == (None, None)
+        with pytest.raises(RuntimeError, match=r"closed.*EventLoopExecutor\(\)"):
+            asyncio.run(read(stream))
+        assert sw.write(stream, b"by itself") == 9  # which needs no loop
+        assert far.recv(20) == b"by itself"
+
+
+async def read(stream):
+    await sw.async_read(stream, bytearray(1))
+
+
+def test_an_executor_of_a_loop_that_has_only_stopped_goes_on_when_it_runs_again(pair):
+    stream, far = pair
+    loop = asyncio.new_event_loop()
+    stream = sw.SocketStream(stream.socket, sw.EventLoopExecutor(loop))
+    for _ in range(3):
+        assert loop.run_until_complete(sw.async_write(stream, b"again")) == 5
+        assert far.recv(10) == b"again"
+    loop.close()

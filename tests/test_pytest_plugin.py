@@ -126,17 +126,24 @@ def test_a_failure_says_the_seed_and_what_happened(project):
 
 
 KIND = """
-from serialwrite.testing import receive
+import pytest
+from serialwrite import Disconnected, write
+from serialwrite.testing import receive, receive_available
 
 def test_it(serial_port, serial_pair):
-    serial_port.serial.write(b"hello")
     with serial_pair.open_peer() as peer:
+        assert write(serial_port, b"hello", timeout=10) == 5
         assert receive(peer, 5) == b"hello"
+        if "no-hang-up" not in serial_pair.quirks:
+            serial_pair.hang_up("port")
+            with pytest.raises(Disconnected):
+                write(serial_port, bytes(1 << 20), timeout=10)
+    assert ("not-a-tty" in serial_pair.quirks) == (not hasattr(serial_port, "serial"))
     print("it ran on", serial_pair.name)
 """
 
 
-@pytest.mark.parametrize("rig", ["pty", "socat", "uart"])
+@pytest.mark.parametrize("rig", ["pty", "socat", "uart", "tcp", "unix"])
 def test_the_same_tests_on_another_rig_by_option(project, need_tool, rig):
     if rig == "socat":
         need_tool("socat")

@@ -11,6 +11,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 
 import pytest
+from scripted import PlainStream
 
 import serialwrite as sw
 
@@ -56,24 +57,6 @@ async def blocked(stream):
 
 def here():
     return sw.EventLoopExecutor()
-
-
-class Recorder:
-    """A user's own stream: takes everything, at the next turn of the loop."""
-
-    def __init__(self):
-        self.executor = sw.EventLoopExecutor()
-        self.data = bytearray()
-
-    def get_executor(self):
-        return self.executor
-
-    def async_write_some(self, buffers, token=sw.deferred, /):
-        def initiation(handler):
-            self.data += b"".join(buffers)
-            self.executor.post(handler, None, sw.buffer_size(buffers))
-
-        return sw.async_initiate(initiation, token, self.executor)
 
 
 # -- what it is for -----------------------------------------------------------------------------------
@@ -270,7 +253,7 @@ async def test_a_timeout_inside_ends_that_write_only():
 
 def four(yield_):
     """Waits for a turn of the loop."""
-    return sw.async_write(Recorder(), b"data", yield_)
+    return sw.async_write(PlainStream(), b"data", yield_)
 
 
 async def test_every_awaiting_token_works_on_it():
@@ -348,21 +331,21 @@ def test_other_threads_wait_for_it():
 async def test_a_thousand_run_at_once():
     running = most = 0
 
-    def session(yield_, recorder):
+    def session(yield_, stream):
         nonlocal running, most
         running += 1
         most = max(most, running)
-        n = sum(sw.async_write(recorder, b"y" * 10, yield_) for _ in range(3))
+        n = sum(sw.async_write(stream, b"y" * 10, yield_) for _ in range(3))
         running -= 1
         return n
 
-    recorders = [Recorder() for _ in range(1000)]
+    streams = [PlainStream() for _ in range(1000)]
     counts = await asyncio.gather(
-        *(sw.spawn(here(), lambda yield_, recorder=recorder: session(yield_, recorder)) for recorder in recorders)
+        *(sw.spawn(here(), lambda yield_, stream=stream: session(yield_, stream)) for stream in streams)
     )
     assert counts == [30] * 1000
     assert most == 1000
-    assert all(recorder.data == b"y" * 30 for recorder in recorders)
+    assert all(stream.script.written == b"y" * 30 for stream in streams)
 
 
 async def test_a_hundred_blocked_writes_wait_at_once():

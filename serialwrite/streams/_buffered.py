@@ -12,7 +12,7 @@ from typing import Any
 from .._buffers import BytesLike, views
 from .._cancellation import CancellationType
 from .._errors import OperationAborted, StreamBusy, TransferError
-from .._executors import EventLoopExecutor, Timer
+from .._executors import EventLoopExecutor, Timer, loop_executor
 from .._operation import CompletionToken, Handler, async_initiate, default_token as unspecified, deferred
 from ._pollable_side import why_closed
 
@@ -38,7 +38,7 @@ class BufferedTransportStream:
 
     def __init__(self, transport: Any, executor: EventLoopExecutor | None = None) -> None:
         self.transport: asyncio.WriteTransport = transport
-        self._executor = executor or EventLoopExecutor()
+        self._executor = loop_executor(executor, type(self).__name__)
         self._busy = False
 
     def __repr__(self) -> str:

@@ -136,7 +136,7 @@ def _told(port: str, error: serial.SerialException) -> serial.SerialException:
 def _advice(port: str, error: serial.SerialException) -> str:
     scheme, is_url, place = port.partition("://")
     if error.errno == errno.ENOENT:
-        return f"port {port!r} does not exist; list the ports with: python -m serial.tools.list_ports"
+        return f"port {port!r} does not exist; list the ports with: {_lister()}"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"port {port!r} may not be opened by this user; on most systems: add the user to its group (dialout)"
     if error.errno in {errno.EBUSY, errno.EAGAIN} or "exclusively lock" in str(error):
@@ -146,3 +146,13 @@ def _advice(port: str, error: serial.SerialException) -> str:
     if os.strerror(errno.ENOTTY) in str(error):
         return f"port {port!r} is no serial port: it has no settings of one"
     return f"port {port!r} can't be opened: {error}"
+
+
+def _lister() -> str:
+    """The commands that list the ports: ours needs the extra ``cli``."""
+    from importlib.util import find_spec  # noqa: PLC0415 # for this error alone
+
+    with suppress(ValueError):  # what find_spec says of a module that is barred
+        if find_spec("typer") is not None:
+            return "serialwrite ports, or python -m serial.tools.list_ports"
+    return "python -m serial.tools.list_ports"

@@ -12,17 +12,20 @@ a subclass gives                        which is
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from typing import Any, Self
 
 from .._buffers import Buffers
 from .._cancellation import CancellationType
 from .._conditions import transfer_at_least
 from .._errors import StreamClosed
-from .._executors import EventLoopExecutor, executor_of
+from .._executors import CLOSE_TIMEOUT, EventLoopExecutor, loop_executor
 from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
 from .._transfer import Reading, Writing
-from ._pollable_side import Side
+from ._pollable_side import WATCHDOG, Side, side_for
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 
 
@@ -45,10 +48,9 @@ class PollableStream:
     _closed = False
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
-        given: Any = EventLoopExecutor() if executor is None else executor_of(executor, type(self).__name__)
-        self._executor: EventLoopExecutor = given
-        self.write_side: Side = Side(self, writing=True)
-        self.read_side: Side = Side(self, writing=False)
+        self._executor: EventLoopExecutor = loop_executor(executor, type(self).__name__)
+        self.write_side: Side = side_for(self, writing=True)
+        self.read_side: Side = side_for(self, writing=False)
 
     def get_executor(self) -> EventLoopExecutor:
         """The executor of this stream; made without one, it is bound to the loop of its first operation."""
@@ -140,9 +142,37 @@ class PollableStream:
     def close(self) -> int | None:
         """Close at once. Operations that wait end with :class:`StreamClosed`, each with its count.
 
+        From any thread: while the stream's event loop runs on another one, it is closed there, and waited for;
+        5 s at most, where that loop does not turn.
+
         Returns:
             Bytes accepted before that were still in the driver's queue, and are not sent; None where that is unknown.
         """
+        if self._executor.running_elsewhere():
+            return self._close_by_its_loop()
+        return self._close_here()
+
+    def _close_by_its_loop(self) -> int | None:
+        """Watchers are their loop's own business, and it may be about to write to the descriptor."""
+        closed: Future[int | None] = Future()
+
+        def close() -> None:
+            try:
+                closed.set_result(self._close_here())
+            except Exception as error:
+                closed.set_exception(error)
+
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            self._executor.post(close)
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        while not wait([closed], WATCHDOG).done:
+            if not self._executor.running_elsewhere():  # it has stopped, and will not get round to it
+                return self._close_here()
+            if time.monotonic() > deadline:
+                return None  # its thread waits for this one, perhaps
+        return closed.result()
+
+    def _close_here(self) -> int | None:
         if self._closed:
             return None
         unsent = self.queued if self.is_open() else None

@@ -127,13 +127,13 @@ class Side:
 
     def wait(self, attempt: Callable[[], bool]) -> None:
         """Call ``attempt`` whenever the port may be ready, until :meth:`stop`; it says whether it got anywhere."""
-        self._attempt = attempt
         if self._fd is None and self._pause is None:
             self._loop = self._stream._executor.loop
             self._lies = 0
             self._arm()
             if self._watchdog is None:
                 self._watchdog = self._loop.call_later(WATCHDOG, self._look)
+        self._attempt = attempt
 
     def stop(self) -> None:
         """The watcher is gone when this returns."""
@@ -168,9 +168,10 @@ class Side:
             os.close(fd)
             self._pause = self._loop.call_later(self._pause_length(), self._retry)
             return
-        except BaseException:
+        except Exception as error:  # no watch left (ENOSPC), or a loop that has none: told with the count
             os.close(fd)
-            raise
+            self._loop.call_soon(self.abort, transfer_error(error))
+            return
         self._fd = fd
 
     def _disarm(self) -> None:
@@ -233,6 +234,29 @@ class Side:
 
     def progressed(self) -> None:
         self._lies = 0
+
+
+class PinnedSide(Side):
+    """One direction of a stream whose loop was named by its maker: once that is closed nothing is even tried.
+
+    Else a write would go out where the port has room, and be refused where it has to wait.
+    """
+
+    _idle_in = NOWHERE
+
+    @property
+    def idle_in(self) -> int:
+        loop = self._stream._executor._loop
+        return NOWHERE if loop is None or loop.is_closed() else self._idle_in
+
+    @idle_in.setter
+    def idle_in(self, thread: int) -> None:  # pyright: ignore[reportIncompatibleVariableOverride] # it can be set, too
+        self._idle_in = thread
+
+
+def side_for(stream: PollableStream, *, writing: bool) -> Side:
+    """One direction of ``stream``."""
+    return (PinnedSide if stream._executor._pinned else Side)(stream, writing=writing)
 
 
 def why_closed(fd: int | None) -> TransferError:

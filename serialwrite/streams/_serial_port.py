@@ -14,10 +14,11 @@ from typing import Any, Self, overload
 import serial
 
 from .._errors import StreamClosed
-from .._executors import EventLoopExecutor
+from .._executors import EventLoopExecutor, loop_executor
 from .._operation import Handler, Operation, default_token as unspecified
 from ._closing import ClosePolicy, ClosingDrain, check_closing, close_forgotten, close_now
 from ._descriptor import read_descriptor, took_nothing, write_bytes, write_descriptor
+from ._interrupted import prepare as prepare_closing
 from ._line_stream import fileno_of
 from ._opening import check_port, kind_of, made_ours, opened
 from ._pollable_side import WATCHDOG
@@ -65,6 +66,7 @@ class SerialPort(TtyStream):
         executor: EventLoopExecutor | None = None,
         **settings: Any,
     ) -> None:
+        executor = loop_executor(executor, type(self).__name__)  # refused before anything is opened
         mine = isinstance(port, (str, os.PathLike))
         if isinstance(port, (str, os.PathLike)):
             settings.setdefault("exclusive", True)
@@ -74,6 +76,7 @@ class SerialPort(TtyStream):
             given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
             raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
         check_port(port)
+        prepare_closing()
         super().__init__(port, executor)
         self._finishing = threading.Lock()
         self._finished = False

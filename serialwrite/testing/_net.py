@@ -48,6 +48,13 @@ class SocketRig(Rig[socket.socket]):
     def open_peer(self) -> socket.socket:
         return self.peer
 
+    def _name_of(self, end: socket.socket) -> str:
+        return "closed" if end.fileno() < 0 else self._address_of(end)
+
+    def _address_of(self, end: socket.socket) -> str:
+        """Where the open ``end`` is to be found."""
+        return f"fd={end.fileno()}"
+
     def hang_up(self, end: End) -> None:
         """Close the opposite socket, with a reset where there is one (TCP: ECONNRESET, then EPIPE)."""
         other = self.peer if check_end(end) == "port" else self.port
@@ -83,6 +90,10 @@ class TcpPair(SocketRig):
         for end in (port, peer):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return port, peer
+
+    def _address_of(self, end: socket.socket) -> str:
+        host, port = end.getsockname()
+        return f"{host}:{port}"
 
 
 def _accept_from(server: socket.socket, address: object) -> socket.socket:

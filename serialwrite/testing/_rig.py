@@ -122,8 +122,12 @@ class Rig(ABC, Generic[EndT]):
         return self._ends
 
     def __repr__(self) -> str:
-        ends = "closed" if self._ends is None else f"{self._ends[0]} <-> {self._ends[1]}"
+        ends = "closed" if self._ends is None else " <-> ".join(map(self._name_of, self._ends))
         return f"<{type(self).__name__} {ends}>"
+
+    def _name_of(self, end: EndT) -> str:
+        """``end`` in a few words."""
+        return str(end)
 
     def __enter__(self) -> Self:
         return self.open()

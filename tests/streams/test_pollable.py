@@ -1,14 +1,20 @@
 """What a stream over a descriptor does when the descriptor lies, or ends."""
 
+import asyncio
+import concurrent.futures
+import contextlib
+import errno
 import os
+import socket
+import threading
 import time
 
 import pytest
 
 import serialwrite as sw
-from serialwrite.streams import _descriptor, _serial_port
-from serialwrite.streams._pollable_side import LONGEST_PAUSE
-from serialwrite.testing import PtyPair, receive
+from serialwrite.streams import _descriptor, _pollable, _serial_port
+from serialwrite.streams._pollable_side import LIES, LONGEST_PAUSE
+from serialwrite.testing import PtyPair, receive, receive_available
 
 
 def test_readiness_may_lie_for_ever():
@@ -69,3 +75,140 @@ async def test_a_descriptor_that_took_nothing_is_full(monkeypatch, opened):
             assert await sw.async_write(port, b"bc", timeout=10) == 2
             assert await sw.async_write(port, b"") == 0
             assert receive(peer, 3) == b"abc"
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), NotImplementedError("this loop watches none")], ids=repr
+)
+@pytest.mark.parametrize("waited", [False, True], ids=["at first", "after a wait"])
+@pytest.mark.parametrize("token", [sw.deferred, sw.use_promise, sw.use_future], ids=repr)
+async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, waited, token):
+    """What was accepted until then is told, and the stream is as it was before."""
+
+    def refuse(*args):
+        raise error
+
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    with near, far, sw.SocketStream(near) as stream:
+        loop = asyncio.get_running_loop()
+        if not waited:
+            monkeypatch.setattr(loop, "add_writer", refuse)
+        data = bytearray(8 << 20)
+        write = asyncio.ensure_future(as_future(sw.async_write(stream, data, token)))
+        await asyncio.sleep(0)
+        if waited:
+            assert stream.write_side.waiting
+            monkeypatch.setattr(loop, "add_writer", refuse)
+            stream.write_side._lies = LIES  # it is watched anew after a pause
+            stream.write_side._disarm()
+            loop.call_soon(stream.write_side._arm)
+        with pytest.raises(sw.TransferError, match=str(error.args[-1])) as caught:
+            await asyncio.wait_for(write, 10)
+        assert caught.value.__cause__ is error
+        n = caught.value.bytes_transferred
+        arrived = bytearray()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                arrived += far.recv(1 << 20)
+        assert 0 < n == len(arrived)
+        assert (stream.stall, stream.write_side.waiting, stream.write_side.user) == (None, False, None)
+        data.append(0)  # its memory is the caller's again
+        monkeypatch.undo()
+        next_one = asyncio.ensure_future(sw.async_write(stream, bytes(1 << 20)))
+        received = 0
+        while received < 1 << 20:
+            received += len(await loop.sock_recv(far, 1 << 20))
+        assert await next_one == 1 << 20
+
+
+async def as_future(started):
+    return await (asyncio.wrap_future(started) if isinstance(started, concurrent.futures.Future) else started)
+
+
+@contextlib.asynccontextmanager
+async def a_full(kind):
+    """A stream of that kind, and the descriptor at the far end, which nobody reads."""
+    if kind == "SerialPort":
+        with PtyPair() as rig, rig.open_peer() as peer, sw.SerialPort(rig.port) as port:
+            yield port, peer
+        return
+    near, far = socket.socketpair()
+    with near, far:
+        if kind == "socket":
+            yield sw.SocketStream(near), far
+        elif kind == "descriptor":
+            yield sw.DescriptorStream(near.detach()), far
+        else:
+            _, writer = await asyncio.open_connection(sock=near)
+            yield sw.as_stream(writer), far
+            writer.transport.abort()
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("kind", ["SerialPort", "socket", "descriptor", "transport"])
+async def test_closed_by_another_thread_the_watcher_goes_on_the_loops_own(monkeypatch, kind):
+    """Event loops' watchers are no business of other threads."""
+    loop, threads = asyncio.get_running_loop(), []
+    remove = loop.remove_writer
+
+    def noting(fd):
+        threads.append(threading.get_ident())
+        return remove(fd)
+
+    async with a_full(kind) as (stream, far):
+        promise = sw.async_write(stream, bytes(8 << 20), sw.as_tuple(sw.use_promise))
+        while not stream.write_side.waiting:
+            await asyncio.sleep(0)
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "remove_writer", noting)
+            await asyncio.to_thread(stream.close)
+        error, n = await asyncio.wait_for(promise, 10)
+        assert (type(error), error.bytes_transferred) == (sw.StreamClosed, n)
+        assert threads == [threading.get_ident()]
+        assert kind == "transport" or not stream.is_open()
+        assert len(receive_available(far)) == n or kind == "SerialPort"  # whose driver drops what is queued
+        with pytest.raises(sw.StreamClosed):
+            await sw.async_write(stream, b"x")
+
+
+def test_closed_by_another_thread_for_which_the_loop_has_no_time(monkeypatch):
+    """Waiting for the thread on the loop's own would be for ever; it is closed when the loop turns."""
+    monkeypatch.setattr(_pollable, "CLOSE_TIMEOUT", 0.1)
+    near, far = socket.socketpair()
+
+    async def hold():
+        stream = sw.SocketStream(near)
+        await sw.async_write(stream, b"x")
+        thread = threading.Thread(target=stream.close)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+        assert stream.is_open()
+        await asyncio.sleep(0)
+        assert not stream.is_open()
+
+    with near, far:
+        asyncio.run(hold())
+
+
+def test_closed_by_another_thread_as_the_loop_stops(monkeypatch):
+    """The loop will not get round to it: whoever closes does it."""
+    near, far = socket.socketpair()
+    loop = asyncio.new_event_loop()
+    stream = sw.SocketStream(near)
+    monkeypatch.setattr(loop, "call_soon_threadsafe", lambda function, *args: loop.call_soon(loop.stop))
+
+    async def use():
+        await sw.async_write(stream, b"x")
+        thread.start()
+        while not loop._stopping:
+            await asyncio.sleep(0)
+
+    thread = threading.Thread(target=stream.close)
+    with near, far:
+        loop.create_task(use())
+        loop.run_forever()
+        thread.join(10)
+        assert (thread.is_alive(), stream.is_open()) == (False, False)
+    loop.close()

@@ -34,6 +34,20 @@ def test_tcp_takes_only_its_own_connection(monkeypatch):
         strangers[0].close()
 
 
+def test_it_says_where_its_ends_are():
+    with TcpPair() as rig:
+        port, peer = (end.getsockname()[1] for end in rig)
+        assert repr(rig) == f"<TcpPair 127.0.0.1:{port} <-> 127.0.0.1:{peer}>"
+        rig.port.close()
+        assert repr(rig) == f"<TcpPair closed <-> 127.0.0.1:{peer}>"
+    assert repr(rig) == "<TcpPair closed>"
+    with UnixPair() as rig:
+        port, peer = (end.fileno() for end in rig)
+        assert repr(rig) == f"<UnixPair fd={port} <-> fd={peer}>"
+    with PtyPair() as pty:
+        assert repr(pty) == f"<PtyPair {pty.port} <-> {pty.peer}>"
+
+
 @pytest.mark.parametrize("make", [TcpPair, UnixPair])
 def test_a_small_send_buffer_fills_early(make):
     with make() as rig:

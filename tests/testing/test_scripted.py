@@ -70,6 +70,16 @@ def test_a_timeout_ends_it_on_the_virtual_clock(make, clock):
     assert isinstance(error, sw.TransferTimeout)
     assert (n, clock.time(), clock.timers, stream.watching) == (4, 2.0, 0, False)
     assert stream.written == DATA[:4]
+    assert error.elapsed == 2.0
+
+
+def test_an_error_says_how_much_virtual_time_it_took(make, clock):
+    clock.run(until=1000.0)
+    future = sw.async_write(make(4, Step(after=3600.0, error=OSError(errno.EIO, "gone"))), DATA, sw.use_future)
+    clock.run()
+    error, _ = done(future)
+    assert error.elapsed == 3600.0
+    assert "in 3600.00 s" in str(error)
 
 
 def test_cancelling_takes_the_step_away_and_its_timer(make, clock):
