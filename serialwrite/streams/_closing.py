@@ -21,7 +21,7 @@ LONGEST_DRAIN = 30.0
 GRACE, LONGEST_STANDSTILL = 0.5, 5.0
 # Bytes that the hardware may hold beyond the queue, which no driver of a USB adapter tells (FT232R, data sheet, 4.3).
 HELD = 128
-# Seconds that the kernel's close is waited for, though it has been told not to wait.
+# Seconds that a close is waited for beyond what it always takes, though the kernel has been told not to wait.
 PATIENCE = 0.5
 
 
@@ -109,7 +109,7 @@ def _close_with_a_queue(tty: Tty, port: Any) -> bool:
         if before is not None and before != CLOSING_WAIT_NONE:
             tty.set_closing_wait(CLOSING_WAIT_NONE)
             waits = before
-    closed = call_interrupted(lambda: _close_quietly(port), f"closing {path}", PATIENCE)
+    closed = call_interrupted(lambda: _close_quietly(port), f"closing {path}", PATIENCE + tty.closing_time)
     if closed and hangs_up is not None:
         with suppress(OSError), tty.opened_anew(path) as anew:
             if waits is not None:

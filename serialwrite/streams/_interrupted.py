@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cache
@@ -24,7 +23,8 @@ def call_interrupted(function: Callable[[], object], name: str, patience: float)
     Args:
         function: called once, on a thread of its own, which is left alone if it is stuck for good.
         name: of that thread.
-        patience: seconds to wait for its end.
+        patience: seconds to wait for its end, where the machine has time. They are counted by our own turns: where
+            those come late, the kernel's and the driver's do, too.
 
     Returns:
         Whether it has ended.
@@ -37,9 +37,10 @@ def call_interrupted(function: Callable[[], object], name: str, patience: float)
         return True
     try:
         if not call.done.wait(PEACE) and URGENT is not None:
-            deadline = time.monotonic() + patience
             with _handled(URGENT):
-                while not call.done.wait(BETWEEN) and time.monotonic() < deadline:
+                for _ in range(round(patience / BETWEEN)):
+                    if call.done.wait(BETWEEN):
+                        break
                     assert call.ident is not None
                     signal.pthread_kill(call.ident, URGENT)
         return call.done.is_set()

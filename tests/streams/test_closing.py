@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from fake_uart import FakeUart, SimulatedPort, simulated_port
 import serialwrite as sw
 from serialwrite.streams import _closing
 from serialwrite.streams._closing import close_forgotten
+from serialwrite.streams._interrupted import call_interrupted
 from serialwrite.streams._tty import Tty
 from serialwrite.testing import PtyPair, receive_available
 
@@ -315,6 +317,13 @@ async def test_a_close_that_no_signal_ends_is_left_alone_and_nothing_is_claimed(
         assert time.monotonic() - started < 10  # the kernel's own is 30
         assert port.serial.is_open
         port.serial.let_go.set()
+
+
+def test_a_machine_that_is_short_of_time_is_no_reason_to_give_up(monkeypatch):
+    leaps = itertools.count(step=10)  # as after a pause of this whole process, or between two turns of it
+    with monkeypatch.context() as starved:
+        starved.setattr(time, "monotonic", lambda: next(leaps))
+        assert call_interrupted(lambda: threading.Event().wait(0.1), "a slow close", 0.5)
 
 
 @pytest.fixture
