@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -117,6 +118,34 @@ def test_close_drains(device: Device):
     port = opened(device)
     write(port, data, timeout=BOUND_SECONDS)
     assert not port.close("drain", timeout=BOUND_SECONDS)
+    assert device.peer_read(len(data)) == data
+
+
+@pytest.mark.promise("close sends what still can be sent")
+def test_close_drains_a_queue_that_moves_slowly(device: Device):
+    """The far end holds the line up again and again: that takes twice as long as the baud rate lets one expect."""
+    device.pace(960)
+    data = payload(800)
+    over = threading.Event()
+
+    def hold_up():
+        while not over.is_set():
+            device.stall()
+            over.wait(0.6)
+            device.resume()
+            over.wait(0.2)
+
+    device.without("no-stall")
+    port = opened(device)
+    holding = threading.Thread(target=hold_up)
+    holding.start()
+    try:
+        write(port, data, timeout=BOUND_SECONDS)
+        assert not port.close()
+    finally:
+        over.set()
+        holding.join()
+        port.close("abort")
     assert device.peer_read(len(data)) == data
 
 

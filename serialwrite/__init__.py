@@ -4,11 +4,8 @@ from ._adapters import (
     ErrorRef as ErrorRef,
     append as append,
     as_tuple as as_tuple,
-    bind_cancellation_slot as bind_cancellation_slot,
     bind_executor as bind_executor,
     bind_immediate_executor as bind_immediate_executor,
-    cancel_after as cancel_after,
-    cancel_at as cancel_at,
     consign as consign,
     prepend as prepend,
     redirect_error as redirect_error,
@@ -29,6 +26,11 @@ from ._cancellation import (
     enable_partial_cancellation as enable_partial_cancellation,
     enable_terminal_cancellation as enable_terminal_cancellation,
     enable_total_cancellation as enable_total_cancellation,
+)
+from ._cancelling import (
+    bind_cancellation_slot as bind_cancellation_slot,
+    cancel_after as cancel_after,
+    cancel_at as cancel_at,
 )
 from ._conditions import (
     CompletionCondition as CompletionCondition,

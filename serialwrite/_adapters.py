@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
-from ._cancellation import CancellationSignal, CancellationSlot, CancellationType
 from ._errors import TransferError
-from ._executors import Executor, call_later, executor_of
+from ._executors import Executor, executor_of
 from ._operation import (
     Completion,
     CompletionToken,
@@ -56,9 +55,13 @@ def as_tuple(token: object = default_token, /) -> CompletionToken[Any, Any]:
     """Give ``(error, bytes_transferred)`` as the one result, so that nothing is raised. Follows Asio's ``as_tuple``."""
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        return operation.changed(lambda args: (args,), error_first=False)
+        return operation.changed(_as_one, error_first=False)
 
     return Adapted("as_tuple", token, rewrite)
+
+
+def _as_one(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (args,)
 
 
 class ErrorRef:
@@ -180,145 +183,3 @@ def bind_immediate_executor(executor: Executor, token: object, /) -> CompletionT
         return operation.rewritten(lambda outer: outer.replaced(outer, immediate_executor=executor))
 
     return Adapted("bind_immediate_executor", token, rewrite)
-
-
-# -- how it is cancelled ------------------------------------------------------------------------------
-
-
-@overload
-def bind_cancellation_slot(slot: CancellationSlot, token: CompletionToken[R, P], /) -> CompletionToken[R, P]: ...
-@overload
-def bind_cancellation_slot(slot: CancellationSlot, token: WriteHandler, /) -> CompletionToken[None, None]: ...
-def bind_cancellation_slot(slot: CancellationSlot, token: object, /) -> CompletionToken[Any, Any]:
-    """Let ``slot`` cancel the operation, beside the token's own cancellation (task cancel, future cancel).
-
-    The signal may be emitted from any thread. Follows Asio's ``bind_cancellation_slot``.
-    """
-    if not isinstance(slot, CancellationSlot):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
-        raise TypeError(f"bind_cancellation_slot: got {slot!r}; pass the slot of a CancellationSignal: signal.slot")
-
-    def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        def wrap(outer: Handler) -> Handler:
-            signal = CancellationSignal()
-            slot.assign(lambda type: operation.executor.dispatch(signal.emit, type))
-            outer.cancellation_slot.assign(signal.emit)
-
-            def release() -> None:
-                slot.clear()
-                outer.cancellation_slot.clear()
-
-            return _released_first(outer, release, signal)
-
-        return operation.rewritten(wrap, at_once=unchanged)
-
-    return Adapted("bind_cancellation_slot", token, rewrite)
-
-
-@overload
-def cancel_after(
-    seconds: float, token: CompletionToken[R, P], /, cancel_type: CancellationType = ...
-) -> CompletionToken[R, P]: ...
-@overload
-def cancel_after(
-    seconds: float, token: WriteHandler, /, cancel_type: CancellationType = ...
-) -> CompletionToken[None, None]: ...
-@overload
-def cancel_after(
-    seconds: float, /, *, cancel_type: CancellationType = ...
-) -> CompletionToken[Operation[int], Operation[Completion]]: ...
-def cancel_after(
-    seconds: float, token: object = default_token, /, cancel_type: CancellationType = CancellationType.TERMINAL
-) -> CompletionToken[Any, Any]:
-    """Request cancellation once ``seconds`` have passed since the operation started.
-
-    An operation that stops because of it ends with :class:`TransferTimeout`, which carries the count.
-    Follows Asio's ``cancel_after``.
-
-    Args:
-        seconds: 0 or more.
-        token: any completion token.
-        cancel_type: the type of cancellation that is requested.
-    """
-    checked_timeout(seconds, "cancel_after")
-    return _timed("cancel_after", token, cancel_type, lambda executor: seconds)
-
-
-@overload
-def cancel_at(
-    loop_time: float, token: CompletionToken[R, P], /, cancel_type: CancellationType = ...
-) -> CompletionToken[R, P]: ...
-@overload
-def cancel_at(
-    loop_time: float, token: WriteHandler, /, cancel_type: CancellationType = ...
-) -> CompletionToken[None, None]: ...
-@overload
-def cancel_at(
-    loop_time: float, /, *, cancel_type: CancellationType = ...
-) -> CompletionToken[Operation[int], Operation[Completion]]: ...
-def cancel_at(
-    loop_time: float, token: object = default_token, /, cancel_type: CancellationType = CancellationType.TERMINAL
-) -> CompletionToken[Any, Any]:
-    """Request cancellation when the loop's clock (``loop.time()``, seconds) reaches ``loop_time``.
-
-    Otherwise like :func:`cancel_after`. Follows Asio's ``cancel_at``.
-    """
-
-    if not isinstance(loop_time, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
-        raise TypeError(f"cancel_at={loop_time!r}: pass a time of the loop's clock, loop.time() + seconds")
-
-    def seconds(executor: Any) -> float:
-        now: float = executor.time()
-        return max(0.0, loop_time - now)
-
-    return _timed("cancel_at", token, cancel_type, seconds)
-
-
-def _timed(
-    name: str, token: object, cancel_type: CancellationType, seconds: Callable[[Executor], float]
-) -> CompletionToken[Any, Any]:
-    def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        def wrap(outer: Handler) -> Handler:
-            signal = CancellationSignal()
-
-            def expire() -> None:
-                root.expiring = True
-                try:
-                    signal.emit(cancel_type)
-                finally:
-                    root.expiring = False
-
-            def release() -> None:
-                timer.cancel()
-                outer.cancellation_slot.clear()
-
-            timer = call_later(operation.executor, seconds(operation.executor), expire)
-            outer.cancellation_slot.assign(signal.emit)
-            return _released_first(outer, release, signal)
-
-        root = operation.root
-        root._timed = True
-        return operation.rewritten(wrap, at_once=unchanged)
-
-    return Adapted(name, token, rewrite)
-
-
-def _released_first(outer: Handler, release: Callable[[], None], signal: CancellationSignal) -> Handler:
-    def complete(*args: Any) -> None:
-        release()
-        outer(*args)
-
-    handler = outer.replaced(complete, cancellation_slot=signal.slot)
-    handler.discard = release
-    return handler
-
-
-def checked_timeout(seconds: float | None, name: str = "timeout") -> None:
-    """ValueError for a number of seconds that no timer can have."""
-    if seconds is None:
-        return
-    try:
-        usable = seconds >= 0  # NaN is not
-    except TypeError:
-        raise TypeError(f"{name}={seconds!r}: pass a number of seconds, or None for no timeout") from None
-    if not usable:
-        raise ValueError(f"{name}={seconds!r}: pass seconds, 0 or more, or None for no timeout")

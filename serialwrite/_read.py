@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, overload
 
-from ._adapters import checked_timeout
 from ._buffers import Buffers, DynamicBuffer
+from ._cancelling import checked_timeout
 from ._conditions import MAX_TRANSFER, TRANSFER_ALL, CompletionCondition
 from ._errors import TransferError
 from ._operation import CompletionToken, Operation, default_token, deferred, initiate

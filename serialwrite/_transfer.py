@@ -8,57 +8,32 @@ There are two ways to take a step:
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Generator, Iterable, Sequence
 from threading import get_ident
 from typing import Any, ClassVar
 
-from ._buffers import Buffers, BytesLike, ConsumingBuffers, DynamicBuffer, GrowingBuffer, gather, remaining, views
-from ._cancellation import CancellationSignal, CancellationType
+from ._buffers import Buffers, BytesLike, ConsumingBuffers, DynamicBuffer, GrowingBuffer, views
+from ._cancellation import CancellationSignal
 from ._conditions import TRANSFER_ALL, CompletionCondition, TransferAll, TransferAtLeast, TransferExactly
-from ._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
-from ._executors import Executor, Timer, call_later, now, outstanding
-from ._operation import CompletionToken, Handler, Operation, deferred
+from ._ending import Ending
+from ._errors import OperationAborted, TransferError, transfer_error
+from ._executors import call_later, now, outstanding
+from ._operation import CompletionToken, Handler, deferred
 from ._sides import side_of
-from ._transfer_loop import TransferLoop
 
 OURS = (TransferAll, TransferAtLeast, TransferExactly)  # conditions that run no code of the user's
 # Bytes that one operation moves before the event loop gets a turn (rule 9).
 TURN = 1 << 20
 
 
-class Transfer(Operation[int]):
-    """One composed read or write. It owns the caller's memory while it runs, and knows the count at every moment.
+class Transfer(Ending):
+    """One composed read or write, from its start through its steps. Subclasses say which direction it goes."""
 
-    Subclasses say which direction it goes.
-    """
-
-    verb: ClassVar[str]  # what "transferred" means, in messages
     doing: ClassVar[str]  # "write" or "read"
     side: ClassVar[str]  # the attribute of our own streams that stands for this direction
-    cancellable: ClassVar[CancellationType] = CancellationType.TERMINAL | CancellationType.PARTIAL
 
-    # Set when they are needed. An operation that completes at once needs almost none of them.
-    _condition: CompletionCondition = TRANSFER_ALL
-    _timeout: float | None = None
-    _views: tuple[memoryview, ...] = ()
-    _loop: TransferLoop | None = None
-    _ask = 0  # the most bytes that the next step may take
     _full = False  # the stream is known to take nothing now
-    _over = False  # nothing more is transferred
-    _error: BaseException | None = None
-    _given_back = False  # the caller's memory, and the stream
-    _count = 0
-    _handler: Handler | None = None
-    _side: Any = None
-    _timer: Timer | None = None
-    _started: float | None = None
-    _step_signal: CancellationSignal | None = None  # while an async_*_some runs
     _initiating = False  # while it is being initiated
-    _waiting = False  # for readiness; else it is taking steps, or has its stream take one
-    _cancelled = False
-    expiring: bool = False
-    _expired = False
 
     def __init__(
         self,
@@ -75,25 +50,6 @@ class Transfer(Operation[int]):
         self._timeout = timeout
         self._export(buffers)
 
-    def _export(self, buffers: Buffers) -> None:
-        """Take views of the caller's memory; a dynamic buffer's are taken at the launch."""
-        if isinstance(buffers, DynamicBuffer):
-            return
-        self._adopted = True  # until it is known that the operation will be: refused, it is not forgotten
-        given = gather(buffers)
-        if len(given) != 1 or given[0] is not buffers:
-            self._buffers = given  # not the iterable: it may be used up by now
-        self._views = self._viewed(self._buffers)
-        self._adopted = False
-
-    def _viewed(self, buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
-        return views(buffers)
-
-    @property
-    def executor(self) -> Executor:
-        executor: Executor = self._stream.get_executor()
-        return executor
-
     @property
     def default_token(self) -> CompletionToken[Any, Any]:
         return getattr(self._stream, "default_token", deferred)
@@ -103,37 +59,7 @@ class Transfer(Operation[int]):
         """Whether no code of the user's runs while it takes steps, which might write, too: it needs no claim."""
         return type(self._condition) in OURS
 
-    # -- progress ----------------------------------------------------------------------------------
-
-    @property
-    def bytes_transferred(self) -> int:
-        """Bytes transferred so far."""
-        return self._count if self._loop is None else self._loop.buffers.total_consumed
-
-    @property
-    def remaining(self) -> tuple[memoryview, ...]:
-        """What is left of the caller's buffers, as new views of them."""
-        if isinstance(self._buffers, DynamicBuffer):
-            return self._dynamic_remaining(self._buffers)
-        return remaining(views(self._buffers), self.bytes_transferred)
-
-    def _dynamic_remaining(self, dynamic: DynamicBuffer) -> tuple[memoryview, ...]:
-        gone = 0 if self._given_back else self.bytes_transferred
-        return remaining(views(dynamic.data), gone)
-
     # -- start -------------------------------------------------------------------------------------
-
-    def _open_loop(self) -> TransferLoop:
-        if self._loop is None:
-            self._loop = TransferLoop(self._cursor(), self._condition)
-            self._ask = self._loop.begin()
-        return self._loop
-
-    def _cursor(self) -> ConsumingBuffers:
-        if not self._views:
-            dynamic = isinstance(self._buffers, DynamicBuffer)
-            self._views = self._viewed(self._buffers.data if dynamic else self._buffers)
-        return ConsumingBuffers(self._views)
 
     def attempt(self) -> tuple[Any, ...] | None:
         side = getattr(self._stream, self.side, None)
@@ -187,22 +113,13 @@ class Transfer(Operation[int]):
             handler.cancellation_slot.clear()
             self._complete_at_once(handler)
             return
+        executor = self.executor
         if self._started is None:
-            self._started = now(self.executor)
+            self._started = now(executor)
         if self._timeout is not None:
-            self._timer = call_later(self.executor, self._timeout, self._expire)
-        outstanding(self.executor).add(self._abort)
-
-    def _complete_at_once(self, handler: Handler) -> None:
-        if handler.immediate_bound:
-            error = self._error
-            self._give_back()
-            handler.immediate_executor.dispatch(handler, error, self._result())
-        else:
-            self.executor.post(self._deliver)
-
-    def _result(self) -> int:
-        return self.bytes_transferred
+            self._timer = call_later(executor, self._timeout, self._expire)
+        self._outstanding = outstanding(executor)
+        self._outstanding.add(self._abort)
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -259,12 +176,13 @@ class Transfer(Operation[int]):
 
     def _on_ready(self) -> bool:
         """The stream is ready: go on inside its callback. False when it was not ready after all."""
-        self._waiting = False
-        before = self.bytes_transferred
+        assert self._loop is not None
+        buffers, self._waiting = self._loop.buffers, False
+        before = buffers.total_consumed
         if self._guarded_advance():
             self._deliver()
             return True
-        return self.bytes_transferred != before
+        return buffers.total_consumed != before
 
     def _take_step(self) -> None:
         """One ``async_*_some``: the way of a stream that has no ``*_some_nowait``, or that it did not suffice for."""
@@ -291,95 +209,6 @@ class Transfer(Operation[int]):
         except Exception as error:  # the stream refused the step: nobody but the handler can be told
             self._finish(error)
             return True
-
-    # -- end ---------------------------------------------------------------------------------------
-
-    def _on_cancel(self, requested: CancellationType) -> None:
-        if self._over or not requested & self.cancellable & self._side.cancellable:
-            return
-        self._expired = self._expired or self.expiring
-        if self._waiting:
-            self.fail(OperationAborted())
-            return
-        self._cancelled = True  # looked at after the step
-        if self._step_signal is not None:
-            self._step_signal.emit(requested & self.cancellable)
-
-    def _abort(self) -> None:
-        self._on_cancel(CancellationType.TERMINAL)
-
-    def _expire(self) -> None:
-        self.expiring = True
-        self._on_cancel(CancellationType.TERMINAL)
-        self.expiring = False
-
-    def fail(self, error: TransferError) -> None:
-        """End a waiting operation with ``error``: at once, but for the handler, which is posted."""
-        waiting = self._waiting
-        self._finish(error)
-        if waiting:  # else whoever takes the steps finds it over, and delivers
-            self.executor.post(self._deliver)
-
-    def drop(self) -> None:
-        """Its event loop was closed beneath it: it touches the stream no more, which has another user now."""
-        error = self._error
-        self._over = True
-        outstanding(self.executor).discard(self._abort)
-        self._give_memory_back()
-        self._error = error  # of a cancellation in a later loop, whose handler is still to be called
-
-    def _finish(self, error: BaseException | None) -> None:
-        """The transfer is over: nothing more goes out from here on."""
-        self._over = True
-        if self._side is not None:
-            self._side.stop()
-        if self._handler is not None:
-            self._handler.cancellation_slot.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-        self._error = self._described(error) if isinstance(error, TransferError) else error
-
-    def _described(self, error: TransferError) -> TransferError:
-        assert self._loop is not None
-        if self._expired and type(error) is OperationAborted:
-            error = TransferTimeout()
-        error.bytes_transferred = self._loop.buffers.total_consumed
-        error.total = self._loop.buffers.size_asked
-        error.verb = getattr(self._side, "verb", None) or self.verb
-        error._remaining = lambda: self.remaining
-        if self._started is not None:
-            error.elapsed = now(self.executor) - self._started
-        with contextlib.suppress(OSError, ValueError):  # a port that is gone can't be asked
-            error.queued = getattr(self._stream, "queued", None)
-        if isinstance(error, OperationAborted) and self._side is not None:
-            error.stall = self._side.held_by()
-        return error
-
-    def _deliver(self) -> None:
-        """Give everything back, then call the handler: it may start the next operation on the stream."""
-        handler, error = self._handler, self._error
-        assert handler is not None
-        self._give_back()
-        handler(error, self._result())
-
-    def _give_back(self) -> None:
-        if not self._given_back:  # else it was dropped
-            self._side.release()
-        outstanding(self.executor).discard(self._abort)
-        self._handler = None
-        self._give_memory_back()
-
-    def _give_memory_back(self) -> None:
-        if self._loop is not None:
-            self._loop.buffers.release()
-        self._views = ()
-        self._error = None
-        self._given_back = True
-        if isinstance(self._buffers, DynamicBuffer):
-            self._dynamic_done(self._buffers)
-
-    def _dynamic_done(self, dynamic: DynamicBuffer) -> None:
-        dynamic.consume(self.bytes_transferred)
 
 
 class Writing(Transfer):

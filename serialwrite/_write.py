@@ -10,8 +10,8 @@ from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any, TypeVar, overload
 
-from ._adapters import checked_timeout
-from ._buffers import Buffers, unviewed, views
+from ._buffers import Buffers, ConsumingBuffers, unviewed, views
+from ._cancelling import checked_timeout
 from ._conditions import TRANSFER_ALL, CompletionCondition
 from ._errors import transfer_error
 from ._operation import CompletionToken, Handler, Operation, default_token, deferred, initiate
@@ -62,6 +62,9 @@ class WholeWrite(WriteOperation):
                         side.idle_in = NOWHERE
                     return n
                 self._tried(None, n)
+            if self._full and not self._over:
+                written: int = self.result((yield from self._launched_and_awaited()))
+                return written
         return (yield from super().__await__())
 
     def attempt(self) -> tuple[Any, ...] | None:
@@ -75,20 +78,24 @@ class WholeWrite(WriteOperation):
     def launch(self, handler: Handler) -> None:
         side = self._stream.write_side
         loop = None if side.idle_in == NOWHERE else side.running_loop()
-        if loop is None or handler._immediate_executor is not None or not self._untried():
+        if loop is None:
             super().launch(handler)
             return
-        self._launched = True
-        side.claim(self, self.doing)
-        if self._try_whole(side):
-            loop.call_soon(self._deliver_whole, handler)
-        else:
+        self._claim_launch()
+        if self._loop is None and handler._immediate_executor is None:  # it is not tried yet
+            side.claim(self, self.doing)
+            if self._try_whole(side):
+                loop.call_soon(self._deliver_whole, handler)
+                return
             side.release_here()
-            self._begin(handler)
+        self._begin(handler)
 
     def _deliver_whole(self, handler: Handler) -> None:
         self._stream.write_side.release_here()
         handler(None, self._count)
+
+    def _cursor(self) -> ConsumingBuffers:
+        return ConsumingBuffers((self._buffers,))
 
     def _untried(self) -> bool:
         return not self._launched and self._loop is None

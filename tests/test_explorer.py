@@ -84,7 +84,7 @@ def handler_left_behind(monkeypatch):
 
     monkeypatch.setattr(_transfer.Transfer, "_finish", careless)
     monkeypatch.setattr(
-        "serialwrite._adapters._released_first", lambda outer, release, signal: released_late(outer, signal)
+        "serialwrite._cancelling._released_first", lambda outer, release, signal: released_late(outer, signal)
     )
     return "the slot is clear when the handler runs"
 

@@ -12,6 +12,8 @@ LAYERS = [
     {"_operation", "_conditions"},
     {"_tokens"},
     {"_stackful", "_adapters", "_sides", "_transfer_loop"},
+    {"_cancelling", "_account"},
+    {"_ending"},
     {"_transfer"},
     {"_sync"},
     {"streams"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from contextlib import suppress
 from numbers import Real
@@ -14,8 +15,12 @@ from ._tty import CLOSING_WAIT_NONE, Tty
 ClosePolicy: TypeAlias = Literal["drain", "discard", "abort"]
 _POLICIES = ("drain", "discard", "abort")
 
-# Seconds that draining may take at the most, where the caller does not say; and what a stalled port is given.
-LONGEST_DRAIN, GRACE = 5.0, 0.5
+# Seconds, where the caller does not say: how long draining may take in all (the kernel's own closing_wait is as long);
+# and how long the queue may stand still: beyond what the baud rate predicts, and at the most.
+LONGEST_DRAIN = 30.0
+GRACE, LONGEST_STANDSTILL = 0.5, 5.0
+# Bytes that the hardware may hold beyond the queue, which no driver of a USB adapter tells (FT232R, data sheet, 4.3).
+HELD = 128
 # Seconds that the kernel's close is waited for, though it has been told not to wait.
 PATIENCE = 0.5
 
@@ -25,25 +30,35 @@ def check_closing(policy: ClosePolicy, timeout: float | None) -> None:
     if policy not in _POLICIES:
         raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, _POLICIES))}")
     if timeout is not None and not (isinstance(timeout, Real) and timeout >= 0):  # NaN is refused, too
-        raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for what the baud rate predicts")
+        raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for as long as the queue moves")
 
 
-def drain_bound(tty: Tty, port: Any, timeout: float | None) -> float:
-    """Seconds to give a drain before closing, so that both together take ``timeout``.
+class ClosingDrain(Drain):
+    """A drain that gives up, so that it and the close take ``timeout`` seconds at most.
 
-    None: half as much again as the line needs for what is queued, and a grace.
+    None: it goes on for as long as the queue shrinks. A baud rate predicts nothing where the peer holds the line up now
+    and then, and on adapters that ignore it; but it says how long the queue may stand still: half as much again as all
+    of it takes at first. On USB it stands still for a whole transfer, and then the chip has it.
     """
-    if timeout is not None:
-        return max(0.0, timeout - tty.closing_time)
-    with suppress(OSError):
-        return min(LONGEST_DRAIN, GRACE + 1.5 * (tty.output_queue() or 0) * seconds_per_byte(port))
-    return 0.0
 
+    def __init__(self, tty: Tty, port: Any, timeout: float | None) -> None:
+        byte_time = seconds_per_byte(port)
+        super().__init__(tty, byte_time)
+        self._shrunk_at = time.monotonic()
+        self._standstill = min(LONGEST_STANDSTILL, GRACE + 1.5 * ((self.total or 0) + HELD) * byte_time)
+        if timeout is not None:
+            timeout = self._standstill = max(0.0, timeout - tty.closing_time)
+        self._deadline = self._shrunk_at + (LONGEST_DRAIN if timeout is None else timeout)
 
-def drain_before_closing(tty: Tty, port: Any, timeout: float | None) -> None:
-    """Block until everything has left, within what :func:`drain_bound` says."""
-    with suppress(OSError):
-        Drain(tty, seconds_per_byte(port)).block(drain_bound(tty, port, timeout))
+    def look(self) -> float | None:
+        """Look once; None when everything has left, and when it is no use waiting any more."""
+        before = self.queued
+        pause = super().look()
+        now = time.monotonic()
+        if self.queued is not None and before is not None and self.queued < before:
+            self._shrunk_at = now
+        left = min(self._deadline, self._shrunk_at + self._standstill) - now
+        return None if pause is None or left <= 0 else min(pause, left)
 
 
 def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
@@ -113,7 +128,8 @@ def close_forgotten(tty: Tty, port: Any, name: str) -> None:
     if not port.is_open:
         return
     try:
-        drain_before_closing(tty, port, None)
+        with suppress(OSError):
+            ClosingDrain(tty, port, None).block()
     finally:  # whatever went wrong there: left to the kernel, the queue would hold the program up
         unsent = close_now(tty, port, flush=True)
     rest = f", and closed with {unsent:,} accepted bytes unsent" if unsent else ""

@@ -91,15 +91,10 @@ class Drain:
             await asyncio.sleep(pause)
         note()
 
-    def block(self, timeout: float) -> bool:
-        """Look until everything has left, for ``timeout`` seconds at most; whether it has."""
-        deadline = time.monotonic() + timeout
+    def block(self) -> None:
+        """Look until everything has left, where there is no event loop to wait on."""
         while (pause := self.look()) is not None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            time.sleep(min(pause, left))
-        return True
+            time.sleep(pause)
 
 
 def discard(tty: Tty, *, hold: bool) -> int:

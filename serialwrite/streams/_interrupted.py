@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 # Ignored unless somebody asks for it, so that one too many harms nobody. Windows has none, and no port that needs it.
 URGENT: int | None = getattr(signal, "SIGURG", None)
@@ -79,16 +80,30 @@ def _call_under_an_alarm(function: Callable[[], object]) -> None:
             signal.setitimer(signal.ITIMER_REAL, *before)
 
 
-@contextmanager
-def _handled(number: int) -> Generator[None]:
-    """Have the signal do nothing but interrupt; then what it did before.
+def prepare() -> None:
+    """Load what is needed. When a port is closed, its program may have become another user, who can't read it."""
+    if URGENT is not None:
+        _signal_setter()
 
-    Not by ``signal.signal``, which is the main thread's alone, and whose handlers run there. The handler is the C
+
+@cache
+def _signal_setter() -> tuple[Callable[[int, Any], Any], Any]:
+    """What sets a signal's handler, and a handler that does nothing.
+
+    Not ``signal.signal``, which is the main thread's alone, and whose handlers run there. The handler is the C
     library's ``abs``: a function of an int, without side effects.
     """
+    import ctypes  # noqa: PLC0415 # a tenth of the import time, for ports alone
+
     set_handler = ctypes.pythonapi.PyOS_setsig
     set_handler.restype, set_handler.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)
-    nothing = ctypes.cast(ctypes.CDLL(None).abs, ctypes.c_void_p)
+    return set_handler, ctypes.cast(ctypes.CDLL(None).abs, ctypes.c_void_p)
+
+
+@contextmanager
+def _handled(number: int) -> Generator[None]:
+    """Have the signal do nothing but interrupt; then what it did before."""
+    set_handler, nothing = _signal_setter()
     with _handling:
         before = set_handler(number, nothing)
         try:

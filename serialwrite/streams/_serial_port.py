@@ -16,8 +16,9 @@ import serial
 from .._errors import StreamClosed
 from .._executors import EventLoopExecutor, loop_executor
 from .._operation import Handler, Operation, default_token as unspecified
-from ._closing import ClosePolicy, check_closing, close_forgotten, close_now, drain_before_closing, drain_bound
+from ._closing import ClosePolicy, ClosingDrain, check_closing, close_forgotten, close_now
 from ._descriptor import read_descriptor, took_nothing, write_bytes, write_descriptor
+from ._interrupted import prepare as prepare_closing
 from ._line_stream import fileno_of
 from ._opening import check_port, kind_of, made_ours, opened
 from ._pollable_side import WATCHDOG
@@ -75,6 +76,7 @@ class SerialPort(TtyStream):
             given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
             raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
         check_port(port)
+        prepare_closing()
         super().__init__(port, executor)
         self._finishing = threading.Lock()
         self._finished = False
@@ -131,8 +133,9 @@ class SerialPort(TtyStream):
 
         Operations that wait end with :class:`StreamClosed`, each with its count. Then, by ``policy``:
 
-        * ``"drain"``: wait until what was accepted has left, for ``timeout`` seconds at most (None: half as much again
-          as the baud rate predicts, and half a second; at most 5 s), and drop the rest.
+        * ``"drain"``: wait until what was accepted has left, for ``timeout`` seconds at most, and drop the rest.
+          None: for as long as the queue shrinks, 30 s at most in all; given up once it has stood still for half as much
+          again as the baud rate predicts for what was queued, and half a second (together at most 5 s).
         * ``"discard"``: drop what is queued, and close.
         * ``"abort"``: close, and ask the device for nothing.
 
@@ -147,7 +150,8 @@ class SerialPort(TtyStream):
             return self._close_on_its_loop(policy, timeout)
         self._stop_operations()
         if policy == "drain" and not self._finished:
-            drain_before_closing(self._tty, self.serial, timeout)
+            with suppress(OSError):
+                ClosingDrain(self._tty, self.serial, timeout).block()
         return self._finish(policy)
 
     @overload
@@ -167,9 +171,8 @@ class SerialPort(TtyStream):
     def _closing(self, policy: ClosePolicy, timeout: float | None) -> Spawned:
         async def work(operation: Spawned) -> Result:
             if policy == "drain" and not self._finished:
-                with suppress(TimeoutError, asyncio.CancelledError, OSError):
-                    async with asyncio.timeout(drain_bound(self._tty, self.serial, timeout)):
-                        await self._drain(None).wait()
+                with suppress(asyncio.CancelledError, OSError):
+                    await ClosingDrain(self._tty, self.serial, timeout).wait()
             # On a thread, as a driver may take its time; and to its end, cancelled or not.
             return await completion(self._finish_on_a_thread(policy), self._executor)
 

@@ -73,6 +73,10 @@ class WorkerSide:
     ) -> None:
         """Do ``work(stop)`` on the thread, then ``finish`` with what it gave on the loop, and complete ``handler``."""
         step = self._step = _Step(handler, finish)
+        if self._stream._closed:  # perhaps while the last step was under way: its thread ends, or has, for good
+            step.outcome = self._stream._was_closed(), None
+            self._post(step)
+            return
         handler.cancellation_slot.assign(lambda _: self._interrupt())
 
         def job() -> None:
@@ -100,11 +104,11 @@ class WorkerSide:
     def _complete(self, step: _Step) -> None:
         if self._step is not step:
             return  # given up before
-        self._step = None
+        self._step, failure, self._failure = None, self._failure, None
         step.handler.cancellation_slot.clear()
         error, result = step.outcome
         if error is not None:
-            step.handler(self._failure or error, 0)
+            step.handler(failure or error, 0)
         else:
             step.handler(None, step.finish(result))
 
@@ -119,8 +123,9 @@ class WorkerSide:
 
     def abort(self, error: TransferError) -> None:
         """End the step that waits here, if any, with ``error``."""
-        self._failure = error
-        self._interrupt()
+        if self._step is not None:
+            self._failure = error
+            self._interrupt()
 
     def end(self) -> None:
         """The port is closed: let the thread go."""

@@ -122,7 +122,8 @@ class Account:
     async def _something_comes(self, bound: float) -> bool:
         self._came.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._came.wait(), bound)
+            async with asyncio.timeout(bound):  # wait_for of Python 3.11 loses a cancellation that comes with a byte
+                await self._came.wait()
         return self._came.is_set()
 
 

@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import os
+import random
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from serialwrite import _transfer
-from tests.soak import kinds as soak_kinds
+from tests.soak import kinds as soak_kinds, stops
 from tests.soak.__main__ import Memory, Soak
-from tests.soak.account import Wrong
+from tests.soak.account import Account, Wrong
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +36,19 @@ def soak():
     return made
 
 
+COUNT_IS_WRONG = re.compile("is not what was sent|bytes came|bytes were accepted")
+SOON = 5.0  # seconds that the soak waits for what was accepted, where it is known that something is wrong
+
+
+@pytest.fixture
+def far_end():
+    """Of a line on which nothing comes."""
+    near, far = socket.socketpair()
+    with near, far:
+        far.setblocking(False)
+        yield far
+
+
 def load(soak, seconds=20):
     """Load it until it breaks."""
     with pytest.raises(Wrong) as caught:
@@ -48,7 +64,10 @@ def test_a_wrong_count_is_found(soak, monkeypatch):
         return described(self, error)
 
     monkeypatch.setattr(_transfer.Transfer, "_described", wrong)
+    # A line that is looked at before it is written to again waits for the byte that never comes.
+    monkeypatch.setattr("tests.soak.worker.BOUND", SOON)
     said = load(soak)
+    assert COUNT_IS_WRONG.search(said)
     assert said.startswith("stream '5 0 ")
     assert "\n  a write of " in said  # what had been done on it
 
@@ -61,8 +80,49 @@ def test_a_lost_byte_is_found(soak, monkeypatch):
         return n + 1 if n < sum(map(len, buffers)) else n
 
     monkeypatch.setattr(os, "writev", loses)
+    monkeypatch.setattr("tests.soak.worker.BOUND", SOON)
     soak.kinds.pop("socket-unix")
-    assert "not what was sent" in load(soak) or "bytes came" in load(soak)
+    assert COUNT_IS_WRONG.search(load(soak))
+
+
+async def test_a_byte_that_never_comes_is_found(far_end):
+    account = Account(far_end, 0)
+    account.accepted = 1
+    with pytest.raises(Wrong, match=r"1 bytes were accepted, 0 came within 0\.3 s"):
+        await account.settle(0.3)
+    account.stop_reading()
+
+
+async def test_the_end_of_the_soak_is_not_lost_in_a_byte_that_comes(far_end):
+    account = Account(far_end, 0)
+    account.accepted = 2
+    waiting = asyncio.ensure_future(account.settle(10))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    account._came.set()
+    await asyncio.sleep(0)  # it is to be woken, and is ended before it is
+    waiting.cancel()
+    await asyncio.wait([waiting], timeout=5)
+    assert waiting.cancelled()
+    account.stop_reading()
+
+
+async def test_the_end_of_the_soak_is_not_taken_for_the_end_of_a_write(monkeypatch):
+    monkeypatch.setattr(stops, "DELAY", 0)
+    never = asyncio.get_running_loop().create_future()
+
+    class Write:
+        bytes_transferred = 0
+
+        def __await__(self):
+            return never.__await__()
+
+    stopping = asyncio.ensure_future(stops.cancel_task(Write(), random.Random(1)))
+    while not never.cancelled():
+        await asyncio.sleep(0)
+    stopping.cancel()
+    await asyncio.wait([stopping])
+    assert stopping.cancelled()
 
 
 @contextlib.asynccontextmanager

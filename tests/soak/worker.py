@@ -13,7 +13,7 @@ from .account import Wrong
 from .kinds import Loaded
 from .stops import DELAY, STOPS, Ended
 
-BOUND = 120.0  # seconds for what takes well under one on a machine that has nothing else to do
+BOUND = 30.0  # seconds for what takes well under one on a machine that has nothing else to do
 MOST_WRITES = 12  # on one line
 PAUSE = 1.5  # seconds, at most, between two writes on a line: the soak is to be long, not hot
 

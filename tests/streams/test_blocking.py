@@ -76,14 +76,14 @@ async def test_spy_shows_what_was_accepted_and_no_more(tmp_path):
     with PtyPair() as rig, rig.open_peer() as peer:
         with sw.SerialPort(f"spy://{rig.port}?file={log}") as port:
             with pytest.raises(sw.TransferTimeout) as caught:
-                await sw.async_write(port, [DATA, DATA], timeout=0.05)
+                await sw.async_write(port, [DATA] * 4, timeout=0.05)
             n = caught.value.bytes_transferred
-            assert receive_available(peer) == (DATA + DATA)[:n]
+            assert receive_available(peer) == (DATA * 4)[:n]
             peer.write(b"hello")
             await sw.async_read(port, bytearray(5), timeout=10)
     shown = [line.split(maxsplit=3) for line in log.read_text().splitlines()]
     sent = b"".join(bytes.fromhex(line[3][:49]) for line in shown if line[1] == "TX")
-    assert sent == (DATA + DATA)[:n]
+    assert sent == (DATA * 4)[:n]
     assert any("hello" in line[3] for line in shown if line[1] == "RX")
 
 
@@ -255,6 +255,47 @@ async def test_a_write_that_is_stuck_does_not_hold_up_the_close(has_cancel):
     error, n = await asyncio.wait_for(writing, 10)
     assert (type(error), n) == (sw.StreamClosed, 0)
     port.free.set()
+
+
+@pytest.mark.parametrize("when", ["the thread has ended", "the thread is about to end"])
+async def test_a_chunk_that_is_taken_during_the_close_is_the_last(when):
+    before = set(threading.enumerate())
+    port = SlowPort()
+    inside, taken = threading.Event(), []
+    port.write = lambda data: (inside.set(), port.free.wait(), taken.append(bytes(data))) and len(data)
+    port.free.clear()
+    port.cancel_write = port.free.set  # its write then succeeds
+    stream = sw.BlockingPortStream(port)
+    writing = sw.async_write(stream, DATA, sw.as_tuple(sw.use_promise))
+    side = stream.write_side
+    await until(inside.is_set)
+    if when == "the thread has ended":
+        stream.close("abort")
+    else:  # as async_close does, on another thread than the loop's
+        stream._stop_operations()
+        side._jobs.put(None)
+        first, post, go_on = side._step, side._post, threading.Event()
+        side._post = lambda step: (post(step), threading.current_thread() is side._thread and go_on.wait(10))
+        port.free.set()
+        await until(lambda: side._step is not first)
+        go_on.set()
+        stream.close("abort")
+    error, n = await asyncio.wait_for(writing, 10)
+    assert (type(error), n) == (sw.StreamClosed, len(taken[0]))
+    assert len(taken) == 1, "it was written to after it was closed"
+    await until(lambda: set(threading.enumerate()) == before)
+
+
+async def test_what_begins_after_the_close_has_an_error_of_its_own_and_no_thread():
+    before = set(threading.enumerate())
+    stream = sw.BlockingPortStream(SlowPort())
+    stream.close("abort")
+    errors = [(await sw.async_write(stream, DATA[:size], sw.as_tuple(sw.use_promise)))[0] for size in (1, 2)]
+    errors.append((await sw.async_read(stream, bytearray(3), sw.as_tuple(sw.use_promise)))[0])
+    assert [type(error) for error in errors] == [sw.StreamClosed] * 3
+    assert all("was closed" in str(error) for error in errors)
+    assert [len(error.remaining[0]) for error in errors] == [1, 2, 3]
+    assert set(threading.enumerate()) == before
 
 
 # -- socket:// ------------------------------------------------------------------------------------------

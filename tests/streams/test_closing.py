@@ -15,6 +15,7 @@ import serial
 from fake_uart import FakeUart, SimulatedPort, simulated_port
 
 import serialwrite as sw
+from serialwrite.streams import _closing
 from serialwrite.streams._closing import close_forgotten
 from serialwrite.streams._tty import Tty
 from serialwrite.testing import PtyPair, receive_available
@@ -82,6 +83,50 @@ async def test_the_bound_of_a_drain_comes_from_the_baud_rate(close):
         started = time.monotonic()
         assert await close(port, "drain") == len(DATA)
         assert 0.5 < time.monotonic() - started < 2.5
+
+
+@pytest.fixture
+def slow_port():
+    """A port whose queue moves, far more slowly than its baud rate says: 1.1 s where that predicts 0.02."""
+    with simulated_port(baudrate=19200) as port:
+        port.serial._baudrate = 921_600
+        yield port
+
+
+async def test_a_queue_that_moves_slowly_is_not_dropped(slow_port, close):
+    await sw.async_write(slow_port, DATA)
+    assert await close(slow_port, "drain") == 0
+    assert slow_port.uart.received == DATA
+
+
+@pytest.mark.parametrize(("longest", "timeout"), [(0.3, None), (30, 0.3)], ids=["in all", "timeout"])
+async def test_a_queue_that_moves_slowly_is_waited_for_within_bounds(slow_port, close, monkeypatch, longest, timeout):
+    monkeypatch.setattr(_closing, "LONGEST_DRAIN", longest)
+    await sw.async_write(slow_port, DATA)
+    unsent = await close(slow_port, "drain", timeout=timeout)
+    assert unsent > 0
+    assert len(slow_port.uart.received) == len(DATA) - unsent - len(slow_port.uart.fifo)
+
+
+async def test_a_queue_that_moved_and_stands_still_is_given_up(slow_port):
+    uart = slow_port.uart
+    await sw.async_write(slow_port, DATA)
+    closing = slow_port.async_close(sw.use_promise)
+    while len(uart.received) < len(DATA) / 2:
+        await asyncio.sleep(0.01)
+    uart.stuck = True
+    left = slow_port._tty.output_queue()
+    started = time.monotonic()
+    assert await closing == left
+    assert time.monotonic() - started < 2.5
+
+
+async def test_what_a_slow_chip_holds_is_waited_for(close):
+    with simulated_port(baudrate=1200, fifo=128) as port:
+        await sw.async_write(port, DATA[:100])  # 0.83 s
+        assert port.queued == 0
+        assert await close(port, "drain") == 0
+        assert port.uart.received == DATA[:100]
 
 
 async def test_an_ordinary_tail_is_not_lost(close):
@@ -375,7 +420,7 @@ def test_a_forgotten_port_is_closed_whatever_goes_wrong_before(monkeypatch):
     def fail(*_):
         raise LookupError("unknown encoding")  # as in a program that finds its modules no more
 
-    monkeypatch.setattr("serialwrite.streams._closing.drain_before_closing", fail)
+    monkeypatch.setattr(_closing, "ClosingDrain", fail)
     with PtyPair() as rig:
         port = serial.Serial(rig.port)
         with pytest.raises(LookupError):

@@ -171,8 +171,9 @@ async def test_writing_past_the_line_is_refused_or_makes_the_next_one_refused():
             await sw.async_write(queued, b"whose turn it is")
         direct.cancel()
         await asyncio.wait([direct])
+        reader = Reader(peer)
         assert (await sw.async_write(queued, b"free")) == 4
-        receive_available(peer)
+        await reader.stop()
 
 
 async def test_closing_ends_all_that_stand_in_line():

@@ -78,10 +78,28 @@ async def url(rig, resources):
     return rig.stream
 
 
+class RemotePair(SocatPair):
+    """A pair whose one end is served by ser2net.
+
+    Hung up, that server is gone. Its device isn't taken away instead: ser2net 4.3.11, if it waits to write to that,
+    spins from then on, and keeps its client's connection open.
+    """
+
+    def _open(self, resources):
+        port, peer = super()._open(resources)
+        folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
+        self._server = resources.enter_context(ExitStack())
+        program = shutil.which("ser2net") or "/usr/sbin/ser2net"
+        self.number = self._server.enter_context(ser2net(program, folder, port))
+        return port, peer
+
+    def hang_up(self, end):
+        self._server.close()
+
+
 async def rfc2217(rig, resources):
-    folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
-    number = resources.enter_context(ser2net(shutil.which("ser2net") or "/usr/sbin/ser2net", folder, rig.port))
-    port = await asyncio.to_thread(sw.SerialPort, f"rfc2217://127.0.0.1:{number}?ign_set_control", 115200)
+    url = f"rfc2217://127.0.0.1:{rig.number}?ign_set_control"
+    port = await asyncio.to_thread(sw.SerialPort, url, 115200)
     port.serial._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
     resources.callback(port.close, "abort")
     return port
@@ -145,7 +163,7 @@ STREAMS = {
     "TransportStream, asyncio's": (TcpPair, transport),
     "TransportStream, pyserial-asyncio's": (PtyPair, pyserial_asyncio),
     "BlockingPortStream, socket://": (UrlPair, url),
-    "BlockingPortStream, rfc2217://": (SocatPair, rfc2217),
+    "BlockingPortStream, rfc2217://": (RemotePair, rfc2217),
     "BufferedTransportStream": (UnixPair, buffered),
     "on_wire": (FakeLine, on_wire),
     "RS485": (FakeLine, rs485),

@@ -10,22 +10,19 @@ Requests and status bytes follow the comments in the kernel's drivers/usb/serial
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
-from hw_tests.rig.guest.gadget import Gadget
+from hw_tests.rig.guest.functionfs import PACKET, Endpoints, functionfs
 
-NAME = "ft232r"
-PACKET = 64
 # The chip's buffer towards the line (data sheet FT232R, section 4.3): what TIOCOUTQ can't see.
 TRANSMIT_BUFFER = 128
 BASE_CLOCK = 3_000_000
@@ -40,30 +37,32 @@ THRE, TEMT = 0x20, 0x40
 XON, XOFF = 0x11, 0x13
 
 
+class Plug(Protocol):
+    """What puts the device into the computer and pulls it out: a Gadget."""
+
+    def plug(self) -> None: ...
+    def unplug(self) -> None: ...
+
+
 class Ft232r:
     """The chip. Every field is guarded by ``self._changed``."""
 
-    def __init__(self, wire: socket.socket) -> None:
-        self._wire = wire
+    def __init__(self, wire: socket.socket, plug: Plug, endpoints: Endpoints) -> None:
+        self._wire, self._plug = wire, plug
+        self._ep0, self._in, self._out = endpoints
         self._changed = threading.Condition()
+        self._powered = False
+        self._transfers = 0  # under way on the bus
         self._to_line, self._to_host = bytearray(), bytearray()
         self._lines = {"cts": True, "dsr": True, "dcd": True}
         self._stalled = self._xoff = False
         self._flow = 0
         self._bytes_per_second = 960.0
         self._latency = 0.016
-        self._gadget = Gadget(NAME, controller="dummy_udc.0", vendor=0x0403, product=0x6001, function=f"ffs.{NAME}")
-        mount = Path("/run", NAME)
-        mount.mkdir(exist_ok=True)
-        subprocess.run(["mount", "-t", "functionfs", NAME, str(mount)], check=True)
-        self._ep0 = os.open(mount / "ep0", os.O_RDWR)
-        os.write(self._ep0, _descriptors())
-        os.write(self._ep0, _strings())
-        self._in, self._out = (os.open(mount / ep, os.O_RDWR) for ep in ("ep1", "ep2"))
 
     def start(self) -> None:
-        """Run the chip's parts, each on a thread."""
-        parts = (self._serve_requests, self._send_to_host, self._take_from_host, self._shift_out, self._listen)
+        """Run the chip's parts, the methods below, each on a thread for ever."""
+        parts = (self.serve_requests, self.send_to_host, self.take_from_host, self.shift_out, self.listen)
         for part in parts:
             threading.Thread(target=_forever, args=(part,), name=part.__name__, daemon=True).start()
 
@@ -71,9 +70,12 @@ class Ft232r:
         """Change what the outside world does to the chip."""
         for name, value in settings.items():
             if name == "plugged":
-                self._gadget.plug() if value else self._gadget.unplug()
-                if not value:
+                if value:
+                    self._power_on()
+                    self._plug.plug()
+                else:
                     self._power_off()
+                    self._plug.unplug()
             else:
                 with self._changed:
                     if name == "stalled":
@@ -82,11 +84,33 @@ class Ft232r:
                         self._lines[name] = value
                     self._changed.notify_all()
 
-    def _power_off(self) -> None:
+    def _power_on(self) -> None:
         with self._changed:
+            # A packet of the life before belongs to nobody: what has it ends, since the endpoints are off.
+            self._changed.wait_for(lambda: not self._transfers)
+            self._powered = True
+            self._changed.notify_all()
+
+    def _power_off(self) -> None:
+        """Forget everything, and stop: what is on its way from the host finds no chip, or it would follow a gap."""
+        with self._changed:
+            self._powered = False
             self._to_line.clear()
             self._to_host.clear()
             self._xoff, self._flow = False, 0
+
+    @contextlib.contextmanager
+    def _transfer(self, ready: Callable[[], object], timeout: float | None = None) -> Iterator[None]:
+        """Wait for power and ``ready()``, or for ``timeout`` seconds; while the block runs the chip begins no new life."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._powered and ready(), timeout)
+            self._transfers += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._transfers -= 1
+                self._changed.notify_all()
 
     def _status(self) -> bytes:
         modem = 1 | CTS * self._lines["cts"] | DSR * self._lines["dsr"] | DCD * self._lines["dcd"]
@@ -94,7 +118,8 @@ class Ft232r:
 
     # --- towards the host -------------------------------------------------------------------------------------
 
-    def _serve_requests(self) -> None:
+    def serve_requests(self) -> None:
+        """Answer one request on the control endpoint."""
         request_type, request, value, index, length, event = struct.unpack("<BBHHHB3x", os.read(self._ep0, 12))
         if event != 4:  # FUNCTIONFS_SETUP
             return
@@ -116,22 +141,23 @@ class Ft232r:
                 self._to_host.clear()
             self._changed.notify_all()
 
-    def _send_to_host(self) -> None:
+    def send_to_host(self) -> None:
         """Two status bytes and what was received: at once, or every latency period."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._to_host, self._latency)
-            data = bytes(self._to_host[: PACKET - 2])
-            del self._to_host[: PACKET - 2]
-            packet = self._status() + data
-        os.write(self._in, packet)
+        with self._transfer(lambda: self._to_host, self._latency):
+            with self._changed:
+                data = bytes(self._to_host[: PACKET - 2])
+                del self._to_host[: PACKET - 2]
+                packet = self._status() + data
+            os.write(self._in, packet)
 
-    def _take_from_host(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._to_line) + PACKET <= TRANSMIT_BUFFER)
-        data = os.read(self._out, PACKET)
-        with self._changed:
-            self._to_line += data
-            self._changed.notify_all()
+    def take_from_host(self) -> None:
+        """Take in one packet, once there is room for it."""
+        with self._transfer(lambda: len(self._to_line) + PACKET <= TRANSMIT_BUFFER):
+            data = os.read(self._out, PACKET)
+            with self._changed:
+                if self._powered:
+                    self._to_line += data
+                    self._changed.notify_all()
 
     # --- towards the line -------------------------------------------------------------------------------------
 
@@ -139,7 +165,7 @@ class Ft232r:
         held = self._stalled or self._xoff or (self._flow & FLOW_RTS_CTS and not self._lines["cts"])
         return bool(self._to_line) and not held
 
-    def _shift_out(self) -> None:
+    def shift_out(self) -> None:
         """Send bytes at the baud rate, at most 5 ms worth at a time."""
         with self._changed:
             self._changed.wait_for(self._may_send)
@@ -155,7 +181,8 @@ class Ft232r:
             self._changed.notify_all()
         self._wire.sendall(data)
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
+        """Take in what the far end sends."""
         data = self._wire.recv(4096)
         if not data:
             os._exit(0)  # the test session is over
@@ -183,25 +210,11 @@ def _baud(value: int, index: int) -> float:
     return BASE_CLOCK / (divisor + fraction)
 
 
-def _descriptors() -> bytes:
-    """One vendor-specific interface with a bulk endpoint each way (kernel: usb/functionfs.h, version 2)."""
-    interface = struct.pack("<9B", 9, 4, 0, 0, 2, 0xFF, 0xFF, 0xFF, 1)
-    endpoints = b"".join(struct.pack("<BBBBHB", 7, 5, address, 2, PACKET, 0) for address in (0x81, 0x02))
-    full_speed, all_control_requests = 1, 64 | 128
-    body = struct.pack("<I", 3) + interface + endpoints
-    return struct.pack("<III", 3, 12 + len(body), full_speed | all_control_requests) + body
-
-
-def _strings() -> bytes:
-    body = struct.pack("<H", 0x409) + b"FT232R USB UART\0"
-    return struct.pack("<IIII", 2, 16 + len(body), 1, 1) + body
-
-
 def main(control_fd: int, wire_fd: int) -> None:
     """Run the chip until the wire is closed."""
     # A chip is never late because a computer is busy: its status packets come before whatever else wants to run.
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    chip = Ft232r(socket.socket(fileno=wire_fd))
+    chip = Ft232r(socket.socket(fileno=wire_fd), *functionfs())
     chip.start()
     with socket.socket(fileno=control_fd) as control, control.makefile("rw") as lines:
         for line in lines:
