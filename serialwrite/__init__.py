@@ -13,7 +13,6 @@ from ._adapters import (
 from ._buffers import (
     DynamicBuffer as DynamicBuffer,
     buffer as buffer,
-    buffer_copy as buffer_copy,
     buffer_size as buffer_size,
     dynamic_buffer as dynamic_buffer,
 )
@@ -38,6 +37,7 @@ from ._conditions import (
     transfer_at_least as transfer_at_least,
     transfer_exactly as transfer_exactly,
 )
+from ._cursors import buffer_copy as buffer_copy
 from ._errors import (
     Disconnected as Disconnected,
     EndOfFile as EndOfFile,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ._buffers import Buffers, BytesLike, ConsumingBuffers, DynamicBuffer, gather, remaining, views
+from ._buffers import Buffers, BytesLike, DynamicBuffer, gather, views
 from ._conditions import TRANSFER_ALL, CompletionCondition
+from ._cursors import ConsumingBuffers, remaining
 from ._operation import Operation
 from ._transfer_loop import TransferLoop
 

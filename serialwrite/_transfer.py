@@ -12,9 +12,10 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from threading import get_ident
 from typing import Any, ClassVar
 
-from ._buffers import Buffers, BytesLike, ConsumingBuffers, DynamicBuffer, GrowingBuffer, views
+from ._buffers import Buffers, BytesLike, DynamicBuffer, views
 from ._cancellation import CancellationSignal
 from ._conditions import TRANSFER_ALL, CompletionCondition, TransferAll, TransferAtLeast, TransferExactly
+from ._cursors import ConsumingBuffers, GrowingBuffer
 from ._ending import Ending
 from ._errors import OperationAborted, TransferError, transfer_error
 from ._executors import call_later, now, outstanding

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._buffers import ConsumingBuffers
 from ._conditions import CompletionCondition, most
+from ._cursors import ConsumingBuffers
 from ._errors import OperationAborted, TransferError
 
 

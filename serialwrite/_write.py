@@ -10,9 +10,10 @@ from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any, TypeVar, overload
 
-from ._buffers import Buffers, ConsumingBuffers, unviewed, views
+from ._buffers import Buffers, unviewed, views
 from ._cancelling import checked_timeout
 from ._conditions import TRANSFER_ALL, CompletionCondition
+from ._cursors import ConsumingBuffers
 from ._errors import transfer_error
 from ._operation import CompletionToken, Handler, Operation, default_token, deferred, initiate
 from ._sides import NOWHERE

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 import serialwrite as sw
-from serialwrite._buffers import MAX_BUFFERS, ConsumingBuffers, remaining, views
+from serialwrite._buffers import MAX_BUFFERS, views
+from serialwrite._cursors import ConsumingBuffers, remaining
 
 LISTS = st.lists(st.binary(max_size=12), max_size=8)
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from serialwrite import _transfer
-from serialwrite._buffers import ConsumingBuffers
+from serialwrite._cursors import ConsumingBuffers
 from serialwrite._executors import call_later
 from serialwrite.testing import Violation, explore
 

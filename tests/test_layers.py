@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "serialwrite"
 LAYERS = [
     {"_timers"},
     {"_errors", "_buffers", "_cancellation", "_executors"},
-    {"_operation", "_conditions"},
+    {"_operation", "_conditions", "_cursors"},
     {"_tokens"},
     {"_stackful", "_adapters", "_sides", "_transfer_loop"},
     {"_cancelling", "_account"},

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from scripted import ScriptedPort
 
 import serialwrite as sw
-from serialwrite._buffers import ConsumingBuffers, remaining, views
+from serialwrite._buffers import views
+from serialwrite._cursors import ConsumingBuffers, remaining
 from serialwrite._transfer_loop import TransferLoop
 
 TYPES = [sw.CancellationType.TERMINAL, sw.CancellationType.PARTIAL, sw.CancellationType.TOTAL]

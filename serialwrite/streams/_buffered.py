@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from .._buffers import BytesLike, views
 from .._cancellation import CancellationType
-from .._errors import OperationAborted, StreamBusy, TransferError
+from .._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError
 from .._executors import EventLoopExecutor, Timer, loop_executor
 from .._operation import CompletionToken, Handler, async_initiate, default_token as unspecified, deferred
 from ._pollable_side import why_closed
@@ -40,6 +41,7 @@ class BufferedTransportStream:
         self.transport: asyncio.WriteTransport = transport
         self._executor = loop_executor(executor, type(self).__name__)
         self._busy = False
+        self._farewell = Farewell(transport)
 
     def __repr__(self) -> str:
         return f"<BufferedTransportStream {self.transport!r}>"
@@ -81,6 +83,36 @@ class BufferedTransportStream:
         return self.transport.get_write_buffer_size() + (0 if below is None else below.get_write_buffer_size())
 
 
+class Farewell:
+    """Whether it was the peer who left: that is told to the transport's protocol alone, and nothing shows it later.
+
+    A transport closes itself then, and its socket with it, just as when its owner closes it. So the protocol, which
+    stays its owner's, is listened to: what it is told and what it answers is as before. uvloop's TLS tells nobody of
+    a connection that ends without TLS's goodbye.
+    """
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        self.heard: bool = False
+        with suppress(AttributeError, NotImplementedError):  # no protocol, or one that takes no attributes
+            protocol: Any = transport.get_protocol()
+            self._listen(transport, protocol, protocol.eof_received, protocol.connection_lost)
+
+    def _listen(self, transport: Any, protocol: Any, eof_received: Any, connection_lost: Any) -> None:
+        never_stays = transport.get_extra_info("ssl_object") is not None
+
+        def on_eof() -> Any:
+            closing = transport.is_closing()
+            stays = eof_received()
+            self.heard = self.heard or (not closing and (never_stays or not stays))
+            return stays
+
+        def on_lost(error: BaseException | None) -> None:
+            self.heard = self.heard or error is not None
+            connection_lost(error)
+
+        protocol.eof_received, protocol.connection_lost = on_eof, on_lost
+
+
 def _first_chunk(buffers: Sequence[memoryview]) -> bytes:
     chunk = bytearray()
     for view in buffers:
@@ -113,7 +145,7 @@ class _Chunk:
     def look(self) -> None:
         stream, transport = self._stream, self._stream.transport
         if transport.is_closing():
-            self._end(why_closed(None if self._socket is None else self._socket.fileno()), 0)
+            self._end(self._why_closed(), 0)
         elif stream._pending() == 0 and (self._handed_over or not self._chunk):
             self._end(None, len(self._chunk))
         else:
@@ -124,6 +156,12 @@ class _Chunk:
                 self._socket = _duplicate(transport)
             self._timer = stream._executor.call_later(self._pause, self.look)
             self._pause = min(self._pause * 2, LONGEST_LOOK)
+
+    def _why_closed(self) -> TransferError:
+        error = why_closed(None if self._socket is None else self._socket.fileno())
+        if isinstance(error, Disconnected) or self._stream._farewell.heard:
+            return Disconnected(errno.EPIPE)
+        return StreamClosed(reason="the transport is closed, by its owner or because its peer has gone")
 
     def _cancel(self, requested: CancellationType) -> None:
         if requested & CancellationType.TERMINAL:

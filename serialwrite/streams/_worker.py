@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import serial
 
-from .._buffers import buffer_copy
 from .._cancellation import CancellationType
+from .._cursors import buffer_copy
 from .._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
 from .._operation import Handler
 from .._sides import NOWHERE

@@ -8,7 +8,8 @@ from typing import Any
 from .._cancellation import CancellationType
 from .._errors import OperationAborted
 from ._probe import PATTERN, QUIET, Probe, require, run_rules
-from ._read_rules import READ_RULES, MakeReadStream, ReadCase
+from ._read_case import MakeReadStream, ReadCase
+from ._read_rules import READ_RULES
 from ._write_case import Clog, MakeWriteStream, WriteCase
 from ._write_rules import WRITE_RULES
 

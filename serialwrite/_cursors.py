@@ -1,0 +1,167 @@
+"""Cursors over the caller's memory: what is left of it, consumed as it is transferred, without copying a byte."""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from itertools import accumulate
+
+from ._buffers import MAX_BUFFERS, BytesLike, DynamicBuffer, views
+
+
+class ConsumingBuffers:
+    """A cursor over buffers: what is left of them, and how much was consumed. Follows Asio's ``consuming_buffers``."""
+
+    __slots__ = ("_cut", "_given", "_index", "_offset", "_views", "offered", "total_consumed", "total_size")
+
+    def __init__(self, views: Sequence[memoryview]) -> None:
+        self._views = views
+        self._index: int = 0  # of the first view that is not consumed
+        self._offset: int = 0  # bytes consumed of that view
+        self._given: list[memoryview] = []  # the slices made for the last prepare()
+        self._cut: bool = True  # whether the last prepare() ended inside a view; or there was none
+        self.offered: int = 0  # bytes of the last prepare()
+        self.total_size: int = sum(map(len, views))
+        self.total_consumed: int = 0
+        ConsumingBuffers.consume(self, 0)  # empty ones count as consumed: a run of them must not fill a step
+
+    @property
+    def size_asked(self) -> int | None:
+        """Bytes asked for, for messages; None where there is no such number."""
+        return self.total_size
+
+    @property
+    def empty(self) -> bool:
+        return self.total_consumed >= self.total_size
+
+    def prepare(self, max_size: int) -> list[memoryview]:
+        """The next views, at most ``max_size`` bytes and MAX_BUFFERS of them in all."""
+        chosen = list(self._views[self._index : self._index + MAX_BUFFERS])
+        for part in self._given:  # the step before is over, but its stream may still have them on the stack
+            _release(part)
+        self._given = []
+        if chosen and self._offset:
+            chosen[0] = self._slice(chosen[0], self._offset, None)
+        self.offered = sum(map(len, chosen))
+        self._cut = max_size < self.offered
+        if self._cut:
+            self.offered = max_size
+            for i, view in enumerate(chosen):
+                if len(view) >= max_size:
+                    chosen[i:] = [self._slice(view, 0, max_size)] if max_size else []
+                    break
+                max_size -= len(view)
+        return chosen
+
+    def _slice(self, view: memoryview, start: int, stop: int | None) -> memoryview:
+        part = memoryview(view)[start:stop]
+        self._given.append(part)
+        return part
+
+    def consume(self, n: int) -> None:
+        """Move on by ``n`` bytes."""
+        self.total_consumed += n
+        if n == self.offered and not self._cut:  # all that was offered
+            self._index = min(self._index + MAX_BUFFERS, len(self._views))
+            n = 0
+        else:
+            n += self._offset
+        self._cut = True
+        while window := self._views[self._index : self._index + MAX_BUFFERS]:
+            if n == 0 and len(window[0]):
+                break
+            size = sum(map(len, window))
+            if n < size:
+                ends = list(accumulate(map(len, window)))
+                whole = bisect_right(ends, n)
+                self._index += whole
+                n -= ends[whole - 1] if whole else 0
+                break
+            self._index += len(window)
+            n -= size
+        self._offset = n
+
+    def release(self) -> None:
+        """Give the memory back: a bytearray can be resized again."""
+        for view in self._given:
+            _release(view)
+        if self._views and type(self._views[0]) is memoryview:  # else they are bytes, see unviewed()
+            for view in self._views:
+                _release(view)
+        self._views = self._given = []
+
+
+def _release(view: memoryview) -> None:
+    with suppress(BufferError):  # a stream of the user's has memory of its own on it, such as a numpy array
+        view.release()
+
+
+def remaining(views: Iterable[memoryview], consumed: int) -> tuple[memoryview, ...]:
+    """What is left of ``views`` after ``consumed`` bytes; empty views are left out."""
+    rest: list[memoryview] = []
+    for view in views:
+        if consumed < len(view):
+            rest.append(view[consumed:])
+        consumed = max(0, consumed - len(view))
+    return tuple(rest)
+
+
+class GrowingBuffer(ConsumingBuffers):
+    """The cursor of a read into a dynamic buffer: what comes is appended, so that only real data is ever in it."""
+
+    __slots__ = ("_chunk", "_dynamic")
+
+    CHUNK = 65536  # bytes asked of one read at the most
+
+    def __init__(self, dynamic: DynamicBuffer) -> None:
+        super().__init__(())
+        self._dynamic = dynamic
+        self._chunk = bytearray()
+        room = sys.maxsize if dynamic.max_size is None else dynamic.max_size - len(dynamic)
+        self.total_size: int = max(0, room)
+
+    @property
+    def size_asked(self) -> int | None:
+        return None if self._dynamic.max_size is None else self.total_size
+
+    def prepare(self, max_size: int) -> list[memoryview]:
+        size = min(max_size, self.CHUNK, self.total_size - self.total_consumed)
+        self.offered = size
+        if len(self._chunk) < size:
+            self._chunk = bytearray(size)
+        return [memoryview(self._chunk)[:size]] if size else []
+
+    def consume(self, n: int) -> None:
+        self._dynamic.append(memoryview(self._chunk)[:n])
+        self.total_consumed += n
+
+    def release(self) -> None:
+        self._chunk = bytearray()
+
+
+def buffer_copy(
+    target: BytesLike | Iterable[BytesLike],
+    source: BytesLike | Iterable[BytesLike],
+    max_size: int | None = None,
+    /,
+) -> int:
+    """Copy from ``source`` to ``target``, either of them gathered, and return the bytes copied.
+
+    Stops at the end of the shorter one, or after ``max_size`` bytes. Follows Asio's ``buffer_copy``.
+
+    Raises:
+        TypeError: ``target`` is read-only, or either is not bytes-like.
+    """
+    to, come = ConsumingBuffers(views(target)), ConsumingBuffers(views(source))
+    limit = min(to.total_size, come.total_size)
+    limit = limit if max_size is None else min(limit, max_size)
+    while to.total_consumed < limit:
+        left = limit - to.total_consumed
+        room, data = to.prepare(left)[0], come.prepare(left)[0]
+        n = min(len(room), len(data))
+        room[:n] = data[:n]
+        to.consume(n)
+        come.consume(n)
+    return limit
