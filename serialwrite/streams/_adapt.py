@@ -117,11 +117,11 @@ def _in_use(stream: PollableStream | BufferedTransportStream) -> bool:
 
 
 def _known_by_identity(transport: Any) -> BufferedTransportStream:
-    """uvloop's TLS transports can't be weakly referenced: theirs are kept until another comes, if they are closed."""
-    for stream in _by_identity:
-        if stream.transport is transport:  # closed or not: it may have heard why
-            return stream
+    """uvloop's TLS transports can't be weakly referenced: theirs are kept until they are closed."""
     _by_identity[:] = [stream for stream in _by_identity if not stream.transport.is_closing()]
+    for stream in _by_identity:
+        if stream.transport is transport:
+            return stream
     _by_identity.append(BufferedTransportStream(transport))
     return _by_identity[-1]
 

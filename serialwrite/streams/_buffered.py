@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import socket
 from collections.abc import Iterable, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 from .._buffers import BytesLike, views
 from .._cancellation import CancellationType
-from .._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError
+from .._errors import OperationAborted, StreamBusy, StreamClosed, TransferError
 from .._executors import EventLoopExecutor, Timer, loop_executor
 from .._operation import CompletionToken, Handler, async_initiate, default_token as unspecified, deferred
 from ._pollable_side import why_closed
@@ -30,6 +29,9 @@ class BufferedTransportStream:
         transport: an asyncio or uvloop transport. It stays its owner's, who reads from it as before.
         executor: where the operations run; None for the event loop of the first operation.
 
+    Errors: a transport closes itself when its peer has said goodbye, and looks then as it does when its owner has closed
+    it: where no write waits at that moment, the next one ends with StreamClosed, which says that it may be either.
+
     Cancellation: terminal only. A chunk that is in the transport's hands can't be taken back, and it can't be known
     how much of it went out: the count leaves it out, and the transport is aborted, so that nothing more goes out.
     """
@@ -41,7 +43,6 @@ class BufferedTransportStream:
         self.transport: asyncio.WriteTransport = transport
         self._executor = loop_executor(executor, type(self).__name__)
         self._busy = False
-        self._farewell = Farewell(transport)
 
     def __repr__(self) -> str:
         return f"<BufferedTransportStream {self.transport!r}>"
@@ -83,36 +84,6 @@ class BufferedTransportStream:
         return self.transport.get_write_buffer_size() + (0 if below is None else below.get_write_buffer_size())
 
 
-class Farewell:
-    """Whether it was the peer who left: that is told to the transport's protocol alone, and nothing shows it later.
-
-    A transport closes itself then, and its socket with it, just as when its owner closes it. So the protocol, which
-    stays its owner's, is listened to: what it is told and what it answers is as before. uvloop's TLS tells nobody of
-    a connection that ends without TLS's goodbye.
-    """
-
-    def __init__(self, transport: asyncio.WriteTransport) -> None:
-        self.heard: bool = False
-        with suppress(AttributeError, NotImplementedError):  # no protocol, or one that takes no attributes
-            protocol: Any = transport.get_protocol()
-            self._listen(transport, protocol, protocol.eof_received, protocol.connection_lost)
-
-    def _listen(self, transport: Any, protocol: Any, eof_received: Any, connection_lost: Any) -> None:
-        never_stays = transport.get_extra_info("ssl_object") is not None
-
-        def on_eof() -> Any:
-            closing = transport.is_closing()
-            stays = eof_received()
-            self.heard = self.heard or (not closing and (never_stays or not stays))
-            return stays
-
-        def on_lost(error: BaseException | None) -> None:
-            self.heard = self.heard or error is not None
-            connection_lost(error)
-
-        protocol.eof_received, protocol.connection_lost = on_eof, on_lost
-
-
 def _first_chunk(buffers: Sequence[memoryview]) -> bytes:
     chunk = bytearray()
     for view in buffers:
@@ -145,7 +116,10 @@ class _Chunk:
     def look(self) -> None:
         stream, transport = self._stream, self._stream.transport
         if transport.is_closing():
-            self._end(self._why_closed(), 0)
+            error = why_closed(None if self._socket is None else self._socket.fileno())
+            if isinstance(error, StreamClosed):
+                error = StreamClosed(reason="the transport is closed, by its owner or because its peer has gone")
+            self._end(error, 0)
         elif stream._pending() == 0 and (self._handed_over or not self._chunk):
             self._end(None, len(self._chunk))
         else:
@@ -156,12 +130,6 @@ class _Chunk:
                 self._socket = _duplicate(transport)
             self._timer = stream._executor.call_later(self._pause, self.look)
             self._pause = min(self._pause * 2, LONGEST_LOOK)
-
-    def _why_closed(self) -> TransferError:
-        error = why_closed(None if self._socket is None else self._socket.fileno())
-        if isinstance(error, Disconnected) or self._stream._farewell.heard:
-            return Disconnected(errno.EPIPE)
-        return StreamClosed(reason="the transport is closed, by its owner or because its peer has gone")
 
     def _cancel(self, requested: CancellationType) -> None:
         if requested & CancellationType.TERMINAL:
