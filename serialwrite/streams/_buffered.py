@@ -29,8 +29,8 @@ class BufferedTransportStream:
         transport: an asyncio or uvloop transport. It stays its owner's, who reads from it as before.
         executor: where the operations run; None for the event loop of the first operation.
 
-    Errors: a transport closes itself when its peer has said goodbye, and looks then as it does when its owner has closed
-    it: where no write waits at that moment, the next one ends with StreamClosed, which says that it may be either.
+    Errors: a transport closes itself when its peer has said goodbye, and looks then as if its owner had done so.
+    Where no write waits at that moment, the next one ends with StreamClosed, which says that it may be either.
 
     Cancellation: terminal only. A chunk that is in the transport's hands can't be taken back, and it can't be known
     how much of it went out: the count leaves it out, and the transport is aborted, so that nothing more goes out.
