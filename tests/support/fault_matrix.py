@@ -1,6 +1,7 @@
 """Every stream by every ending, and by every fault of a line: what is reported, and what arrives. Printed for the reference."""
 
 import asyncio
+import os
 import random
 import shutil
 import socket
@@ -56,6 +57,10 @@ async def traced(rig, resources):
 
 async def paced(rig, resources):
     return sw.Paced(await serial_port(rig, resources), bytes_per_second=1_000_000)
+
+
+async def spied(rig, resources):
+    return resources.enter_context(sw.SerialPort(f"spy://{rig.port}?file={os.devnull}", 115200))
 
 
 class UrlPair(TcpPair):
@@ -167,15 +172,17 @@ STREAMS = {
     "BufferedTransportStream": (UnixPair, buffered),
     "on_wire": (FakeLine, on_wire),
     "RS485": (FakeLine, rs485),
+    "SerialPort, spy://": (PtyPair, spied),
     "Queued": (PtyPair, queued),
     "Traced": (PtyPair, traced),
     "Paced": (PtyPair, paced),
 }
 TOOLS = {"SerialPort on socat": ["socat"], "BlockingPortStream, rfc2217://": ["socat", "ser2net"]}
 RESET_BY_CLOSING = {"BlockingPortStream, socket://", "BlockingPortStream, rfc2217://"}
-# Those that stand on a device, and so on a simulated UART.
+# Those that stand on a device which a pty can be, and so on a simulated UART.
 ON_A_LINE = {
     "SerialPort": serial_port,
+    "SerialPort, spy://": spied,
     "DescriptorStream": descriptor,
     "TransportStream": pyserial_asyncio,
     "Queued": queued,
