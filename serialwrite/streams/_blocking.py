@@ -16,6 +16,7 @@ from .._executors import EventLoopExecutor
 from ._backend import Backend
 from ._backends import backend_for
 from ._closing import ClosePolicy
+from ._opening import kind_of
 from ._proof import ProofLevels
 from ._serial_port import SerialPort
 from ._spawned import Result, completion
@@ -47,6 +48,11 @@ class BlockingPortStream(SerialPort):
         executor: EventLoopExecutor | None = None,
         **settings: Any,
     ) -> None:
+        if kind_of(port) != "blocking" and (isinstance(port, (str, os.PathLike)) or hasattr(port, "fd")):
+            # pyserial's write to a full one returns when it likes, and no timeout of ours could end it.
+            raise TypeError(
+                f"port: {port!r} is a port with a file descriptor; pass it to SerialPort, which needs no thread"
+            )
         super().__init__(port, baudrate, executor=executor, **settings)
         self.write_side: Any = WritingSide(self)
         self.read_side: Any = ReadingSide(self)

@@ -71,6 +71,15 @@ def test_an_open_one_is_adapted_once():
         sw.BlockingPortStream(closed)
 
 
+def test_a_port_that_can_be_waited_for_is_refused():
+    with PtyPair() as rig:
+        for port in (rig.port, f"spy://{rig.port}"):
+            with pytest.raises(TypeError, match="pass it to SerialPort"):
+                sw.BlockingPortStream(port)
+        with serial.Serial(rig.port) as port, pytest.raises(TypeError, match="pass it to SerialPort"):
+            sw.BlockingPortStream(port)
+
+
 async def test_spy_shows_what_was_accepted_and_no_more(tmp_path):
     log = tmp_path / "spy"
     with PtyPair() as rig, rig.open_peer() as peer:
