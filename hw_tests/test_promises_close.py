@@ -133,7 +133,10 @@ def test_close_drains_a_queue_that_moves_slowly(device: Device):
             device.stall()
             over.wait(0.4)
             device.resume()
-            over.wait(0.2)
+            # By bytes, not by time, which is little on a busy machine: more than one transfer, so that the queue shrinks.
+            enough = len(device.far.received) + 300
+            while len(device.far.received) < enough and not over.wait(0.005):
+                pass
 
     device.without("no-stall")
     port = opened(device)
