@@ -20,7 +20,7 @@ def trust_tcdrain(patch: pytest.MonkeyPatch) -> None:
         with contextlib.suppress(termios.error):
             termios.tcdrain(self._tty.fileno())
 
-    async def wait(self: _drain.Drain, note: Callable[[], object] = lambda: None) -> None:
+    async def wait(self: _drain.Drain, note: Callable[[], object] = lambda: None, **_: bool) -> None:
         # A thread of its own that nobody waits for: tcdrain() can't be cancelled.
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -33,11 +33,10 @@ def trust_tcdrain(patch: pytest.MonkeyPatch) -> None:
         await ended
         note()
 
-    def block(self: _drain.Drain, timeout: float) -> bool:
+    def block(self: _drain.Drain) -> None:
         draining = threading.Thread(target=drain, args=(self,), daemon=True)
         draining.start()
-        draining.join(timeout)
-        return not draining.is_alive()
+        draining.join(5)
 
     patch.setattr(_drain.Drain, "wait", wait)
     patch.setattr(_drain.Drain, "block", block)

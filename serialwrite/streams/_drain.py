@@ -15,6 +15,9 @@ DrainLevel: TypeAlias = Literal["queue", "shift-register"]
 # How long to sleep between two looks at the driver, in seconds: what the baud rate predicts, within these bounds.
 # The longest is also how late a hang-up is noticed.
 SHORTEST_LOOK, LONGEST_LOOK = 0.001, 0.05
+# Seconds after which an empty queue is looked at once more, where that is all that the driver tells: cdc_acm drops what
+# was under way when the device is pulled out, and is told of that some time later (behind a hub, up to 256 ms).
+SECOND_LOOK = 0.1
 # Bytes that a transmitter's FIFO may hold, where its driver does not say.
 FIFO = 16
 
@@ -84,11 +87,17 @@ class Drain:
         """Seconds that ``size`` bytes take, within bounds."""
         return min(max(size * self._byte_time, SHORTEST_LOOK), LONGEST_LOOK)
 
-    async def wait(self, note: Callable[[], object] = lambda: None) -> None:
-        """Look until everything has left, and call ``note`` after each look."""
+    async def wait(self, note: Callable[[], object] = lambda: None, *, sure: bool = False) -> None:
+        """Look until everything has left, and call ``note`` after each look.
+
+        ``sure``: take a second look then, where an empty queue may be that of a device that has just gone.
+        """
         while (pause := self.look()) is not None:
             note()
             await asyncio.sleep(pause)
+        if sure and self.total and self._tty.drives_line and self._tty.transmitter_empty() is None:
+            await asyncio.sleep(SECOND_LOOK)
+            self.look()
         note()
 
     def block(self) -> None:

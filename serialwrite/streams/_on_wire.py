@@ -75,7 +75,7 @@ class OnWire(Layer):
             def note() -> None:
                 operation.count = accepted - min(accepted, drain.queued or 0)
 
-            await drain.wait(note)
+            await drain.wait(note, sure=True)
         except asyncio.CancelledError:
             if operation.failure is None:  # not closed, but cancelled
                 operation.count = accepted - self._discarded(accepted)

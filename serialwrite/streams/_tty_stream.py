@@ -122,7 +122,7 @@ class TtyStream(LineStream):
                 operation.count = drain.drained
                 self._stall.see(drain.queued, self._accepted())
 
-            await drain.wait(note)
+            await drain.wait(note, sure=True)
             return None, operation.count
 
         if self.is_open():

@@ -400,3 +400,24 @@ def test_a_blocking_write_meets_the_same_stall():
         port.uart.cts = False
         with pytest.raises(sw.TransferTimeout, match="CTS low"):
             sw.write(port, BIG, timeout=0.1)
+
+
+@pytest.mark.parametrize("on_wire", [False, True])
+async def test_a_queue_that_a_driver_empties_as_the_device_goes_is_no_success(on_wire):
+    """As cdc_acm does: what was under way fails, and is counted no more; some time later the port is told to be gone."""
+    with simulated_port(has_lsr=False, fifo=1) as port:
+        port.uart.stuck = True
+        if on_wire:
+            draining = sw.async_write(port.on_wire, b"0123456789", sw.as_tuple(sw.use_promise))
+        else:
+            await sw.async_write(port, b"0123456789")
+            draining = port.async_drain(sw.as_tuple(sw.use_promise))
+        while not port.queued:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        with port.uart.lock:
+            port.uart.queue.clear()
+        asyncio.get_running_loop().call_later(0.02, setattr, port.uart, "unplugged", True)
+        error, n = await draining
+        assert isinstance(error, sw.Disconnected)
+        assert n <= 1, "the one that the FIFO took"
