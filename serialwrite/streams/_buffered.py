@@ -115,6 +115,8 @@ class _Chunk:
 
     def look(self) -> None:
         stream, transport = self._stream, self._stream.transport
+        if self._socket is None:
+            self._socket = _duplicate(transport)
         if transport.is_closing():
             error = why_closed(None if self._socket is None else self._socket.fileno())
             if isinstance(error, StreamClosed):
@@ -126,8 +128,6 @@ class _Chunk:
             if stream._pending() == 0:
                 self._handed_over = True
                 transport.write(self._chunk)
-            if self._socket is None:
-                self._socket = _duplicate(transport)
             self._timer = stream._executor.call_later(self._pause, self.look)
             self._pause = min(self._pause * 2, LONGEST_LOOK)
 

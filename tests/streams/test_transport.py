@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import random
+import socket
 import ssl
 import subprocess
 
@@ -226,6 +227,16 @@ async def started(writer):
     while sw.as_stream(writer).stall is None or not promise.bytes_transferred:
         await asyncio.sleep(0.01)
     return promise
+
+
+async def test_a_transport_that_has_just_closed_itself_for_a_peer_that_left_is_disconnected():
+    near, far = socket.socketpair()
+    _, writer = await asyncio.open_unix_connection(sock=near)
+    stream = sw.BufferedTransportStream(writer.transport)
+    far.close()
+    writer.transport.close()  # as it does on hearing of that, which may be between two chunks
+    with pytest.raises(sw.Disconnected):
+        await sw.async_write(stream, b"hello")
 
 
 async def test_through_tls_a_peer_that_goes_away_is_disconnected(certificate):
