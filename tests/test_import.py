@@ -19,6 +19,15 @@ def test_import_loads_no_extra():
     assert loaded.isdisjoint(EXTRAS)
 
 
+def test_import_loads_nothing_dear_that_few_need():
+    code = (
+        "import sys, asyncio, serial; before = set(sys.modules); import serialwrite; "
+        "print(*sorted({'ctypes', 'dataclasses', 'ssl', 'json'} & set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_every_public_name_is_there_and_documented():
     names = [name for name in vars(serialwrite) if not name.startswith("_")]
     assert len(names) > 50
