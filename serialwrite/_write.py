@@ -78,17 +78,15 @@ class WholeWrite(WriteOperation):
 
     def launch(self, handler: Handler) -> None:
         side = self._stream.write_side
-        loop = None if side.idle_in == NOWHERE else side.running_loop()
+        loop = None if self._launched or side.idle_in == NOWHERE else side.claim_here(self)
         if loop is None:
             super().launch(handler)
             return
-        self._claim_launch()
-        if self._loop is None and handler._immediate_executor is None:  # it is not tried yet
-            side.claim(self, self.doing)
-            if self._try_whole(side):
-                loop.call_soon(self._deliver_whole, handler)
-                return
-            side.release_here()
+        self._launched = True
+        if self._loop is None and handler._immediate_executor is None and self._try_whole(side):
+            loop.call_soon(self._deliver_whole, handler)
+            return
+        side.release_here()
         self._begin(handler)
 
     def _deliver_whole(self, handler: Handler) -> None:

@@ -64,6 +64,15 @@ class Side:
         self.idle_in = NOWHERE
         self._claimed_on = asyncio._get_running_loop()  # not the executor's: a blocking write has none
 
+    def claim_here(self, user: Transfer) -> asyncio.AbstractEventLoop | None:
+        """As :meth:`claim`, of a direction that is idle; only where the stream's loop runs here, which it returns."""
+        loop = self.running_loop()
+        if loop is not None:
+            self.user = user
+            self.idle_in = NOWHERE
+            self._claimed_on = loop
+        return loop
+
     def release(self) -> None:
         """Give this direction back."""
         self.user = None
@@ -158,27 +167,31 @@ class Side:
             # A duplicate is watched, not the descriptor itself: both asyncio and uvloop refuse the number of a
             # transport's own, a second watcher on a number replaces the first in silence, and when somebody closes
             # the number beneath a watcher, uvloop aborts the process.
-            fd = os.dup(self._stream.wait_fd())
+            fd = self._fd = os.dup(self._stream.wait_fd()) if self._fd is None else self._fd
         except OSError as error:
             self._loop.call_soon(self.abort, transfer_error(error))
             return
         try:
             (self._loop.add_writer if self._writing else self._loop.add_reader)(fd, self._ready)
         except PermissionError:  # epoll watches no file on disk and no /dev/null, which are ready always
-            os.close(fd)
+            self._close_duplicate()
             self._pause = self._loop.call_later(self._pause_length(), self._retry)
-            return
         except Exception as error:  # no watch left (ENOSPC), or a loop that has none: told with the count
-            os.close(fd)
+            self._close_duplicate()
             self._loop.call_soon(self.abort, transfer_error(error))
-            return
-        self._fd = fd
 
     def _disarm(self) -> None:
+        if self._fd is not None:
+            self._unwatch(self._fd)
+            self._close_duplicate()
+
+    def _unwatch(self, fd: int) -> None:
+        assert self._loop is not None
+        (self._loop.remove_writer if self._writing else self._loop.remove_reader)(fd)
+
+    def _close_duplicate(self) -> None:
         fd, self._fd = self._fd, None
         if fd is not None:
-            assert self._loop is not None
-            (self._loop.remove_writer if self._writing else self._loop.remove_reader)(fd)
             os.close(fd)
 
     def _ready(self) -> None:
@@ -192,7 +205,7 @@ class Side:
         self._lies += 1
         if self._lies >= LIES and self._fd is not None:
             assert self._loop is not None
-            self._disarm()
+            self._unwatch(self._fd)  # the duplicate stays: should the port be closed meanwhile, nothing else tells why
             self._pause = self._loop.call_later(self._pause_length(), self._arm)
 
     def _retry(self) -> None:

@@ -122,6 +122,24 @@ async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, wai
         assert await next_one == 1 << 20
 
 
+async def test_a_port_that_is_closed_in_a_pause_because_its_peer_left_is_disconnected():
+    """As a transport does, which hears of that first."""
+
+    class Lying(sw.SocketStream):
+        def write_some_nowait(self, buffers):
+            raise BlockingIOError
+
+    near, far = socket.socketpair()
+    with near, far, Lying(near) as stream:
+        write = asyncio.ensure_future(sw.async_write(stream, b"hello"))
+        while stream.write_side._pause is None:
+            await asyncio.sleep(0)
+        far.close()
+        near.close()
+        with pytest.raises(sw.Disconnected):
+            await asyncio.wait_for(write, 10)
+
+
 async def as_future(started):
     return await (asyncio.wrap_future(started) if isinstance(started, concurrent.futures.Future) else started)
 
