@@ -108,3 +108,11 @@ def test_a_fault_that_nobody_tells_of_is_seen():
 def test_losses_that_follow_upon_each_other_are_one():
     lost = [FaultRecord("port", 1000, "lost", SENT[1000:1300]), FaultRecord("port", 1300, "lost", SENT[1300:1500])]
     check(received(*lost), *lost)
+
+
+def test_the_few_bytes_between_a_loss_and_the_end_may_be_taken_for_corrupted_ones():
+    sent = PATTERN.block(0, 29_699)
+    lost = FaultRecord("port", 7_425, "lost", sent[7_425:-3])
+    faults.check_found(faults.account_of(PATTERN, sent[:7_425] + sent[-3:], len(sent)), [lost])
+    with pytest.raises(AssertionError, match="nobody did this"):
+        faults.check_found(faults.account_of(PATTERN, sent[:-3] + b"???", len(sent)), [])
