@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 from contextlib import suppress
-from typing import Any, Literal, SupportsFloat, TypeAlias
+from numbers import Real
+from typing import Any, Literal, TypeAlias
 
 from ._drain import Drain, discard, seconds_per_byte
 from ._interrupted import call_interrupted
@@ -28,7 +29,7 @@ def check_closing(policy: ClosePolicy, timeout: float | None) -> None:
     """ValueError for what is no policy, and for what is no time."""
     if policy not in _POLICIES:
         raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, _POLICIES))}")
-    if timeout is not None and not (isinstance(timeout, SupportsFloat) and timeout >= 0):  # NaN is refused, too
+    if timeout is not None and not (isinstance(timeout, Real) and timeout >= 0):  # NaN is refused, too
         raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for as long as the queue moves")
 
 

@@ -7,7 +7,8 @@ import math
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, SupportsFloat, TypeAlias
+from numbers import Real
+from typing import Any, TypeAlias
 
 from .._errors import OperationAborted, StreamClosed, TransferTimeout
 from .._operation import Handler
@@ -217,7 +218,7 @@ def _check(
 
 
 def _check_number(name: str, value: Any, wanted: str, above: float = -math.inf) -> None:
-    if not isinstance(value, SupportsFloat):
+    if not isinstance(value, Real):
         raise TypeError(f"{name}={value!r}: pass {wanted}")
     if not max(0.0, above) <= float(value) < math.inf or value == above:
         raise ValueError(f"{name}={value!r}: pass {wanted}")

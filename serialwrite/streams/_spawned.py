@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, SupportsFloat, TypeAlias
+from numbers import Real
+from typing import Any, TypeAlias
 
 from .._cancellation import CancellationSignal, CancellationType
 from .._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
@@ -49,7 +50,7 @@ class Spawned(Operation[Any]):
         among: set[Spawned] | None = None,
         holding: Any = None,
     ) -> None:
-        if timeout is not None and not (isinstance(timeout, SupportsFloat) and timeout >= 0):  # NaN is refused, too
+        if timeout is not None and not (isinstance(timeout, Real) and timeout >= 0):  # NaN is refused, too
             self._launched = True  # no warning that it never was, on top of the error
             raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for no limit")
         self._executor = executor

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, SupportsFloat, overload
+from numbers import Real
+from typing import TYPE_CHECKING, Any, overload
 
 from .._errors import TransferError, transfer_error
 from .._executors import EventLoopExecutor
@@ -159,7 +160,7 @@ class TtyStream(LineStream):
         Cancellation: terminal, partial and total while it drains; then terminal and partial: the break ends at once.
         """
 
-        if not isinstance(seconds, SupportsFloat) or not 0 <= seconds < math.inf:
+        if not isinstance(seconds, Real) or not 0 <= seconds < math.inf:
             raise ValueError(f"seconds={seconds!r}: pass seconds, 0 or more")
 
         async def work(operation: Spawned) -> Result:
