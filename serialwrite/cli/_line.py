@@ -15,6 +15,7 @@ import typer
 
 import serialwrite as sw
 from serialwrite.streams._drain import check_level
+from serialwrite.streams._prompts import SETTLE
 from serialwrite.streams._trace_files import trace_file
 
 from ._console import say
@@ -38,6 +39,7 @@ class Line:
     char_delay: float
     line_delay: float
     wait_for: str | None
+    wait_first: bool
     drain: DrainTo
     trace: str | None
 
@@ -47,6 +49,8 @@ class Line:
             raise typer.BadParameter("RTS can't be both: give --rtscts or --rs485", param_hint="--rs485")
         if self.wait_for == "":
             raise typer.BadParameter("give the prompt: at least one character", param_hint="--wait-for")
+        if self.wait_first and self.wait_for is None:
+            raise typer.BadParameter("needs --wait-for, which says what the prompt is", param_hint="--wait-first")
         for other in (port, file):
             if self.trace is not None and _same(self.trace, other):
                 raise typer.BadParameter(f"it would overwrite {other!r}; name another file", param_hint="--trace")
@@ -54,7 +58,8 @@ class Line:
     @property
     def longest_gap(self) -> float:
         """Seconds for which it may be silent on purpose."""
-        return self.char_delay + self.line_delay
+        settle = 0.0 if self.wait_for is None else SETTLE
+        return self.char_delay + self.line_delay + settle
 
     def open(self, name: str, baud: int, resources: ExitStack) -> tuple[sw.SerialPort, Any]:
         """Open the port: itself, and the stream to write through."""
@@ -67,12 +72,15 @@ class Line:
                 raise io.UnsupportedOperation(f"--drain {self.drain.value}: {words}") from error
         if self.trace is not None:
             stream = sw.Traced(stream, _tracer(self.trace, resources))
-        if self.longest_gap or self.wait_for is not None:
+        if self.wait_for is not None:
+            stream = sw.Traced(stream, _Transcript(resources).heard)
+        if self.longest_gap:
             stream = sw.Paced(
                 stream,
                 byte_gap=self.char_delay,
                 line_gap=self.line_delay,
                 prompt=None if self.wait_for is None else self.wait_for.encode(),
+                prompt_first=self.wait_first,
             )
         return port, stream
 
@@ -94,6 +102,31 @@ class Line:
     def level(self) -> Any:
         """The level that async_drain is asked for."""
         return None if self.drain is DrainTo.STRONGEST else self.drain.value
+
+
+class _Transcript:
+    """Shows on stderr what the device says: a line at a time, and at the end what is left of one."""
+
+    def __init__(self, resources: ExitStack) -> None:
+        self._rest = b""
+        resources.callback(self._end)
+
+    def heard(self, event: sw.TraceEvent) -> None:
+        if event.direction == "read":
+            *lines, self._rest = (self._rest + event.data).split(b"\n")
+            for line in lines:
+                _show(line)
+
+    def _end(self) -> None:
+        if self._rest:
+            _show(self._rest)
+
+
+def _show(line: bytes) -> None:
+    text = line.rstrip(b"\r").decode(errors="backslashreplace")
+    # What a terminal would take for a command is written out.
+    plain = "".join(each if each.isprintable() or each == "\t" else repr(each)[1:-1] for each in text)
+    say(f"device: {plain}", stderr=True)
 
 
 def _tracer(name: str, resources: ExitStack) -> Callable[[sw.TraceEvent], None]:

@@ -89,8 +89,15 @@ def write(
     ] = 0.0,
     wait_for: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Before each further line, wait until the device has sent this prompt."),
+        typer.Option(
+            metavar="TEXT",
+            help="Before each further line, wait until the device has answered with this prompt. "
+            "What it says meanwhile is shown on standard error.",
+        ),
     ] = None,
+    wait_first: Annotated[
+        bool, typer.Option("--wait-first", help="Wait for the prompt before the first line, too.")
+    ] = False,
     drain: Annotated[
         DrainTo,
         typer.Option(
@@ -116,7 +123,7 @@ def write(
     """Write a file, or standard input, to a serial port, and say exactly how far it got."""
     if retries and timeout is None:
         raise typer.BadParameter("needs --timeout, or there is never anything to retry", param_hint="--retries")
-    line = Line(rtscts, xonxoff, rs485, char_delay, line_delay, wait_for, drain, trace)
+    line = Line(rtscts, xonxoff, rs485, char_delay, line_delay, wait_for, wait_first, drain, trace)
     line.check(port, file)
     report = Report(port=port, file=file, resume_from=resume_from)
     with ExitStack() as resources:

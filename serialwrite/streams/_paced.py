@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import re
 import time
 from collections.abc import Callable, Sequence
-from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any
 
-from .._errors import OperationAborted, StreamClosed, TransferTimeout
+from .._errors import StreamClosed
 from .._operation import Handler
 from ._layer import Layer, Step
 from ._pollable_side import WATCHDOG
+from ._prompts import SETTLE, Prompt, Prompts, check_number, check_prompt
 from ._spawned import Result, Spawned, completion
-
-Prompt: TypeAlias = "bytes | re.Pattern[bytes]"
 
 # Bytes go out in slices of about this long, in seconds, where only a rate is asked for.
 SLICE = 0.02
@@ -36,12 +32,18 @@ class Paced(Layer):
         chunk_gap: seconds after each chunk of ``chunk_size`` bytes.
         line_gap: seconds after each line.
         line_end: what ends a line.
-        prompt: bytes, or a compiled bytes pattern, which must have come from the device before the next line goes out.
-            The layer then reads from ``stream``, which nothing else may do meanwhile.
+        prompt: bytes, or a compiled bytes pattern: the answer to each line, which must have come before the next line
+            goes out. Only what comes after a line went out answers it.
+            The layer reads from ``stream`` before each line, which nothing else may do meanwhile.
+        prompt_first: wait for a prompt before the first line, too. One that has come already counts there.
         prompt_timeout: seconds to wait for the prompt; None for no limit.
-        on_reply: called with the bytes that came while it was waiting for the prompt.
+        prompt_settle: seconds for which the device must be silent behind a prompt before the next line goes out, as
+            some print it twice. A device that is never silent is waited for twenty times as long.
+        on_reply: called with all that the device says: once with each answer, from the line's end to its prompt and the
+            silence behind it; and once with what came before a line went out, if anything did. None drops both.
 
     Cancellation: whatever the stream beneath has, and total while it waits for its time: then nothing was written.
+    What had come of an answer counts in the next write.
     """
 
     def __init__(
@@ -55,40 +57,41 @@ class Paced(Layer):
         line_gap: float = 0.0,
         line_end: bytes = b"\n",
         prompt: Prompt | None = None,
+        prompt_first: bool = False,
         prompt_timeout: float | None = None,
+        prompt_settle: float = SETTLE,
         on_reply: Callable[[bytes], object] | None = None,
     ) -> None:
         super().__init__(stream)
         gaps = {"byte_gap": byte_gap, "chunk_gap": chunk_gap, "line_gap": line_gap}
-        _check(bytes_per_second, chunk_size, line_end, prompt, prompt_timeout, on_reply, **gaps)
+        _check(bytes_per_second, chunk_size, line_end, **gaps)
+        check_prompt(prompt, prompt_timeout, prompt_settle, on_reply, first=prompt_first)
         self._rate = bytes_per_second
         self._byte_gap = byte_gap
         self._chunk_size = chunk_size
         self._chunk_gap = chunk_gap
         self._line_gap = line_gap
         self._line_end = line_end
-        self._prompt = re.compile(re.escape(prompt)) if isinstance(prompt, bytes) else prompt
-        self._prompt_given = prompt
-        self._prompt_timeout = prompt_timeout
-        self._on_reply = on_reply
+        self._prompts: Prompts | None = None
+        if prompt is not None:
+            self._prompts = Prompts(self.stream, prompt, prompt_timeout, prompt_settle, on_reply, first=prompt_first)
         self._due = 0.0  # when the next byte may go out, on time.monotonic
         self._in_chunk = 0  # bytes of the current chunk that have gone out
         self._line = bytearray()  # the last bytes of the current line that have
-        self._reply: bytearray | None = None  # what has come so far, while the prompt is awaited
 
     def held_by(self) -> str | None:
-        return (
-            None if self._reply is None else f"no prompt {getattr(self._prompt_given, 'pattern', self._prompt_given)!r}"
-        )
+        return None if self._prompts is None else self._prompts.held_by()
 
     def write_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
         executor = self.get_executor()
 
         async def work(operation: Spawned) -> Result:
-            if self._reply is not None:
-                await self._await_prompt(operation)
+            if self._prompts is not None:
+                await self._prompts.answered(operation)
             await self._await_time()
             chosen = self._slice(buffers)
+            if self._prompts is not None and self._end_line(chosen):
+                await self._prompts.hear_before_line(operation)
             error, n = await completion(lambda inner: below(chosen, inner), executor, operation)
             operation.count = n
             self._account(b"".join(chosen)[:n])
@@ -109,7 +112,7 @@ class Paced(Layer):
             size = min(size, 1)
         if self._chunk_size is not None:
             size = min(size, self._chunk_size - self._in_chunk)
-        if self._line_gap or self._prompt is not None:
+        if self._line_gap or self._prompts is not None:
             size = min(size, self._to_line_end(buffers))
         return first_bytes(buffers, size)
 
@@ -119,6 +122,9 @@ class Paced(Layer):
         text = bytes(tail) + b"".join(first_bytes(buffers, LONGEST_LINE))
         found = text.find(self._line_end)
         return (len(text) if found < 0 else found + len(self._line_end)) - len(tail)
+
+    def _end_line(self, chosen: Sequence[memoryview]) -> bool:
+        return b"".join((self._tail(), *chosen)).endswith(self._line_end)
 
     def _tail(self) -> bytearray:
         """What a line's end may have begun with, in what has gone out."""
@@ -141,7 +147,8 @@ class Paced(Layer):
         if self._line.endswith(self._line_end):
             self._line.clear()
             gap += self._line_gap
-            self._reply = None if self._prompt is None else bytearray()
+            if self._prompts is not None:
+                self._prompts.line_went_out()
         else:
             self._line = self._tail()
         if gap:
@@ -153,28 +160,6 @@ class Paced(Layer):
             await asyncio.sleep(min(left, WATCHDOG))
             if not self.is_open():
                 raise StreamClosed
-
-    async def _await_prompt(self, operation: Spawned) -> None:
-        assert self._reply is not None
-        assert self._prompt is not None
-        deadline = None if self._prompt_timeout is None else time.monotonic() + self._prompt_timeout
-        data = bytearray(1024)
-        while not self._prompt.search(self._reply):
-            error, n = await completion(
-                lambda inner: self.stream.async_read_some(data, inner),
-                self.get_executor(),
-                operation,
-                None if deadline is None else max(0.0, deadline - time.monotonic()),
-            )
-            self._reply += data[:n]
-            if operation.stopping and error is None:
-                error = OperationAborted()
-            if error is not None:
-                expired = type(error) is OperationAborted and not operation.stopping
-                raise TransferTimeout(stall=self.held_by()) if expired else error
-        reply, self._reply = bytes(self._reply), None
-        if self._on_reply is not None:
-            self._on_reply(reply)
 
 
 def first_bytes(buffers: Sequence[memoryview], size: int) -> list[memoryview]:
@@ -188,37 +173,18 @@ def first_bytes(buffers: Sequence[memoryview], size: int) -> list[memoryview]:
     return chosen
 
 
-def _check(
-    rate: Any, chunk_size: Any, line_end: Any, prompt: Any, prompt_timeout: Any, on_reply: Any, **gaps: Any
-) -> None:
+def _check(rate: Any, chunk_size: Any, line_end: Any, **gaps: Any) -> None:
     if rate is not None:
-        _check_number("bytes_per_second", rate, "more than 0, or None for no limit", above=0)
+        check_number("bytes_per_second", rate, "more than 0, or None for no limit", above=0)
     if chunk_size is not None and not isinstance(chunk_size, int):
         raise TypeError(f"chunk_size={chunk_size!r}: pass a whole number of bytes, or None for as many as fit")
     if chunk_size is not None and chunk_size < 1:
         raise ValueError(f"chunk_size={chunk_size!r}: pass 1 or more, or None for as many as fit")
     for name, gap in gaps.items():
-        _check_number(name, gap, "seconds, 0 or more")
+        check_number(name, gap, "seconds, 0 or more")
     if gaps["chunk_gap"] and chunk_size is None:
         raise ValueError("chunk_gap: pass the chunk_size, too")
     if not isinstance(line_end, bytes):
         raise TypeError(f"line_end={line_end!r}: pass bytes")
     if not line_end:
         raise ValueError("line_end: pass at least one byte")
-    if prompt is None:
-        for name, value in (("prompt_timeout", prompt_timeout), ("on_reply", on_reply)):
-            if value is not None:
-                raise ValueError(f"{name}: pass the prompt, too")
-    elif not isinstance(getattr(prompt, "pattern", prompt), bytes):
-        raise TypeError(f"prompt={prompt!r}: pass bytes, or a compiled pattern of bytes")
-    elif prompt == b"":
-        raise ValueError("prompt: pass at least one byte")
-    if prompt_timeout is not None:
-        _check_number("prompt_timeout", prompt_timeout, "seconds, 0 or more, or None for no limit")
-
-
-def _check_number(name: str, value: Any, wanted: str, above: float = -math.inf) -> None:
-    if not isinstance(value, Real):
-        raise TypeError(f"{name}={value!r}: pass {wanted}")
-    if not max(0.0, above) <= float(value) < math.inf or value == above:
-        raise ValueError(f"{name}={value!r}: pass {wanted}")

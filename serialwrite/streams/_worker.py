@@ -180,11 +180,9 @@ class ReadingSide(WorkerSide):
         def work(stop: threading.Event) -> bytes:
             if size:
                 backend.wait_readable(stop)
-            if stop.is_set():
-                raise OperationAborted
-            data = backend.read(size)
+            data = backend.read(size)  # told to stop, too: what is there is given to whoever asked for it
             if size and not data:
-                raise EOFError("the other end is gone")
+                raise OperationAborted if stop.is_set() else EOFError("the other end is gone")
             return data
 
         self.run(work, handler, lambda data: buffer_copy(buffers, data))

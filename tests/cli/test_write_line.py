@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import signal
 import time
 from pathlib import Path
 
@@ -38,8 +39,24 @@ def test_a_prompt_before_each_further_line(program, line, device, script):
         assert receive_available(device) == b""  # not a byte of the next line
         send(device, b"did it\r\nok> ")
     code, out, err = program.end(process)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "device: did it\ndevice: ok> did it\ndevice: ok> \n")
     assert f"{len(TEXT)} bytes accepted" in out
+
+
+def test_a_prompt_before_the_first_line_and_what_is_said_instead(program, line, device, script):
+    process = program.start("write", line.port, script, "--wait-for", "ok> ", "--wait-first", "--json")
+    while not receive_available(device, quiet=0.2):  # opening the port drops what had come before
+        assert process.poll() is None
+        send(device, b"\x1b[2Jbooting\xff\r\nok> ")
+    send(device, b"ERROR: no such tool\r\nlogin: ")
+    assert receive_available(device) == b""  # nothing has answered the first line
+    process.send_signal(signal.SIGINT)
+    code, out, err = program.end(process)
+    assert (code, report(out)["accepted"]) == (130, 4)
+    said, _, complaint = err.partition("device: login: \n")
+    assert "device: \\x1b[2Jbooting\\xff\ndevice: ok> " in said
+    assert said.endswith("ERROR: no such tool\n")
+    assert "--wait-first" in resume_command(complaint)
 
 
 def test_a_prompt_that_does_not_come(program, line, device, script):
@@ -123,6 +140,7 @@ def test_flow_control_is_set(program, line, device, tmp_path):
         (["--rs485"], "can't tell what has left its queue"),
         (["--rs485", "--rtscts"], "RTS can't be both"),
         (["--wait-for", ""], "give the prompt"),
+        (["--wait-first"], "needs --wait-for"),
         (["--char-delay", "-1"], "'--char-delay': give a number of seconds, 0 or more; leave it out for none"),
         (["--line-delay", "inf"], "'--line-delay': give a number of seconds, 0 or more; leave it out for none"),
         (["--drain", "wire"], "'wire' is not one of"),

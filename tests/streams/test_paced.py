@@ -4,7 +4,10 @@ import asyncio
 import os
 import random
 import re
+import select
+import socket
 import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -238,6 +241,25 @@ async def test_it_keeps_no_memory():
 # -- prompts ------------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def talking_to(kind):
+    """A stream and its peer; ``socket://`` is read on a thread."""
+    if kind != "socket://":
+        with ends(kind) as both:
+            yield both
+        return
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with sw.SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}") as port:
+            peer, _ = server.accept()
+            with peer:
+                yield port, peer
+
+
+def has_input(stream):
+    fd = stream.socket if isinstance(stream, sw.SocketStream) else stream.serial
+    return bool(select.select([fd], [], [], 0)[0])
+
+
 async def device(peer, prompt=b"> ", delay=0.01):
     """A console: it answers each line, and then asks for the next."""
     stream, buffer = sw.as_stream(peer), bytearray()
@@ -291,6 +313,70 @@ async def test_a_prompt_is_waited_for_until_the_port_is_gone():
         assert (type(error), n) == (sw.Disconnected, 0)
 
 
+@pytest.mark.parametrize("kind", ["pty", "socket", "socket://"])
+async def test_a_prompt_that_was_there_before_answers_no_line(kind):
+    greeting, replies = b"U-Boot 2024\r\n> ", []
+    with talking_to(kind) as (stream, peer):
+        send(peer, greeting)
+        await until(lambda: has_input(stream))
+        paced = sw.Paced(stream, prompt=b"> ", on_reply=replies.append)
+        console = asyncio.ensure_future(device(peer))  # which asserts that no line comes before its prompt
+        await sw.async_write(paced, b"one\ntwo\n", timeout=TIMEOUT)
+        assert replies == [greeting, b"did one\n> "]
+        await until(lambda: has_input(stream), TIMEOUT)  # the answer to the second line, which the third finds there
+        await sw.async_write(paced, b"three\n", timeout=TIMEOUT)
+        assert b"".join(replies[2:]) == b"did two\n> "
+        console.cancel()
+        await asyncio.wait([console])
+        assert console.cancelled()
+
+
+async def test_a_prompt_in_the_echo_of_half_a_line_answers_no_line():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        paced = sw.Paced(port, prompt=b">", chunk_size=3)
+        await sw.async_write(paced, b"a>b")
+        send(peer, b"a>b")
+        await until(lambda: has_input(port), TIMEOUT)
+        await sw.async_write(paced, b"c\n")
+        with pytest.raises(sw.TransferTimeout, match="no prompt"):
+            await sw.async_write(paced, b"next\n", timeout=0.1)
+
+
+async def test_a_second_prompt_is_waited_for_and_given_with_the_first():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        replies = []
+        paced = sw.Paced(port, prompt=b"> ", prompt_settle=2.0, on_reply=replies.append)
+        await sw.async_write(paced, b"one\n")
+        writing = sw.async_write(paced, b"two\n", sw.use_promise)
+        send(peer, b"> ")
+        await until(lambda: paced.held_by() == "no silence behind prompt b'> '")
+        send(peer, b"\r\n> ")
+        assert await writing == 4
+        assert replies == [b"> \r\n> "]
+
+
+async def test_a_device_that_is_never_silent_is_not_waited_for_for_ever():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        paced = sw.Paced(port, prompt=b"> ", prompt_settle=0.1)
+        await sw.async_write(paced, b"one\n")
+        writing = sw.async_write(paced, b"two\n", sw.use_promise)
+        async with asyncio.timeout(TIMEOUT):
+            while not writing.done():
+                send(peer, b"> log\r\n")
+                await asyncio.sleep(0.002)
+
+
+async def test_a_prompt_before_the_first_line():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        paced = sw.Paced(port, prompt=b"> ", prompt_first=True)
+        with pytest.raises(sw.TransferTimeout, match=r"0 of 4 bytes accepted .*; no prompt b'> '"):
+            await sw.async_write(paced, b"one\n", timeout=0.05)
+        send(peer, b"booting\r\n> ")
+        assert await sw.async_write(paced, b"one\n", timeout=TIMEOUT) == 4
+        with pytest.raises(sw.TransferTimeout, match="no prompt"):
+            await sw.async_write(paced, b"two\n", timeout=0.05)
+
+
 # -- on the wire ----------------------------------------------------------------------------------------------
 
 
@@ -324,6 +410,9 @@ async def test_gaps_on_the_line_itself():
         ({"prompt": re.compile("> ")}, TypeError),
         ({"prompt": b"> ", "prompt_timeout": -1}, ValueError),
         ({"prompt_timeout": 1}, ValueError),
+        ({"prompt_settle": 1}, ValueError),
+        ({"prompt": b"> ", "prompt_settle": float("nan")}, ValueError),
+        ({"prompt_first": True}, ValueError),
         ({"on_reply": print}, ValueError),
     ],
 )
