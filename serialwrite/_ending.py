@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from ._account import Account
 from ._cancellation import CancellationSignal, CancellationType
 from ._errors import OperationAborted, TransferError, TransferTimeout
-from ._executors import Executor, Timer, now
+from ._executors import Executor, Timer, call_later, now
+from ._idle import Idleness
 from ._operation import Handler
 
 
@@ -20,12 +21,16 @@ class Ending(Account):
     verb: ClassVar[str]  # what "transferred" means, in messages
 
     _stream: Any
+    _on_ready: Callable[[], bool]
     # Set when they are needed. An operation that completes at once needs almost none of them.
     _timeout: float | None = None
+    _idle_timeout: float | None = None
     _over = False  # nothing more is transferred
     _handler: Handler | None = None
     _side: Any = None
     _timer: Timer | None = None
+    _idle: Idleness | None = None
+    _idle_timer: Timer | None = None
     _started: float | None = None
     _outstanding: set[Callable[..., object]] | None = None  # where it is noted while it waits
     _step_signal: CancellationSignal | None = None  # while an async_*_some runs
@@ -33,6 +38,7 @@ class Ending(Account):
     _cancelled = False
     expiring: bool = False
     _expired = False
+    _stood_idle = False  # it expired because nothing had moved
 
     @property
     def executor(self) -> Executor:
@@ -69,6 +75,35 @@ class Ending(Account):
         self._on_cancel(CancellationType.TERMINAL)
         self.expiring = False
 
+    def _watch_idleness(self, seconds: float) -> None:
+        self._idle = Idleness(seconds, self._moving, now(self.executor))
+        self._idle_timer = call_later(self.executor, seconds, self._look_for_idleness)
+
+    def _look_for_idleness(self) -> None:
+        assert self._idle is not None
+        left = self._idle.left(now(self.executor))
+        if left <= 0 and self._waiting:  # its readiness may come late, or be in line behind this timer
+            self._on_ready()
+            left = self._idle.left(now(self.executor))
+        if self._over:
+            return
+        if left > 0:
+            self._idle_timer = call_later(self.executor, left, self._look_for_idleness)
+        else:
+            self._stood_idle = True
+            self._expire()
+
+    def _moving(self) -> int | None:
+        """Bytes that may move while the stream takes nothing: those in the driver's queue."""
+        return self._queued()
+
+    def _queued(self) -> int | None:
+        """Bytes accepted that are still in the driver's queue; None where that is unknown."""
+        with contextlib.suppress(OSError, ValueError):  # a port that is gone can't be asked
+            queued: int | None = getattr(self._stream, "queued", None)
+            return queued
+        return None
+
     def fail(self, error: TransferError) -> None:
         """End a waiting operation with ``error``: at once, but for the handler, which is posted."""
         waiting = self._waiting
@@ -91,8 +126,9 @@ class Ending(Account):
             self._side.stop()
         if self._handler is not None:
             self._handler.cancellation_slot.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
         if error is not None:
             self._error = self._described(error) if isinstance(error, TransferError) else error
 
@@ -100,14 +136,14 @@ class Ending(Account):
         assert self._loop is not None
         if self._expired and type(error) is OperationAborted:
             error = TransferTimeout()
+            error.idle_timeout = self._idle_timeout if self._stood_idle else None
         error.bytes_transferred = self._loop.buffers.total_consumed
         error.total = self._loop.buffers.size_asked
         error.verb = getattr(self._side, "verb", None) or self.verb
         error._remaining = lambda: self.remaining
         if self._started is not None:
             error.elapsed = now(self.executor) - self._started
-        with contextlib.suppress(OSError, ValueError):  # a port that is gone can't be asked
-            error.queued = getattr(self._stream, "queued", None)
+        error.queued = self._queued()
         if isinstance(error, OperationAborted) and self._side is not None:
             error.stall = self._side.held_by()
         return error

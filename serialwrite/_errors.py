@@ -105,12 +105,20 @@ class OperationAborted(TransferError):
 
 
 class TransferTimeout(OperationAborted, TimeoutError):
-    """The time given ran out (ETIMEDOUT). What was transferred stays transferred."""
+    """The time given ran out (ETIMEDOUT). What was transferred stays transferred.
+
+    Attributes:
+        idle_timeout: the seconds for which nothing had moved, where it was that limit; None where it was another.
+    """
 
     default_errno: ClassVar[int] = errno.ETIMEDOUT
+    idle_timeout: float | None = None
 
     def _reason(self) -> str:
-        return self.stall or "timed out"
+        if self.idle_timeout is None:
+            return self.stall or "timed out"
+        idle = f"idle for {self.idle_timeout:g} s (idle_timeout)"
+        return f"{idle}; {self.stall}" if self.stall else idle
 
 
 def timed_out(error: OperationAborted) -> TransferTimeout:

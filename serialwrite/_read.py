@@ -32,8 +32,15 @@ class ReadUntilOperation(Reading):
 
     name = "async_read_until"
 
-    def __init__(self, stream: Any, dynamic: DynamicBuffer, delimiter: Delimiter, timeout: float | None) -> None:
-        super().__init__(stream, dynamic, self._more, timeout)
+    def __init__(
+        self,
+        stream: Any,
+        dynamic: DynamicBuffer,
+        delimiter: Delimiter,
+        timeout: float | None,
+        idle_timeout: float | None,
+    ) -> None:
+        super().__init__(stream, dynamic, self._more, timeout, idle_timeout)
         self._data = dynamic.data
         self._delimiter = delimiter
         self._searched = 0  # bytes from the front that hold no start of the delimiter
@@ -74,6 +81,7 @@ def async_read(
     *,
     completion_condition: CompletionCondition = ...,
     timeout: float | None = ...,
+    idle_timeout: float | None = ...,
 ) -> Operation[int]: ...
 @overload
 def async_read(
@@ -84,6 +92,7 @@ def async_read(
     *,
     completion_condition: CompletionCondition = ...,
     timeout: float | None = ...,
+    idle_timeout: float | None = ...,
 ) -> R: ...
 @overload
 def async_read(
@@ -94,6 +103,7 @@ def async_read(
     *,
     completion_condition: CompletionCondition = ...,
     timeout: float | None = ...,
+    idle_timeout: float | None = ...,
 ) -> None: ...
 def async_read(
     stream: Any,
@@ -103,6 +113,7 @@ def async_read(
     *,
     completion_condition: CompletionCondition = TRANSFER_ALL,
     timeout: float | None = None,
+    idle_timeout: float | None = None,
 ) -> Any:
     """Read until ``buffers`` are full, in as many read_some calls as it takes, and say exactly how far it got.
 
@@ -114,7 +125,8 @@ def async_read(
             give a ``completion_condition`` with it, or it reads to the end of the stream.
         token: how the result is to come; by default the stream's ``default_token``, which is ``deferred``.
         completion_condition: after each step, whether to go on; by default until the buffers are full.
-        timeout: seconds; None for no limit. Short for ``cancel_after(timeout, token)``.
+        timeout: seconds for the whole read; None for no limit. Short for ``cancel_after(timeout, token)``.
+        idle_timeout: seconds without a byte received, after which the read ends with TransferTimeout; None: no limit.
 
     Returns:
         What the token gives; awaited: the bytes read.
@@ -129,12 +141,18 @@ def async_read(
 
     Follows Asio's ``async_read``.
     """
-    return _initiate(ReadOperation(_adapted(stream), buffers, completion_condition, _checked(timeout)), token)
+    return _initiate(_reading(stream, buffers, completion_condition, timeout, idle_timeout), token)
 
 
 @overload
 def async_read_until(
-    stream: ReadTarget, dynamic_buffer: DynamicBuffer, delimiter: Delimiter, /, *, timeout: float | None = ...
+    stream: ReadTarget,
+    dynamic_buffer: DynamicBuffer,
+    delimiter: Delimiter,
+    /,
+    *,
+    timeout: float | None = ...,
+    idle_timeout: float | None = ...,
 ) -> Operation[int]: ...
 @overload
 def async_read_until(
@@ -145,6 +163,7 @@ def async_read_until(
     /,
     *,
     timeout: float | None = ...,
+    idle_timeout: float | None = ...,
 ) -> R: ...
 @overload
 def async_read_until(
@@ -155,6 +174,7 @@ def async_read_until(
     /,
     *,
     timeout: float | None = ...,
+    idle_timeout: float | None = ...,
 ) -> None: ...
 def async_read_until(
     stream: Any,
@@ -164,6 +184,7 @@ def async_read_until(
     /,
     *,
     timeout: float | None = None,
+    idle_timeout: float | None = None,
 ) -> Any:
     r"""Read until ``delimiter`` is in the buffer.
 
@@ -176,7 +197,8 @@ def async_read_until(
         delimiter: bytes, or a compiled bytes pattern (``re.compile(rb"OK|ERROR")``). A pattern is matched against what
             is there so far: one that could match more of what is still to come ends as soon as it matches.
         token: how the result is to come; by default the stream's ``default_token``, which is ``deferred``.
-        timeout: seconds; None for no limit.
+        timeout: seconds for the whole read; None for no limit.
+        idle_timeout: seconds without a byte received, after which the read ends with TransferTimeout; None: no limit.
 
     Returns:
         What the token gives; awaited: the bytes in the buffer up to and including the delimiter.
@@ -189,7 +211,7 @@ def async_read_until(
 
     Follows Asio's ``async_read_until``.
     """
-    return _initiate(_until(stream, dynamic_buffer, delimiter, timeout), token)
+    return _initiate(_until(stream, dynamic_buffer, delimiter, timeout, idle_timeout), token)
 
 
 def read(
@@ -199,6 +221,7 @@ def read(
     *,
     completion_condition: CompletionCondition = TRANSFER_ALL,
     timeout: float | None = None,
+    idle_timeout: float | None = None,
 ) -> int:
     """Read until ``buffers`` are full, and block until they are; otherwise as :func:`async_read`.
 
@@ -207,11 +230,17 @@ def read(
 
     Follows Asio's ``read``.
     """
-    return run_blocking(ReadOperation(_adapted(stream), buffers, completion_condition, _checked(timeout)))
+    return run_blocking(_reading(stream, buffers, completion_condition, timeout, idle_timeout))
 
 
 def read_until(
-    stream: ReadTarget, dynamic_buffer: DynamicBuffer, delimiter: Delimiter, /, *, timeout: float | None = None
+    stream: ReadTarget,
+    dynamic_buffer: DynamicBuffer,
+    delimiter: Delimiter,
+    /,
+    *,
+    timeout: float | None = None,
+    idle_timeout: float | None = None,
 ) -> int:
     """Read until ``delimiter`` is in the buffer, and block until it is; otherwise as :func:`async_read_until`.
 
@@ -220,10 +249,20 @@ def read_until(
 
     Follows Asio's ``read_until``.
     """
-    return run_blocking(_until(stream, dynamic_buffer, delimiter, timeout))
+    return run_blocking(_until(stream, dynamic_buffer, delimiter, timeout, idle_timeout))
 
 
-def _until(stream: Any, dynamic: Any, delimiter: Any, timeout: float | None) -> ReadUntilOperation:
+def _reading(
+    stream: Any, buffers: Any, condition: CompletionCondition, timeout: float | None, idle_timeout: float | None
+) -> ReadOperation:
+    adapted = _adapted(stream)
+    _check_limits(timeout, idle_timeout)
+    return ReadOperation(adapted, buffers, condition, timeout, idle_timeout)
+
+
+def _until(
+    stream: Any, dynamic: Any, delimiter: Any, timeout: float | None, idle_timeout: float | None
+) -> ReadUntilOperation:
     if not isinstance(dynamic, DynamicBuffer):
         raise TypeError(f"dynamic_buffer: got {type(dynamic).__name__}; pass dynamic_buffer(a_bytearray)")
     pattern: Any = getattr(delimiter, "pattern", delimiter)
@@ -231,16 +270,18 @@ def _until(stream: Any, dynamic: Any, delimiter: Any, timeout: float | None) -> 
         raise TypeError("delimiter: got text; pass bytes, or a pattern of bytes: re.compile(rb'...')")
     if not isinstance(pattern, bytes) or not pattern:
         raise TypeError("delimiter: pass bytes, at least one, or a compiled pattern of bytes")
-    return ReadUntilOperation(_adapted(stream), dynamic, delimiter, _checked(timeout))
+    adapted = _adapted(stream)
+    _check_limits(timeout, idle_timeout)
+    return ReadUntilOperation(adapted, dynamic, delimiter, timeout, idle_timeout)
 
 
 def _adapted(stream: Any) -> Any:
     return stream if isinstance(stream, PollableStream) else as_stream(stream)
 
 
-def _checked(timeout: float | None) -> float | None:
+def _check_limits(timeout: float | None, idle_timeout: float | None) -> None:
     checked_timeout(timeout)
-    return timeout
+    checked_timeout(idle_timeout, "idle_timeout")
 
 
 def _initiate(operation: Reading, token: object) -> Any:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
 
 from ._errors import OperationAborted
 from ._executors import EventLoopExecutor
+from ._idle import Idleness
 from ._sides import side_of
 from ._tokens import OperationFuture, use_future
 from ._transfer import Transfer
@@ -58,6 +58,8 @@ def _poll(operation: Transfer) -> int:
         raise
     try:
         operation._started = time.monotonic()
+        if operation._idle_timeout is not None:
+            operation._idle = Idleness(operation._idle_timeout, operation._moving, operation._started)
         operation._open_loop()
         while not operation._over:
             before = operation.bytes_transferred
@@ -65,9 +67,14 @@ def _poll(operation: Transfer) -> int:
                 break
             if operation.bytes_transferred != before:
                 side.progressed()
-            if operation._full and not _wait(operation, side):
+                if operation._idle is not None:
+                    operation._idle.moved(time.monotonic())
+            left = _left(operation)
+            if left is not None and left <= 0:
                 operation._expired = True
                 operation._finish(OperationAborted())
+            elif operation._full:
+                side.block(left)
             operation._full = False
         error, result = operation._error, operation._result()
     finally:
@@ -77,13 +84,14 @@ def _poll(operation: Transfer) -> int:
     return result
 
 
-def _wait(operation: Transfer, side: Any) -> bool:
-    """Wait until the stream may be ready; False when the time is over."""
+def _left(operation: Transfer) -> float | None:
+    """Seconds until a limit may be reached, 0 or less where one is; None where there is none."""
     assert operation._started is not None
     left = None
     if operation._timeout is not None:
         left = operation._started + operation._timeout - time.monotonic()
-        if left <= 0:
-            return False
-    side.block(left)
-    return True
+    if operation._idle is not None and (left is None or left > 0):
+        idle = operation._idle.left(time.monotonic())
+        operation._stood_idle = idle <= 0
+        left = idle if left is None else min(left, idle)
+    return left

@@ -42,6 +42,7 @@ class Transfer(Ending):
         buffers: Buffers,
         condition: CompletionCondition = TRANSFER_ALL,
         timeout: float | None = None,
+        idle_timeout: float | None = None,
     ) -> None:
         # No super().__init__: what it would set is asked of the stream, where it is needed.
         # async_write does the same without this call, which would be a seventh of a small write's time.
@@ -49,6 +50,7 @@ class Transfer(Ending):
         self._buffers: Any = buffers
         self._condition = condition
         self._timeout = timeout
+        self._idle_timeout = idle_timeout
         self._export(buffers)
 
     @property
@@ -119,6 +121,8 @@ class Transfer(Ending):
             self._started = now(executor)
         if self._timeout is not None:
             self._timer = call_later(executor, self._timeout, self._expire)
+        if self._idle_timeout is not None:
+            self._watch_idleness(self._idle_timeout)
         self._outstanding = outstanding(executor)
         self._outstanding.add(self._abort)
 
@@ -183,7 +187,11 @@ class Transfer(Ending):
         if self._guarded_advance():
             self._deliver()
             return True
-        return buffers.total_consumed != before
+        if buffers.total_consumed == before:
+            return False
+        if self._idle is not None:
+            self._idle.moved(now(self.executor))
+        return True
 
     def _take_step(self) -> None:
         """One ``async_*_some``: the way of a stream that has no ``*_some_nowait``, or that it did not suffice for."""
@@ -201,6 +209,8 @@ class Transfer(Ending):
             self.executor.post(self._on_step, error, n)
             return
         self._step_signal = None
+        if n and self._idle is not None:
+            self._idle.moved(now(self.executor))
         if self._step(None if error is None else transfer_error(error), n) or self._guarded_advance():
             self._deliver()
 
@@ -239,6 +249,9 @@ class Reading(Transfer):
         if isinstance(self._buffers, DynamicBuffer):
             return GrowingBuffer(self._buffers)
         return super()._cursor()
+
+    def _moving(self) -> int | None:
+        return None  # what leaves is not what is waited for
 
     def _dynamic_remaining(self, dynamic: DynamicBuffer) -> tuple[memoryview, ...]:
         return ()  # a dynamic buffer has no end to be read up to

@@ -132,6 +132,7 @@ def async_write(
     *,
     completion_condition: CompletionCondition = ...,
     timeout: float | None = ...,
+    idle_timeout: float | None = ...,
 ) -> Operation[int]: ...
 @overload
 def async_write(
@@ -142,6 +143,7 @@ def async_write(
     *,
     completion_condition: CompletionCondition = ...,
     timeout: float | None = ...,
+    idle_timeout: float | None = ...,
 ) -> R: ...
 @overload
 def async_write(
@@ -152,6 +154,7 @@ def async_write(
     *,
     completion_condition: CompletionCondition = ...,
     timeout: float | None = ...,
+    idle_timeout: float | None = ...,
 ) -> None: ...
 def async_write(
     stream: Any,
@@ -161,6 +164,7 @@ def async_write(
     *,
     completion_condition: CompletionCondition = TRANSFER_ALL,
     timeout: float | None = None,
+    idle_timeout: float | None = None,
 ) -> Any:
     """Write all of ``buffers``, in as many write_some calls as it takes, and say exactly how far it got.
 
@@ -175,7 +179,10 @@ def async_write(
         token: how the result is to come; by default the stream's ``default_token``, which is ``deferred``:
             the call returns an operation to await.
         completion_condition: after each step, whether to go on; by default until everything is written.
-        timeout: seconds; None for no limit. Short for ``cancel_after(timeout, token)``.
+        timeout: seconds for the whole write; None for no limit. Short for ``cancel_after(timeout, token)``.
+        idle_timeout: seconds without a byte moved, after which the write ends with TransferTimeout; None for no limit.
+            Each byte that is accepted, or that leaves the driver's queue, starts it anew: a slow device that goes on
+            reading never trips it.
 
     Returns:
         What the token gives; awaited: the bytes written, as accepted by the operating system.
@@ -195,6 +202,8 @@ def async_write(
     """
     if timeout is not None:
         checked_timeout(timeout)
+    if idle_timeout is not None:
+        checked_timeout(idle_timeout, "idle_timeout")
     if type(buffers) is bytes and completion_condition is TRANSFER_ALL and isinstance(stream, PollableStream):
         operation = _whole_write()
         operation._stream = stream
@@ -206,6 +215,8 @@ def async_write(
         operation = WriteOperation(as_stream(stream), buffers, completion_condition)
     if timeout is not None:
         operation._timeout = timeout
+    if idle_timeout is not None:
+        operation._idle_timeout = idle_timeout
     return operation if token is deferred else initiate(operation, token)
 
 
@@ -216,6 +227,7 @@ def write(
     *,
     completion_condition: CompletionCondition = TRANSFER_ALL,
     timeout: float | None = None,
+    idle_timeout: float | None = None,
 ) -> int:
     """Write all of ``buffers`` and block until that is done; for programs, or threads, without an event loop.
 
@@ -229,5 +241,12 @@ def write(
 
     Follows Asio's ``write``.
     """
-    operation: Any = async_write(stream, buffers, deferred, completion_condition=completion_condition, timeout=timeout)
+    operation: Any = async_write(
+        stream,
+        buffers,
+        deferred,
+        completion_condition=completion_condition,
+        timeout=timeout,
+        idle_timeout=idle_timeout,
+    )
     return run_blocking(operation)

@@ -53,6 +53,9 @@ async def test_timeouts(line, timeout, error):
     for token in TOKENS:
         with pytest.raises(error, match=r"timeout=.*seconds"):
             sw.async_write(port, b"x", token, timeout=timeout)
+        for function, argument in ((sw.async_write, b"x"), (sw.async_read, bytearray(1))):
+            with pytest.raises(error, match=r"idle_timeout=.*seconds"):
+                function(port, argument, token, idle_timeout=timeout)
     with pytest.raises(error, match=r"cancel_after=.*seconds"):
         sw.cancel_after(timeout)
     assert receive_available(peer, quiet=0.02) == b""

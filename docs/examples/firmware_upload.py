@@ -22,7 +22,7 @@ def device():
 # begin upload
 async def upload(port, firmware):
     try:
-        await sw.async_write(port, firmware, timeout=1.0)
+        await sw.async_write(port, firmware, idle_timeout=1.0)
     except sw.TransferTimeout as error:
         print("stopped:", error)
         print("left to write:", sum(map(len, error.remaining)), "bytes")

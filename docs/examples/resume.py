@@ -13,9 +13,9 @@ async def upload(port, firmware):
     rest = firmware
     while True:
         try:
-            return await sw.async_write(port, rest, timeout=0.2)
+            return await sw.async_write(port, rest, idle_timeout=0.2)
         except sw.TransferTimeout as error:
-            print(error)  # 13,824 of 262,144 bytes accepted in 0.20 s; ...
+            print(error)  # 13,824 of 262,144 bytes accepted in 0.20 s; idle for 0.2 s (idle_timeout); ...
             rest = error.remaining  # what is left: nothing is copied or sent twice
 
 

@@ -204,7 +204,7 @@ def streams(port: serial.Serial, sock: socket.socket, writer: asyncio.StreamWrit
     assert_type(async_write(writer.transport, b), Operation[int])
     assert_type(async_write(1, b), Operation[int])
     assert_type(async_write(sw.SerialPort("/dev/ttyUSB0", 115200, rtscts=True), b), Operation[int])
-    assert_type(sw.write(port, b, timeout=1.0), int)
+    assert_type(sw.write(port, b, timeout=1.0, idle_timeout=1), int)
     assert_type(sw.read(port, bytearray(1)), int)
 
 
@@ -237,7 +237,7 @@ def reading(s: AsyncReadStream, into: bytearray) -> None:
     dynamic = sw.dynamic_buffer(into)
     assert_type(async_read_until(s, dynamic, b"\n"), Operation[int])
     assert_type(async_read_until(s, dynamic, re.compile(rb"OK|ERROR"), use_promise), OperationPromise[int])
-    assert_type(sw.read_until(s, dynamic, b"\n", timeout=1), int)
+    assert_type(sw.read_until(s, dynamic, b"\n", timeout=1, idle_timeout=1), int)
 
 
 # -- operations and streams of one's own --------------------------------------------------------------
