@@ -50,7 +50,9 @@ def write(
             metavar="PORT", help="The serial port: a device path, such as /dev/ttyUSB0, or a URL of pyserial's."
         ),
     ],
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What to write; - is standard input.")] = "-",
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="What to write, to where reading it ends; - is standard input.")
+    ] = "-",
     baud: Annotated[int, typer.Option("--baud", "-b", min=1, metavar="N", help="Bits per second.")] = 9600,
     timeout: Annotated[
         float | None,

@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import tty
+from pathlib import Path
 
 import pytest
 
@@ -146,3 +148,86 @@ def test_a_file_that_shrinks_meanwhile_is_said(program, line, device, firmware):
     assert code == 2
     assert "became shorter while it was read: 100,000 of 300,000 bytes" in err
     assert received + everything(device) == firmware.read_bytes()
+
+
+# -- the end is where reading ends, whatever size the file system tells ---------------------------------
+
+PROC = Path("/proc/version")  # has content, and says 0 bytes
+SYS = Path("/sys/kernel/mm/transparent_hugepage/enabled")  # has some 24 bytes, and says 4,096
+KERNEL_FILES = [
+    pytest.param(path, marks=pytest.mark.skipif(not path.exists(), reason=f"needs {path}")) for path in (PROC, SYS)
+]
+
+
+@pytest.mark.parametrize("path", KERNEL_FILES)
+@pytest.mark.parametrize("first", [0, 5])
+@pytest.mark.parametrize("by", ["name", "redirection"])
+def test_kernel_file_is_written_whole(program, line, device, path, first, by):
+    with path.open("rb") as file:
+        code, out, err = program.run(
+            "write", line.port, path if by == "name" else "-", "--resume-from", first, "--json", stdin=file
+        )
+    content = path.read_bytes()
+    assert (code, err) == (0, "")
+    assert everything(device) == content[first:]
+    found = report(out)
+    assert (found["size"], found["accepted"], found["remaining"]) == (len(content), len(content) - first, 0)
+
+
+@pytest.mark.parametrize("path", KERNEL_FILES)
+def test_resume_beyond_kernel_file_leaves_port_alone(program, line, path):
+    size = len(path.read_bytes())
+    with SerialPort(line.port):  # held here: it would be refused, if it was opened
+        code, _, err = program.run("write", line.port, path, "--resume-from", size + 1)
+    assert code == 2
+    assert f"--resume-from {size + 1} is beyond the end: the file '{path}' has {size:,} bytes" in err
+
+
+def test_file_appended_meanwhile_is_written_to_its_end(program, line, device, firmware):
+    process = program.start("write", line.port, firmware, "--chunk", 1000, "--json")
+    received = receive(device, 10_000)
+    with firmware.open("ab") as file:
+        file.write(b"more" * 1000)
+    received += receive(device, SIZE - 10_000 + 4000)
+    code, out, _ = program.end(process)
+    assert (code, report(out)["size"], report(out)["remaining"]) == (0, SIZE + 4000, 0)
+    assert received + everything(device) == firmware.read_bytes()
+
+
+def test_fifo_is_written_when_its_writer_comes(program, line, device, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    process = program.start("write", line.port, "fifo")
+    with (tmp_path / "fifo").open("wb") as file:  # waits until the program has opened it
+        file.write(b"hello")
+        file.flush()
+        assert receive(device, 5) == b"hello"
+        file.write(b" again")
+    code, out, _ = program.end(process)
+    assert code == 0
+    assert out.startswith("11 bytes accepted")
+    assert everything(device) == b" again"
+
+
+def test_sigterm_ends_the_wait_for_a_fifo(program, line, device, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    process = program.start("write", line.port, "fifo", "--json")
+    with (tmp_path / "fifo").open("wb") as file:
+        file.write(b"hello")
+        file.flush()
+        assert receive(device, 5) == b"hello"
+        process.terminate()
+        code, out, _ = program.end(process)
+    assert (code, report(out)["outcome"], report(out)["accepted"]) == (143, "interrupted", 5)
+
+
+def test_terminal_is_written_until_it_ends(program, line, device):
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    process = program.start("write", line.port, os.ttyname(slave))
+    os.write(master, b"typed")
+    assert receive(device, 5) == b"typed"
+    os.close(slave)
+    os.close(master)
+    code, out, err = program.end(process)
+    assert (code, err) == (0, "")
+    assert out.startswith("5 bytes accepted")
