@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class Line:
                 stream,
                 byte_gap=self.char_delay,
                 line_gap=self.line_delay,
-                prompt=None if self.wait_for is None else self.wait_for.encode(),
+                prompt=None if self.wait_for is None else os.fsencode(self.wait_for),
                 prompt_first=self.wait_first,
             )
         return port, stream

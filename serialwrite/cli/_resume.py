@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import string
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import typer
+
+PLAIN = frozenset(string.ascii_letters + string.digits + " ./:=+,@_")  # what stands for itself in printf's format
 
 
 def resume_words(context: typer.Context, offset: int) -> list[str]:
@@ -60,6 +64,18 @@ def _program() -> list[str]:
 
 
 def shell_line(words: list[str], *, from_stdin: bool) -> str:
-    """``words`` for a shell; what was standard input has to be given once more, by whoever has it."""
-    line = shlex.join(words)
+    """``words`` for a POSIX shell; if the input was standard input, the user has to give it again."""
+    line = " ".join(map(_quoted, words))
     return f"YOUR-COMMAND | {line}" if from_stdin else line
+
+
+def _quoted(word: str) -> str:
+    """``word`` so that pasting what a terminal shows of it gives its bytes: in sh, bash and zsh."""
+    raw = os.fsencode(word)
+    if word.isprintable() and word.encode(sys.stderr.encoding or "utf-8", "replace") == raw:
+        return shlex.quote(word)
+    # Not $'...', which dash does not know. A substitution drops the newlines at its end: these stay outside.
+    text = raw.rstrip(b"\n")
+    inside = "".join(chr(byte) if chr(byte) in PLAIN else f"\\{byte:03o}" for byte in text)
+    newlines = "\n" * (len(raw) - len(text))
+    return f"\"$(printf '{inside}')\"" + (f"'{newlines}'" if newlines else "")

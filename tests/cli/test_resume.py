@@ -1,10 +1,12 @@
 """The printed resume command, run as it stands, ends byte-exact."""
 
+import io
 import os
 import re
 import select
 import shlex
 import signal
+import subprocess
 
 import pytest
 
@@ -159,3 +161,53 @@ def test_options_of_every_kind(value, words):
 def test_a_flag_that_was_not_given_is_left_out(program, line, firmware):
     _, _, err = program.run("write", line.port, firmware, "--timeout", "0")
     assert "--json" not in resume_command(err)
+
+
+ODD = {
+    "latin-1": b"latin1-\xfc%.bin",
+    "utf-8": "gr\u00fc\u00df \u6587".encode(),
+    "utf-8 and not": "\u6587".encode() + b"\xff",
+    "quotes": b'it\'s "q" $HOME `x` \\ !x',
+    "newline": b"new\nline",
+    "newlines at the end": b"end\n\n",
+    "escape": b"\x1b[31mred\x07",
+    "turned round": "\u202eknil".encode(),
+    "dash": b"-dash\xff",
+    "spaces": b"  two  spaces ",
+}
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_quoted_word_is_the_same_word_in_a_shell(shell, encoding, need_tool, monkeypatch):
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(io.BytesIO(), encoding))
+    words = [os.fsdecode(name) for name in ODD.values()]
+    line = _resume.shell_line(["printf", r"%s\0", *words], from_stdin=False)
+    printed = line.encode(encoding)  # as the terminal shows it, from where it is pasted
+    done = subprocess.run([need_tool(shell), "-c", os.fsdecode(printed)], capture_output=True, check=True)
+    assert done.stdout.split(b"\0") == [*ODD.values(), b""]
+    assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", printed)
+
+
+@pytest.mark.parametrize("name", ["latin-1", "newline", "dash"])
+def test_printed_command_resumes_files_of_odd_names(program, line, device, firmware, tmp_path, name):
+    odd = os.fsdecode(ODD[name])
+    firmware.rename(tmp_path / odd)
+    (tmp_path / f"port {odd}").symlink_to(line.port)
+    code, _, err = program.run("write", "--timeout", "0.1", "--trace", f"trace {odd}", "--", f"port {odd}", odd)
+    assert code == 3
+    received = everything(device)
+    process = program.start(shell=resume_command(err).replace("0.1", "30"))
+    received += receive(device, SIZE - len(received))
+    assert program.end(process)[0] == 0
+    assert received == (tmp_path / odd).read_bytes()
+    assert (tmp_path / f"trace {odd}").stat().st_size > 0
+
+
+def test_prompt_of_any_bytes_is_awaited(program, line, device, tmp_path):
+    (tmp_path / "two").write_bytes(b"1\n2\n")
+    process = program.start("write", line.port, "two", "--wait-for", os.fsdecode(b"-\xff>"))
+    assert receive(device, 2) == b"1\n"
+    device.write(b"-\xff>")
+    assert program.end(process)[0] == 0
+    assert everything(device) == b"2\n"
