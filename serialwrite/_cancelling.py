@@ -9,6 +9,7 @@ from ._adapters import Adapted, unchanged
 from ._cancellation import CancellationSignal, CancellationSlot, CancellationType
 from ._executors import Executor, call_later
 from ._operation import Completion, CompletionToken, Handler, Operation, WriteHandler, default_token
+from ._timers import checked_seconds
 
 R = TypeVar("R")
 P = TypeVar("P")
@@ -68,7 +69,7 @@ def cancel_after(
         token: any completion token.
         cancel_type: the type of cancellation that is requested.
     """
-    checked_timeout(seconds, "cancel_after")
+    seconds = checked_seconds(seconds, "cancel_after")
     return _timed("cancel_after", token, cancel_type, lambda executor: seconds)
 
 
@@ -139,15 +140,3 @@ def _released_first(outer: Handler, release: Callable[[], None], signal: Cancell
     handler = outer.replaced(complete, cancellation_slot=signal.slot)
     handler.discard = release
     return handler
-
-
-def checked_timeout(seconds: float | None, name: str = "timeout") -> None:
-    """ValueError for a number of seconds that no timer can have."""
-    if seconds is None:
-        return
-    try:
-        usable = seconds >= 0  # NaN is not
-    except TypeError:
-        raise TypeError(f"{name}={seconds!r}: pass a number of seconds, or None for no timeout") from None
-    if not usable:
-        raise ValueError(f"{name}={seconds!r}: pass seconds, 0 or more, or None for no timeout")

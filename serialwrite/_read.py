@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, overload
 
 from ._buffers import Buffers, DynamicBuffer
-from ._cancelling import checked_timeout
 from ._conditions import MAX_TRANSFER, TRANSFER_ALL, CompletionCondition
 from ._errors import TransferError
 from ._operation import CompletionToken, Operation, default_token, deferred, initiate
 from ._sync import run_blocking
+from ._timers import checked_timeout
 from ._transfer import Reading
 from .streams._adapt import ReadTarget, as_stream
 from .streams._pollable import PollableStream
@@ -255,9 +255,7 @@ def read_until(
 def _reading(
     stream: Any, buffers: Any, condition: CompletionCondition, timeout: float | None, idle_timeout: float | None
 ) -> ReadOperation:
-    adapted = _adapted(stream)
-    _check_limits(timeout, idle_timeout)
-    return ReadOperation(adapted, buffers, condition, timeout, idle_timeout)
+    return ReadOperation(_adapted(stream), buffers, condition, *_limits(timeout, idle_timeout))
 
 
 def _until(
@@ -270,18 +268,15 @@ def _until(
         raise TypeError("delimiter: got text; pass bytes, or a pattern of bytes: re.compile(rb'...')")
     if not isinstance(pattern, bytes) or not pattern:
         raise TypeError("delimiter: pass bytes, at least one, or a compiled pattern of bytes")
-    adapted = _adapted(stream)
-    _check_limits(timeout, idle_timeout)
-    return ReadUntilOperation(adapted, dynamic, delimiter, timeout, idle_timeout)
+    return ReadUntilOperation(_adapted(stream), dynamic, delimiter, *_limits(timeout, idle_timeout))
 
 
 def _adapted(stream: Any) -> Any:
     return stream if isinstance(stream, PollableStream) else as_stream(stream)
 
 
-def _check_limits(timeout: float | None, idle_timeout: float | None) -> None:
-    checked_timeout(timeout)
-    checked_timeout(idle_timeout, "idle_timeout")
+def _limits(timeout: float | None, idle_timeout: float | None) -> tuple[float | None, float | None]:
+    return checked_timeout(timeout), checked_timeout(idle_timeout, "idle_timeout")
 
 
 def _initiate(operation: Reading, token: object) -> Any:

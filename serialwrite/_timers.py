@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
 import time
@@ -23,6 +24,37 @@ from typing import Any
 LAST_STRETCH = 0.002
 # Seconds before its end at which a wait is woken.
 WAKING = 0.0002
+
+
+def checked_seconds(seconds: Any, name: str, unless: str = "", *, finite: bool = False) -> float:
+    """``seconds`` as a float: the one check of every number of seconds that a caller passes.
+
+    Args:
+        seconds: 0 or more; infinity too, unless it has to be ``finite``.
+        name: the argument, for the error.
+        unless: what else may be passed, for the error: ", or None for no limit".
+
+    Raises:
+        TypeError: it is not a number. ValueError: it is a number that no timer can have: negative, NaN.
+    """
+    if type(seconds) is float and 0.0 <= seconds < math.inf:
+        return seconds
+    try:
+        if isinstance(seconds, (str, bytes, bytearray, bool)):  # of which float() would make a number
+            raise TypeError
+        number = float(seconds)
+    except TypeError:
+        raise TypeError(f"{name}={seconds!r}: pass seconds, 0 or more{unless}") from None
+    except (ValueError, OverflowError):  # a signalling NaN; more than a float can hold
+        number = math.nan
+    if not number >= 0 or (finite and number == math.inf):  # NaN is refused, too
+        raise ValueError(f"{name}={seconds!r}: pass seconds, 0 or more{unless}")
+    return number
+
+
+def checked_timeout(seconds: Any, name: str = "timeout", none: str = "no limit") -> float | None:
+    """As :func:`checked_seconds`, of a time that may be None; ``none`` is what that stands for, for the error."""
+    return None if seconds is None else checked_seconds(seconds, name, f", or None for {none}")
 
 
 class LoopTimer:

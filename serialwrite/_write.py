@@ -11,13 +11,13 @@ from threading import get_ident
 from typing import Any, TypeVar, overload
 
 from ._buffers import Buffers, unviewed, views
-from ._cancelling import checked_timeout
 from ._conditions import TRANSFER_ALL, CompletionCondition
 from ._cursors import ConsumingBuffers
 from ._errors import transfer_error
 from ._operation import CompletionToken, Handler, Operation, default_token, deferred, initiate
 from ._sides import NOWHERE
 from ._sync import run_blocking
+from ._timers import checked_timeout
 from ._transfer import Writing
 from .streams._adapt import WriteTarget, as_stream
 from .streams._pollable import PollableStream
@@ -201,9 +201,9 @@ def async_write(
     The stream must have no other write until this one has ended. Follows Asio's ``async_write``.
     """
     if timeout is not None:
-        checked_timeout(timeout)
+        timeout = checked_timeout(timeout)
     if idle_timeout is not None:
-        checked_timeout(idle_timeout, "idle_timeout")
+        idle_timeout = checked_timeout(idle_timeout, "idle_timeout")
     if type(buffers) is bytes and completion_condition is TRANSFER_ALL and isinstance(stream, PollableStream):
         operation = _whole_write()
         operation._stream = stream

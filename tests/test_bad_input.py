@@ -1,16 +1,23 @@
 """Bad input gets an error at once that names the argument and says what to do; nothing is written, nothing is lost."""
 
 import asyncio
+import datetime as dt
+import decimal
 import errno
+import fractions
 import os
+import re
 import socket
 import sys
+import warnings
 
 import pytest
 import serial
 
 import serialwrite as sw
-from serialwrite.testing import PtyPair, VirtualTime, receive_available
+from serialwrite.testing import PtyPair, Step, VirtualTime, receive_available
+
+DYNAMIC = sw.dynamic_buffer(bytearray())
 
 
 def ignored(error, n):
@@ -47,18 +54,58 @@ async def test_buffers(line, case, token):
     assert await sw.async_write(port, b"fine") == 4
 
 
-@pytest.mark.parametrize(("timeout", "error"), [(-1, ValueError), (float("nan"), ValueError), ("1 s", TypeError)])
-async def test_timeouts(line, timeout, error):
+SECONDS = [
+    (-1, ValueError),
+    (float("nan"), ValueError),
+    (decimal.Decimal("sNaN"), ValueError),
+    (-(10**400), ValueError),
+    ("1 s", TypeError),
+    ("1", TypeError),
+    (True, TypeError),
+    (dt.timedelta(seconds=1), TypeError),
+]
+TIMED = {
+    "async_write": lambda port, seconds: sw.async_write(port, b"x", timeout=seconds),
+    "async_write to a function": lambda port, seconds: sw.async_write(port, b"x", ignored, timeout=seconds),
+    "idle_timeout of async_write": lambda port, seconds: sw.async_write(port, b"x", idle_timeout=seconds),
+    "idle_timeout of async_read": lambda port, seconds: sw.async_read(port, bytearray(1), idle_timeout=seconds),
+    "idle_timeout of read_until": lambda port, seconds: sw.read_until(port, DYNAMIC, b"x", idle_timeout=seconds),
+    "async_read": lambda port, seconds: sw.async_read(port, bytearray(1), sw.use_promise, timeout=seconds),
+    "async_read_until": lambda port, seconds: sw.async_read_until(port, DYNAMIC, b"x", timeout=seconds),
+    "write": lambda port, seconds: sw.write(port, b"x", timeout=seconds),
+    "read": lambda port, seconds: sw.read(port, bytearray(1), timeout=seconds),
+    "read_until": lambda port, seconds: sw.read_until(port, DYNAMIC, b"x", timeout=seconds),
+    "cancel_after": lambda port, seconds: sw.cancel_after(seconds),
+    "async_drain": lambda port, seconds: port.async_drain(timeout=seconds),
+    "async_send_break": lambda port, seconds: port.async_send_break(timeout=seconds),
+    "a break": lambda port, seconds: port.async_send_break(seconds),
+    "close": lambda port, seconds: port.close(timeout=seconds),
+    "async_close": lambda port, seconds: port.async_close(timeout=seconds),
+    "a gap": lambda port, seconds: sw.Paced(port, byte_gap=seconds),
+    "a prompt": lambda port, seconds: sw.Paced(port, prompt=b"> ", prompt_timeout=seconds),
+    "a scripted step": lambda port, seconds: Step(after=seconds),
+}
+
+
+@pytest.mark.parametrize("call", TIMED)
+async def test_seconds_that_no_timer_can_have(line, call):
     port, peer = line
-    for token in TOKENS:
-        with pytest.raises(error, match=r"timeout=.*seconds"):
-            sw.async_write(port, b"x", token, timeout=timeout)
-        for function, argument in ((sw.async_write, b"x"), (sw.async_read, bytearray(1))):
-            with pytest.raises(error, match=r"idle_timeout=.*seconds"):
-                function(port, argument, token, idle_timeout=timeout)
-    with pytest.raises(error, match=r"cancel_after=.*seconds"):
-        sw.cancel_after(timeout)
-    assert receive_available(peer, quiet=0.02) == b""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # refused, nothing was forgotten
+        for seconds, error in SECONDS:
+            with pytest.raises(error, match=rf"^\w+={re.escape(repr(seconds))}: pass seconds, 0 or more"):
+                TIMED[call](port, seconds)
+    assert receive_available(peer, quiet=0.01) == b""
+    assert port.is_open()
+
+
+@pytest.mark.parametrize("seconds", [decimal.Decimal("0.01"), fractions.Fraction(1, 100), 0])
+async def test_seconds_of_any_kind_of_number(line, seconds):
+    operation = sw.async_read(line[0], bytearray(1), timeout=seconds)
+    with pytest.raises(sw.TransferTimeout):
+        await operation
+    with pytest.raises(sw.TransferTimeout):
+        await sw.async_read(line[0], bytearray(1), sw.cancel_after(seconds))
 
 
 async def test_tokens(line):

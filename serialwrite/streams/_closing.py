@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 import warnings
 from contextlib import suppress
-from numbers import Real
 from typing import Any, Literal, TypeAlias
 
+from .._timers import checked_timeout
 from ._drain import Drain, discard, seconds_per_byte
 from ._interrupted import call_interrupted
 from ._tty import CLOSING_WAIT_NONE, Tty
@@ -26,11 +26,10 @@ PATIENCE = 0.5
 
 
 def check_closing(policy: ClosePolicy, timeout: float | None) -> None:
-    """ValueError for what is no policy, and for what is no time."""
+    """ValueError for what is not a policy; the errors of ``checked_timeout`` for what is not a time."""
     if policy not in _POLICIES:
         raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, _POLICIES))}")
-    if timeout is not None and not (isinstance(timeout, Real) and timeout >= 0):  # NaN is refused, too
-        raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for as long as the queue moves")
+    checked_timeout(timeout, none="as long as the queue moves")
 
 
 class ClosingDrain(Drain):

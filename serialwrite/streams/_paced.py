@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 from .._errors import StreamClosed
 from .._operation import Handler
+from .._timers import checked_seconds
 from ._layer import Layer, Step
 from ._pollable_side import WATCHDOG
-from ._prompts import SETTLE, Prompt, Prompts, check_number, check_prompt
+from ._prompts import SETTLE, Prompt, Prompts, check_prompt
 from ._spawned import Result, Spawned, completion
 
 # Bytes go out in slices of about this long, in seconds, where only a rate is asked for.
@@ -174,14 +177,16 @@ def first_bytes(buffers: Sequence[memoryview], size: int) -> list[memoryview]:
 
 
 def _check(rate: Any, chunk_size: Any, line_end: Any, **gaps: Any) -> None:
-    if rate is not None:
-        check_number("bytes_per_second", rate, "more than 0, or None for no limit", above=0)
+    if rate is not None and not isinstance(rate, Real):
+        raise TypeError(f"bytes_per_second={rate!r}: pass more than 0, or None for no limit")
+    if rate is not None and not 0 < float(rate) < math.inf:
+        raise ValueError(f"bytes_per_second={rate!r}: pass more than 0, or None for no limit")
     if chunk_size is not None and not isinstance(chunk_size, int):
         raise TypeError(f"chunk_size={chunk_size!r}: pass a whole number of bytes, or None for as many as fit")
     if chunk_size is not None and chunk_size < 1:
         raise ValueError(f"chunk_size={chunk_size!r}: pass 1 or more, or None for as many as fit")
     for name, gap in gaps.items():
-        check_number(name, gap, "seconds, 0 or more")
+        checked_seconds(gap, name, finite=True)
     if gaps["chunk_gap"] and chunk_size is None:
         raise ValueError("chunk_gap: pass the chunk_size, too")
     if not isinstance(line_end, bytes):

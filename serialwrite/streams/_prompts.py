@@ -6,10 +6,10 @@ import math
 import re
 import time
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, TypeAlias
 
 from .._errors import EndOfFile, OperationAborted, TransferTimeout
+from .._timers import checked_seconds, checked_timeout
 from ._spawned import Spawned, completion
 
 Prompt: TypeAlias = "bytes | re.Pattern[bytes]"
@@ -107,9 +107,8 @@ class Prompts:
 
 def check_prompt(prompt: Any, timeout: Any, settle: Any, on_reply: Any, *, first: Any) -> None:
     """TypeError and ValueError for what is no prompt, and for what needs one."""
-    check_number("prompt_settle", settle, "seconds, 0 or more")
-    if timeout is not None:
-        check_number("prompt_timeout", timeout, "seconds, 0 or more, or None for no limit")
+    checked_seconds(settle, "prompt_settle", finite=True)
+    checked_timeout(timeout, "prompt_timeout")
     if prompt is None:
         for name, given in (
             ("prompt_first", first),
@@ -123,11 +122,3 @@ def check_prompt(prompt: Any, timeout: Any, settle: Any, on_reply: Any, *, first
         raise TypeError(f"prompt={prompt!r}: pass bytes, or a compiled pattern of bytes")
     elif prompt == b"":
         raise ValueError("prompt: pass at least one byte")
-
-
-def check_number(name: str, value: Any, wanted: str, above: float = -math.inf) -> None:
-    """TypeError for what is not a number, ValueError for one that is not ``wanted``."""
-    if not isinstance(value, Real):
-        raise TypeError(f"{name}={value!r}: pass {wanted}")
-    if not max(0.0, above) <= float(value) < math.inf or value == above:
-        raise ValueError(f"{name}={value!r}: pass {wanted}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from numbers import Real
 from typing import Any, TypeAlias
 
 from .._cancellation import CancellationSignal, CancellationType
 from .._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
 from .._executors import Executor, Timer, call_later
 from .._operation import Handler, Operation
+from .._timers import checked_timeout
 
 Result: TypeAlias = tuple[BaseException | None, Any]
 Work: TypeAlias = "Callable[[Spawned], Coroutine[Any, Any, Result]]"
@@ -50,15 +50,14 @@ class Spawned(Operation[Any]):
         among: set[Spawned] | None = None,
         holding: Any = None,
     ) -> None:
-        if timeout is not None and not (isinstance(timeout, Real) and timeout >= 0):  # NaN is refused, too
-            self._launched = True  # no warning that it never was, on top of the error
-            raise ValueError(f"timeout={timeout!r}: pass seconds, 0 or more, or None for no limit")
+        self._adopted = True  # until it is known that it can be launched: refused, it is not forgotten
+        self._timeout = checked_timeout(timeout)
+        self._adopted = False
         self._executor = executor
         self._work = work
         self.name = name
         self.count = 0
         self.requested: CancellationType = CancellationType.NONE  # the types of cancellation that were asked for
-        self._timeout = timeout
         self.cancellable: CancellationType = cancellable
         self._before = before
         self._sure = sure

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from contextlib import suppress
-from numbers import Real
 from typing import TYPE_CHECKING, Any, overload
 
 from .._errors import TransferError, transfer_error
 from .._executors import EventLoopExecutor
 from .._operation import Operation, default_token as unspecified, resolve
+from .._timers import checked_seconds
 from ._drain import Drain, DrainLevel, check_level, discard, seconds_per_byte
 from ._line_stream import LineStream
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
@@ -160,8 +159,7 @@ class TtyStream(LineStream):
         Cancellation: terminal, partial and total while it drains; then terminal and partial: the break ends at once.
         """
 
-        if not isinstance(seconds, Real) or not 0 <= seconds < math.inf:
-            raise ValueError(f"seconds={seconds!r}: pass seconds, 0 or more")
+        seconds = checked_seconds(seconds, "seconds", finite=True)
 
         async def work(operation: Spawned) -> Result:
             # The kernel would wait for the queue itself, inside the ioctl.

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from serialwrite._errors import OperationAborted
 from serialwrite._executors import EventLoopExecutor, Executor, Timer, call_later
 from serialwrite._operation import Handler, async_initiate, deferred
+from serialwrite._timers import checked_seconds
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,7 @@ class Step:
             raise ValueError(f"take: {self.take!r} is no number of bytes; None stands for all")
         if self.error is not None and not isinstance(self.error, BaseException):  # pyright: ignore[reportUnnecessaryIsInstance] # users' scripts
             raise TypeError(f"error: {self.error!r} is no exception; pass OSError(errno.EIO, ...), for one")
-        if not self.after >= 0:  # NaN is refused, too
-            raise ValueError(f"after: {self.after!r} is no time; pass seconds, 0 or more")
+        checked_seconds(self.after, "after")
 
 
 BLOCKED = Step(after=math.inf)
