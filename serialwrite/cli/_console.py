@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from rich.console import Console
+
+# What asks a command to end; Windows has no SIGHUP.
+STOP_SIGNALS = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
+)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json as jsonlib
 import os
-import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +16,7 @@ import typer
 from serialwrite.loopback import PATTERN_NAMES, Result, Verdict, async_run, to_json, write_junit, write_report
 from serialwrite.loopback._sweep import AXES
 
-from ._console import console, say
+from ._console import STOP_SIGNALS, console, say
 from ._loopback_view import live, show
 from ._resume import shell_line
 
@@ -172,7 +171,7 @@ async def _until_signalled(running: Any, stop: asyncio.Event) -> Result:
         stop.set()
         say("serialwrite: stopping, once what was sent has arrived; Ctrl-C again ends at once", stderr=True)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, end)
     result: Result = await running

@@ -27,7 +27,7 @@ from serialwrite.testing import (
     SocatPair,
 )
 
-from ._console import console, is_watched, say
+from ._console import STOP_SIGNALS, console, is_watched, say
 
 GLANCE = 0.2  # seconds between two looks at the counters
 LINE_EVERY = 5.0  # seconds between two plain lines, where something has moved
@@ -89,7 +89,7 @@ def rig(
         raise typer.BadParameter("there is no command in it", param_hint="--exec")
 
     # Before there is anything to be left behind; from here on a signal is a request.
-    asked = Asked(ours={signal.SIGTERM, signal.SIGHUP} | (set() if words else {signal.SIGINT}))
+    asked = Asked(ours=set(STOP_SIGNALS) - ({signal.SIGINT} if words else set()))
     first, second = (*links, None, None)[:2]
     with ExitStack() as resources:
         try:
@@ -120,7 +120,7 @@ class Asked:
         self._event = threading.Event()
         self.by: int | None = None
         self._ours = ours
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in STOP_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or in the background: leave it so
                 signal.signal(number, self._note)
 

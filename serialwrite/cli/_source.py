@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 SKIP = 1 << 20  # bytes read at a time where the input can't be positioned
+BINARY: int = getattr(os, "O_BINARY", 0)  # else Windows turns \r\n into \n, and ends at a Ctrl-Z
 
 
 class SourceError(Exception):
@@ -34,7 +35,7 @@ class Source:
         self.offset = 0
         self.waiting = False
         # Opening must not block: it would wait for a FIFO's writer and for a serial port's carrier.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | BINARY
         try:
             self._fd = sys.stdin.fileno() if self.is_stdin else os.open(name, flags)
         except (OSError, AttributeError) as error:  # stdin is None where it was closed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Annotated, Any, cast
 
 import serial
@@ -13,15 +13,13 @@ import typer
 
 import serialwrite as sw
 
-from ._console import console, say
+from ._console import STOP_SIGNALS, console, say
 from ._line import ClosePolicy, DrainTo, Line
 from ._progress import progress
 from ._report import Outcome, Report
 from ._resume import resume_words, shell_line
 from ._sending import Sending, Watcher
 from ._source import Source, SourceError
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 EXIT_CODES = (
     "Exit codes: 0 all written; 2 bad usage, or the file or the port can't be opened; 3 timed out part-way; "
@@ -165,7 +163,8 @@ async def _ended(sending: Sending, first: int, watcher: Watcher, report: Report)
 
     for number in STOP_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or in the background: leave it so
-            loop.add_signal_handler(number, stop, number)
+            with suppress(NotImplementedError):  # an event loop on Windows
+                loop.add_signal_handler(number, stop, number)
     try:
         await sending.run(first, watcher)
     except sw.TransferError as error:

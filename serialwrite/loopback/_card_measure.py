@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import termios
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import serialwrite as sw
+from serialwrite._posix import termios
 from serialwrite.loopback._result import Fact
 from serialwrite.streams._drain import discard
 

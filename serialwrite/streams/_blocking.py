@@ -38,6 +38,7 @@ class BlockingPortStream(SerialPort):
     Cancellation: terminal and partial. It waits for the chunk that is under way, 50 ms or so.
     """
 
+    needs = ()  # what pyserial calls is its own business
     _backend: Backend
 
     def __init__(

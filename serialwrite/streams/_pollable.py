@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from .._buffers import Buffers
 from .._cancellation import CancellationType
@@ -24,9 +24,12 @@ from .._conditions import transfer_at_least
 from .._errors import StreamClosed
 from .._executors import CLOSE_TIMEOUT, EventLoopExecutor, loop_executor
 from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
+from .._posix import require
 from .._transfer import Reading, Writing
 from ._pollable_side import WATCHDOG, Side, side_for
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
+
+POLLING = ("os.writev", "select.poll")  # what every stream over a descriptor calls; Windows has neither
 
 
 class WriteSome(Writing):
@@ -45,9 +48,11 @@ class PollableStream:
     """A stream over something that an event loop can wait for. Subclasses say what."""
 
     default_token: CompletionToken[Any, Any] = deferred
+    needs: ClassVar[tuple[str, ...]] = POLLING  # what it calls of the system that not every system has
     _closed = False
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
+        require(type(self).__name__, *self.needs, instead="pass a SerialPort, or an asyncio StreamWriter or transport")
         self._executor: EventLoopExecutor = loop_executor(executor, type(self).__name__)
         self.write_side: Side = side_for(self, writing=True)
         self.read_side: Side = side_for(self, writing=False)

@@ -11,12 +11,10 @@ from typing import Any
 from .._buffers import MAX_BUFFERS
 from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
+from .._posix import fcntl
 from ._descriptor import read_descriptor, write_descriptor
 from ._pollable import PollableStream
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
-
-if sys.platform == "linux":
-    import fcntl
 
 SIOCOUTQ = 0x5411  # <linux/sockios.h>
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._executors import EventLoopExecutor
+from .._posix import lacking
 from ._descriptor import write_descriptor
-from ._pollable import PollableStream
+from ._pollable import POLLING, PollableStream
 
 
 class TransportStream(PollableStream):
@@ -65,9 +66,9 @@ class TransportStream(PollableStream):
 
 def has_descriptor(transport: Any) -> bool:
     """Whether ``transport`` has a descriptor of its own that bytes may be written to, with no TLS before it."""
-    return transport.get_extra_info("ssl_object") is None and any(
-        transport.get_extra_info(name) is not None for name in ("serial", "socket", "pipe")
-    )
+    if lacking(*POLLING) or transport.get_extra_info("ssl_object") is not None:
+        return False
+    return any(transport.get_extra_info(name) is not None for name in ("serial", "socket", "pipe"))
 
 
 def _fileno_of(transport: asyncio.WriteTransport) -> Callable[[], int | None]:

@@ -11,9 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-if sys.platform != "win32":  # no port there has a file descriptor, and nothing here is called
-    import fcntl
-    import termios
+from .._posix import fcntl, termios
 
 # <asm-generic/ioctls.h>; Python's termios has only some of them.
 TIOCSERGETLSR = 0x5459

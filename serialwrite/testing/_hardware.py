@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-import termios
-import tty
 from typing import TYPE_CHECKING
 
+from serialwrite._posix import termios, tty
 from serialwrite.testing._rig import LOOPBACK, NO_HANG_UP, NO_STALL, PathRig, RigUnavailable, open_device
 
 if TYPE_CHECKING:

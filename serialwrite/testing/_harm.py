@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import termios
 from typing import TYPE_CHECKING
+
+from serialwrite._posix import termios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -45,6 +45,8 @@ def leaked_since(before: Held, settle: float) -> list[str]:
 
 
 def _descriptors() -> Iterator[tuple[int, object]]:
+    if not FD.exists():  # Windows
+        return
     for entry in FD.iterdir():
         with contextlib.suppress(OSError):  # the descriptor that lists the others is gone by now
             yield int(entry.name), entry.readlink() if sys.platform == "linux" else entry.stat().st_ino
@@ -52,6 +54,8 @@ def _descriptors() -> Iterator[tuple[int, object]]:
 
 def _children() -> set[tuple[int, str]]:
     """Child processes, zombies too, as (pid, name)."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13, which has no /proc to look into, either
+        return set()
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:  # nearly always: this process has none

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import stat
 import tempfile
@@ -11,6 +10,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
+
+from serialwrite._posix import fcntl, require
 
 RETRY = 0.02  # seconds between two looks at a lock that somebody else has
 
@@ -28,9 +29,11 @@ class PortLease:
 
     Raises:
         TimeoutError: somebody else has a device for longer than that; the message names who.
+        io.UnsupportedOperation: this system has no flock.
     """
 
     def __init__(self, paths: Iterable[str], timeout: float = 300.0) -> None:
+        require("PortLease", "fcntl.flock", "os.getuid", instead="run one test process at a time")
         # Sorted: two processes that want the same two ports must not wait for each other.
         self._paths = sorted({os.path.realpath(path) for path in paths})
         self._timeout = timeout

@@ -67,6 +67,7 @@ class UnixPair(SocketRig):
     """Two connected Unix stream sockets."""
 
     name = "unix"
+    needs = ("socket.AF_UNIX",)
 
     def _connect(self, resources: ExitStack) -> tuple[socket.socket, socket.socket]:
         port, peer = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

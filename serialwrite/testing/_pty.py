@@ -50,6 +50,7 @@ class PtyPair(PathRig):
     """
 
     name = "pty"
+    needs = (*PathRig.needs, "os.openpty")
     quirks: frozenset[str] = PTY_QUIRKS
 
     def __init__(self, links: Links = (None, None)) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import termios
-import tty
+
+from serialwrite._posix import termios, tty
 
 CHUNK = 65536  # most bytes asked of one read; the kernel gives about 4 kB of a pty at a time
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 import warnings
 import weakref
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Self, TypeVar
+
+from serialwrite._posix import lacking
 
 if TYPE_CHECKING:
     import socket
@@ -56,6 +59,7 @@ class Rig(ABC, Generic[EndT]):
 
     name: ClassVar[str]
     quirks: frozenset[str] = frozenset()
+    needs: ClassVar[tuple[str, ...]] = ()  # what of the system it calls that not every system has
 
     def __init__(self) -> None:
         # Everything acquired is pushed here at once, so that a failure half-way, a forgotten rig and the
@@ -97,8 +101,16 @@ class Rig(ABC, Generic[EndT]):
         return iter(self._opened())
 
     def open(self) -> Self:
-        """Acquire the rig and return it; a rig that is open already is returned as it is."""
+        """Acquire the rig and return it; a rig that is open already is returned as it is.
+
+        Raises:
+            RigUnavailable: this machine can't have it; the message names what is missing.
+        """
         if self._finalizer is None:
+            if missing := lacking(*self.needs):
+                raise RigUnavailable(
+                    f"{type(self).__name__} needs {missing}, which this system ({sys.platform}) lacks; use TcpPair"
+                )
             resources = self._resources
             try:
                 self._ends = self._open(resources)
@@ -148,6 +160,8 @@ class Rig(ABC, Generic[EndT]):
 
 class PathRig(Rig[str]):
     """A rig whose ends are device paths."""
+
+    needs: ClassVar[tuple[str, ...]] = ("termios.tcsetattr", "os.O_NOCTTY")
 
     def open_port(self) -> io.FileIO:
         return open_device(self.port)

@@ -54,6 +54,7 @@ class SimulatedUart(PathRig):
     """
 
     name = "uart"
+    needs = (*PathRig.needs, "os.openpty")
 
     def __init__(
         self,

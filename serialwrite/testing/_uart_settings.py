@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import termios
 from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING, Literal, get_args
+
+from serialwrite._posix import termios
 
 if TYPE_CHECKING:
     from serialwrite.testing._pty_end import PtyEnd
 
 FlowControl = Literal["rts-cts", "xon-xoff", "none", "settings"]
 TICK = 0.004  # seconds of line time that are carried at once; a UART, too, interrupts once per FIFO-full
-CRTSCTS: int = getattr(termios, "CRTSCTS", 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class UartSettings:
             return self.flow_control != "none"
         if not (sender.alive and receiver.alive):
             return False
-        if sender.control_flags() & receiver.control_flags() & CRTSCTS:
+        if sender.control_flags() & receiver.control_flags() & getattr(termios, "CRTSCTS", 0):
             return True
         return bool(sender.input_flags() & termios.IXON and receiver.input_flags() & termios.IXOFF)
 
