@@ -21,8 +21,8 @@ from ._loopback_view import live, show
 from ._resume import shell_line
 
 LOOPBACK_EXIT_CODES = (
-    "Exit codes: 0 pass; 1 fail; 2 bad usage; 3 could not run; "
-    "130 stopped by Ctrl-C, which shows what was found until then; a second Ctrl-C ends at once."
+    "Exit codes: 0 pass; 1 fail; 2 bad usage; 3 could not run, or timed out; "
+    "130 stopped by Ctrl-C, which ends it within a second and shows what was found until then."
 )
 
 
@@ -169,7 +169,7 @@ async def _until_signalled(running: Any, stop: asyncio.Event) -> Result:
             task.cancel()
             return
         stop.set()
-        say("serialwrite: stopping, once what was sent has arrived; Ctrl-C again ends at once", stderr=True)
+        say("serialwrite: stopping; Ctrl-C again ends at once", stderr=True)
 
     for number in STOP_SIGNALS:
         with contextlib.suppress(NotImplementedError):

@@ -26,6 +26,7 @@ STYLES: Final = {
     Verdict.FAIL: "bold red",
     Verdict.NOT_RUN: "bold yellow",
     Verdict.STOPPED: "bold yellow",
+    Verdict.TIMED_OUT: "bold yellow",
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
     Outcome.UNKNOWN: "yellow",
@@ -47,13 +48,17 @@ class Quiet:
 
 
 class Lines(Quiet):
-    """A plain line now and then, for a log."""
+    """How long it takes, and a plain line now and then, for a log."""
 
     def __init__(self) -> None:
-        self._said = time.monotonic()
+        self._said: float | None = None
 
     def tell(self, progress: Progress) -> None:
         now = time.monotonic()
+        if self._said is None:
+            self._said = now
+            if words := beforehand(progress):
+                say(f" {words}", stderr=True)
         if now - self._said >= LINE_EVERY:
             self._said = now
             say(_words(progress), stderr=True)
@@ -85,6 +90,14 @@ def live(console: Console, *, quiet: bool) -> Quiet:
     return Quiet() if quiet else Lines()
 
 
+def beforehand(progress: Progress) -> str:
+    """Return how many seconds the test takes; nothing of a line that nothing paces."""
+    whole = progress.whole
+    if whole.expected is None:
+        return ""
+    return f"about {duration(whole.expected)} at {progress.settings.mode}, {duration(whole.most)} at most"
+
+
 def _words(progress: Progress) -> str:
     settings = progress.settings
     which = (
@@ -96,7 +109,10 @@ def _words(progress: Progress) -> str:
         speed = f", {rate(progress.received / progress.elapsed)}" if progress.elapsed else ""
         what = f"{size_in_words(progress.received)}{of} checked{speed}"
         what += f", {plural(progress.faults, 'fault')}" if progress.faults else ", no fault"
-    return f" {which}{what}, {progress.elapsed:.0f} s"
+    if progress.phase != "opening" and progress.budget.expected is not None:
+        what += f" (about {duration(progress.budget.expected)})"
+    of_all = "" if progress.whole.expected is None else f" of about {duration(progress.whole.expected)}"
+    return f" {which}{what}, {progress.elapsed:.0f} s{of_all}"
 
 
 def show(result: Result, console: Console) -> None:

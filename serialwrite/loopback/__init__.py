@@ -4,11 +4,12 @@ Layers, lowest first: `_prbs`, `_patterns` (what is sent) · `_faults` (the word
 `_fault_log`, `_ledger`, `_disciplines`, `_settle`, `_diagnose`,
 `_account` (what arrived) · `_confidence`, `_statistics`,
 `_arrivals` (figures) · `_result`, `_words`, `_files`, `_html`, `_charts`, `_report_tables`, `_report`, `_junit`
-(what is told) · `_line`, `_lateness`, `_direction`, `_wiring`, `_proofs`, `_machine`, `_progress`, `_sweep`,
+(what is told) · `_budget`, `_line`, `_lateness`, `_direction`, `_wiring`, `_proofs`, `_machine`, `_progress`, `_sweep`,
 `_transfer`, `_run` (the measured run) · `_card_measure`, `_card` (a port's card).
 """
 
 from serialwrite.loopback._account import Checker as Checker
+from serialwrite.loopback._budget import Budget as Budget
 from serialwrite.loopback._card import Card as Card, lock_holders as lock_holders, probe as probe
 from serialwrite.loopback._confidence import ErrorRate as ErrorRate, bit_error_rate as bit_error_rate
 from serialwrite.loopback._faults import (

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from serialwrite.loopback._statistics import Latency, Rate
 
 WIDTH, HEIGHT = 1000, 200
-_GLYPHS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.NOT_RUN: "–", Verdict.STOPPED: "■"}  # noqa: RUF001  # en dash: no result
+_NO_RESULT = "–"  # noqa: RUF001  # an en dash
+_GLYPHS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.STOPPED: "■"}
 
 
 def throughput_chart(rates: Sequence[Rate], line_rate: float) -> Html:
@@ -148,13 +149,15 @@ def sweep_table(runs: Sequence[Run], axes: Sequence[Axis]) -> Html:
         cells += [_sweep_cell(by_place.get(whole)) for whole in line]
         rows.append(tag("tr", *cells))
     body = join(tag("thead", tag("tr", *top), tag("tr", *head)), tag("tbody", *rows))
-    missed = [
-        tag("li", f"{', '.join(place)}: {'; '.join(run.reasons)}")
-        for place, run in by_place.items()
-        if run.verdict is Verdict.NOT_RUN
-    ]
-    notes = join(tag("h3", "Could not run"), tag("ul", *missed)) if missed else None
-    return join(tag("div", tag("table", body, class_="sweep"), class_="scroll", tabindex="0"), notes)
+    notes: list[Html] = []
+    for verdict in (Verdict.NOT_RUN, Verdict.TIMED_OUT):
+        missed = [
+            tag("li", f"{', '.join(place)}: {'; '.join(run.reasons)}")
+            for place, run in by_place.items()
+            if run.verdict is verdict
+        ]
+        notes += [tag("h3", verdict.capitalize()), tag("ul", *missed)] if missed else []
+    return join(tag("div", tag("table", body, class_="sweep"), class_="scroll", tabindex="0"), *notes)
 
 
 def _sweep_cell(run: Run | None) -> Html:
@@ -169,7 +172,7 @@ def _sweep_cell(run: Run | None) -> Html:
         strength = f" bad{1 if share <= 1e-4 else 2 if share <= 1e-2 else 3}"
         words = f"{small(share)} wrong" if share else "failed"
     titles = "; ".join(f"{one.name}: {damage(one)}; {error_rate(one.error_rate)}" for one in run.directions)
-    glyph = tag("b", _GLYPHS[run.verdict], tag("span", f" {run.verdict}", class_="hidden"))
+    glyph = tag("b", _GLYPHS.get(run.verdict, _NO_RESULT), tag("span", f" {run.verdict}", class_="hidden"))
     return tag("td", glyph, tag("small", words), class_=f"{run.verdict.name.lower()}{strength}", title=titles or None)
 
 

@@ -13,15 +13,19 @@ from typing import Any, Final
 import serialwrite as sw
 from serialwrite.loopback._account import LOOK_AHEAD, Checker
 from serialwrite.loopback._arrivals import Arrivals
+from serialwrite.loopback._budget import QUIET, slack
 from serialwrite.loopback._patterns import Pattern
 from serialwrite.loopback._result import Direction, KernelCounters, Settings, Writes
 
 GAP: Final = 0.1  # seconds without a byte that are worth telling, on a line that is fast enough
-QUIET: Final = 0.15  # seconds listened for bytes beyond the total, once the total is there
+GRACE: Final = 0.3  # seconds for what is on its way when a run is ended early
+PAUSE: Final = 0.005  # seconds between two looks whether the line can carry more in the time left
+PORTION: Final = 0.05  # seconds of line that a write in that time has at least
 UNPACED: Final = 1.1  # times the baud rate that is set: no clock is that wrong, so nothing paces the line
 TALK: Final = 8 * LOOK_AHEAD  # bytes' time with nothing right in it, after which the rest is not waited for
 CHANCE: Final = 16  # a byte in so many is more than are right by chance, which are one in 256
 READ_SIZE: Final = 1 << 16
+LOOK: Final = 0.1  # seconds of one read: what ends the receiving is looked at in between
 
 
 @dataclass
@@ -44,6 +48,8 @@ class Way:
     """What the sender says it sent, once it has ended: what the receiver drains the tail for."""
     gone: bool = False
     """Whether one of the ports is: unplugged, hung up."""
+    fed: bool = False
+    """Whether as much was on its way as the line could carry in the time left, so that it never starved."""
     problems: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
@@ -53,17 +59,18 @@ class Way:
         threshold = min(max(GAP, 64 / self.settings.line_rate), self.max_gap or math.inf)
         self._arrivals = Arrivals(threshold=threshold, line_rate=self.settings.line_rate)
         self._began = time.monotonic()
-        self._stop, self._stopped = sw.CancellationSignal(), False
+        self._stop = sw.CancellationSignal()
+        self._stopped_at: float | None = None
         self._counters = _counters(self.receiver)
 
     @property
     def slack(self) -> float:
-        """Seconds of silence that are no news: what was asked for, and the time of a lump of bytes."""
-        return self.patience + 64 / self.settings.line_rate
+        """Seconds of silence that are no news."""
+        return slack(self.settings, self.patience)
 
     def stop(self) -> None:
-        """Send no more; what is on its way is still received, and the account is of what was sent."""
-        self._stopped = True
+        """Send no more; what comes within GRACE seconds is still received, and the account is of that."""
+        self._stopped_at = time.monotonic()
         self._stop.emit(sw.CancellationType.PARTIAL)
 
     async def run(self) -> Direction:
@@ -76,15 +83,18 @@ class Way:
         finally:
             receiving.cancel()
         arrivals = self._arrivals
+        cut = self._stopped_at is not None and self.checker.received < self.sent
+        account = self.checker.finish(None if cut else self.total)
         return Direction(
             name=self.name,
-            account=self.checker.finish(self.total),
+            account=account,
             seconds=time.monotonic() - self._began if arrivals.last is None else arrivals.last,
             throughput=arrivals.throughput(),
             gaps=arrivals.gaps(),
             baud=self._baud(),
             writes=self.meter.writes(),
             kernel=self._kernel(),
+            on_its_way=max(self.sent - account.sent, 0) if cut else 0,
         )
 
     def _baud(self) -> float | None:
@@ -98,21 +108,24 @@ class Way:
         block = settings.block_size
         longest = self.slack + 2 * block / settings.line_rate  # a write that takes longer is stuck
         stoppable = sw.bind_cancellation_slot(self._stop.slot, sw.deferred)
-        deadline = None if settings.bytes_to_send is not None else self._began + (settings.seconds or 0.0)
         try:
             with self.meter.on(self.sender):
                 moved = self.clock()  # when a byte last went
-                while (size := self._next_size(block)) and (deadline is None or time.monotonic() < deadline):
-                    if self._stopped:
-                        return
-                    left = longest if deadline is None else min(longest, deadline - time.monotonic())
+                while self._stopped_at is None and (time_left := self._time_left()) > 0 and self.sent != self._wanted:
+                    size = self._next_size(time_left)
+                    if not size:
+                        self.fed = True
+                        await asyncio.sleep(min(time_left, max(PAUSE, 1 / settings.line_rate)))
+                        moved = self.clock()
+                        continue
+                    left = min(longest, time_left)
                     data = self.pattern.block(self.sent, size)
                     before = self.sent
                     try:
                         self.sent += await sw.async_write(self.sender, data, stoppable, timeout=max(left, 0.0))
                     except sw.TransferError as error:
                         self.sent += error.bytes_transferred
-                        if self._stopped:
+                        if self._stopped_at is not None:
                             return
                         if not isinstance(error, sw.TransferTimeout) or not (
                             left < longest  # the run's time is up
@@ -127,9 +140,31 @@ class Way:
         finally:
             self.total = self.sent
 
-    def _next_size(self, block: int) -> int:
-        wanted = self.settings.bytes_to_send
-        return block if wanted is None else min(block, wanted - self.sent)
+    @property
+    def _wanted(self) -> int | None:
+        return self.settings.bytes_to_send
+
+    def _time_left(self) -> float:
+        """Return the seconds left to send in, where no number of bytes was given."""
+        if self._wanted is not None:
+            return math.inf
+        return self._began + (self.settings.seconds or 0.0) - time.monotonic()
+
+    def _next_size(self, time_left: float) -> int:
+        """Return the bytes of the next write: no more is on its way than the line can carry in the time left.
+
+        What a driver or a network holds would else have to be waited for: minutes, at 300 Bd.
+        The rate is the one that is set, or the one seen where that is higher: a pty carries more.
+        """
+        block = self.settings.block_size
+        if self._wanted is not None:
+            return min(block, self._wanted - self.sent)
+        carried, line_rate = min(self.checker.received, self.sent), self.settings.line_rate
+        rate = max(line_rate, carried / max(time.monotonic() - self._began, PAUSE))
+        room = int(rate * time_left) - (self.sent - carried)
+        if not self.sent:
+            return min(block, max(room, 1))
+        return min(block, room) if room >= max(1.0, PORTION * line_rate) else 0
 
     async def _receive(self) -> None:
         """Receive until everything has come and nothing more comes, or nothing has come for too long, or nothing right.
@@ -146,6 +181,8 @@ class Way:
         at_least_one = sw.transfer_at_least(1)
         while True:
             complete = self.total is not None and self.checker.received >= self.total
+            if self._stopped_at is not None and time.monotonic() - self._stopped_at > GRACE:
+                return
             if complete and complete_since is None:
                 complete_since = time.monotonic()
             if complete_since is not None and time.monotonic() - complete_since > self.slack:
@@ -157,7 +194,7 @@ class Way:
             quiet = QUIET + 16 / self.settings.line_rate if complete else self.slack
             try:
                 n = await sw.async_read(
-                    self.receiver, buffer, completion_condition=at_least_one, timeout=min(quiet, 0.25)
+                    self.receiver, buffer, completion_condition=at_least_one, timeout=min(quiet, LOOK)
                 )
             except sw.TransferTimeout:
                 ended = self.total is not None and self.clock() - last >= quiet

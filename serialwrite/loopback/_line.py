@@ -13,6 +13,7 @@ from serialwrite.testing import PathRig, PtyPair, SimulatedUart, SocatPair
 
 RigName: TypeAlias = Literal["pty", "socat", "uart"]
 RIG_NAMES: Final[tuple[RigName, ...]] = ("pty", "socat", "uart")
+UNPACED_RIGS: Final = frozenset({"pty", "socat"})
 FLOWS: Final = ("none", "rtscts", "xonxoff", "dsrdtr")
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from serialwrite.loopback._budget import Budget
 from serialwrite.loopback._direction import Way
 from serialwrite.loopback._result import Settings
 
@@ -25,7 +26,7 @@ class Progress:
     """How many there will be."""
     settings: Settings
     phase: str
-    """What is going on: the data, the round trips, a check."""
+    """What is going on: "opening", "settling", "data", "round trips", "accounting" or "wiring"."""
     elapsed: float
     """Seconds since the run began."""
     sent: int
@@ -34,28 +35,49 @@ class Progress:
     """Bytes received and checked so far."""
     faults: int
     """Faults found so far."""
+    budget: Budget
+    """Seconds that this phase takes, by the line's rate: expected, and at most."""
+    whole: Budget
+    """Seconds that all runs with all their phases take."""
 
 
 class Watch:
-    """Tells `progress` how it goes."""
+    """Tells `progress` how it goes: before the line is opened, and then some ten times a second."""
 
-    def __init__(self, tell: Callable[[Progress], object] | None, run: int, runs: int, settings: Settings) -> None:
-        self._tell, self._run, self._runs, self._settings = tell, run, runs, settings
+    def __init__(
+        self, tell: Callable[[Progress], object] | None, run: int, runs: int, settings: Settings, whole: Budget
+    ) -> None:
+        self._tell, self._run, self._runs, self._settings, self._whole = tell, run, runs, settings, whole
         self._began = time.monotonic()
+        self._look("opening", [], Budget(0.0, 0.0))
 
     @contextlib.asynccontextmanager
-    async def on(self, phase: str, ways: list[Way]) -> AsyncGenerator[None]:
-        telling = asyncio.create_task(self._keep_telling(phase, ways))
+    async def on(self, phase: str, ways: list[Way], budget: Budget) -> AsyncGenerator[None]:
+        telling = asyncio.create_task(self._keep_telling(phase, ways, budget))
         try:
             yield
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
 
-    async def _keep_telling(self, phase: str, ways: list[Way]) -> None:
+    async def _keep_telling(self, phase: str, ways: list[Way], budget: Budget) -> None:
         while self._tell is not None:
-            sent, received = sum(way.sent for way in ways), sum(way.checker.received for way in ways)
-            faults = sum(way.checker.faults for way in ways)
-            elapsed = time.monotonic() - self._began
-            self._tell(Progress(self._run, self._runs, self._settings, phase, elapsed, sent, received, faults))
+            self._look(phase, ways, budget)
             await asyncio.sleep(LOOK)
+
+    def _look(self, phase: str, ways: list[Way], budget: Budget) -> None:
+        if self._tell is None:
+            return
+        now = Progress(
+            run=self._run,
+            runs=self._runs,
+            settings=self._settings,
+            phase=phase,
+            elapsed=time.monotonic() - self._began,
+            sent=sum(way.sent for way in ways),
+            received=sum(way.checker.received for way in ways),
+            faults=sum(way.checker.faults for way in ways),
+            budget=budget,
+            whole=self._whole,
+        )
+        self._tell(now)

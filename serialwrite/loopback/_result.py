@@ -22,11 +22,13 @@ class Verdict(StrEnum):
     NOT_RUN = "could not run"
     STOPPED = "stopped"
     """Ended on request, with nothing wrong until then."""
+    TIMED_OUT = "timed out"
+    """Ended at its bound in seconds, with nothing wrong until then: the line is slower than was said."""
 
     @property
     def exit_code(self) -> int:
-        """Return 0, 1 or 3; 2 is for a wrong command line. Stopped is 130, as Ctrl-C is everywhere."""
-        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_RUN: 3, Verdict.STOPPED: 130}[self]
+        """Return 0, 1, 3 where there is no verdict on the line, or 130, as for Ctrl-C everywhere."""
+        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.STOPPED: 130}.get(self, 3)
 
 
 class Outcome(StrEnum):
@@ -115,6 +117,8 @@ class Direction:
     """How the operating system took the data."""
     kernel: KernelCounters | None = None
     """None where the driver has no counters."""
+    on_its_way: int = 0
+    """Bytes sent that were not waited for, as the run was ended before they came; the account leaves them out."""
 
     @property
     def error_rate(self) -> ErrorRate:
@@ -195,15 +199,14 @@ class Result:
 
     @property
     def verdict(self) -> Verdict:
-        """Return FAIL if anything failed, STOPPED if it was, NOT_RUN if anything could not run, or PASS."""
+        """Return FAIL if anything failed; else the first that holds of STOPPED, NOT_RUN, TIMED_OUT; else PASS."""
         verdicts = {run.verdict for run in self.runs}
         if Verdict.FAIL in verdicts or any(check.outcome is Outcome.FAIL for check in self.checks):
             return Verdict.FAIL
-        if Verdict.STOPPED in verdicts:
-            return Verdict.STOPPED
-        if self.reasons or verdicts != {Verdict.PASS}:
-            return Verdict.NOT_RUN
-        return Verdict.PASS
+        for verdict in (Verdict.STOPPED, Verdict.NOT_RUN, Verdict.TIMED_OUT):
+            if verdict in verdicts:
+                return verdict
+        return Verdict.PASS if self.runs and not self.reasons else Verdict.NOT_RUN
 
 
 def to_json(value: object) -> Any:

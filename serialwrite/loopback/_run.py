@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from serialwrite.loopback._line import LineUnavailable, RigName, open_line, open_rig
+from serialwrite.loopback._line import UNPACED_RIGS, LineUnavailable, RigName, open_line, open_rig
 from serialwrite.loopback._machine import machine_facts, port_facts
 from serialwrite.loopback._progress import Progress, Watch
 from serialwrite.loopback._result import Check, Fact, Outcome, Result, Run, Settings, Verdict
-from serialwrite.loopback._sweep import check_limits, names, pattern_of, steps
+from serialwrite.loopback._sweep import check_limits, expected, names, pattern_of, steps
 from serialwrite.loopback._transfer import Test
 from serialwrite.loopback._words import plural
 from serialwrite.testing import PathRig
+from serialwrite.testing._rig import NO_PACING
 
 DEFAULT_SECONDS: Final = 2.0
 
@@ -71,9 +72,9 @@ async def async_run(
         sweep: values to be tried for "baud", "databits", "parity", "stopbits", "flow" or "pattern", in all
             combinations; each is a run.
         stop_early: end a sweep with the first run that did not pass.
-        stop: once set, no more is sent: what is on its way is received, and the result is that of what was sent.
-            Its verdict is "stopped", or "fail" if something had been wrong.
-        progress: called with a Progress while it runs.
+        stop: once set, the test ends within a second: no more is sent, what arrives in 0.3 s is received, and the
+            result is that of what arrived. Its verdict is "stopped", or "fail" if something had been wrong.
+        progress: called with a Progress before it begins, which says how many seconds it takes, and while it runs.
         command: what the user typed, for the report.
 
     Returns:
@@ -110,10 +111,12 @@ async def async_run(
     found: list[Check] = []
     facts: list[Fact] = []
     flows = set[str]()  # the kinds of flow control that were checked
+    paced = not (rig in UNPACED_RIGS if port is None else isinstance(port, PathRig) and NO_PACING in port.quirks)
+    whole = expected(planned, patience=patience, trips=trips, checks=checks, paced=paced)
     for number, (settings, sent) in enumerate(zip(planned, patterns, strict=True), 1):
         target: PathRig | tuple[str, ...]
         target = port if isinstance(port, PathRig) else open_rig(rig, settings) if port is None else settings.ports
-        watch = Watch(progress, number, len(planned), settings)
+        watch = Watch(progress, number, len(planned), settings, whole)
         try:
             with open_line(target, settings) as line:
                 test = Test(line, settings, sent, watch=watch, patience=patience, stop=stop)
@@ -127,7 +130,7 @@ async def async_run(
                     facts.append(Fact(f"thrown away before run {number}", plural(test.left_over, "byte"), "received"))
                 found += [check for check in test.baud_checks(run) if first or check.outcome is Outcome.FAIL]
                 if checks and new_flow:
-                    found += await test.check_accounting()
+                    found += await test.check_accounting(run)
                 if checks and first:
                     found += await test.check_wiring(require_lines=require_lines)
         except LineUnavailable as error:
@@ -159,4 +162,8 @@ def run(port: str | PathRig | None = None, peer: str | None = None, **options: A
 
 def _until_then(run: Run) -> str:
     right = sum(direction.account.correct for direction in run.directions)
-    return f"stopped on request; all {plural(right, 'byte')} sent until then arrived once, right and in order"
+    coming = sum(direction.on_its_way for direction in run.directions)
+    if not right and not coming:
+        return "stopped on request, before anything was sent"
+    words = f"stopped on request; all {plural(right, 'byte')} {{}} until then arrived once, right and in order"
+    return words.format("that came" if coming else "sent") + f"; {coming:,} more were on their way" * bool(coming)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from serialwrite.loopback import _budget
+from serialwrite.loopback._budget import Budget
 from serialwrite.loopback._line import FLOWS, RIG_NAMES
 from serialwrite.loopback._patterns import Pattern, for_line, make_pattern
 from serialwrite.loopback._result import Axis, Settings
@@ -86,6 +88,18 @@ def check_limits(*, patience: float, max_gap: float | None, trips: int) -> None:
             raise ValueError(f"{name} is {seconds:g}: give seconds, more than 0")
     if trips < 0:
         raise ValueError(f"trips is {trips}: give a number of round trips, or 0 for none")
+
+
+def expected(planned: list[Settings], *, patience: float, trips: int, checks: bool, paced: bool) -> Budget:
+    """Return the seconds that all runs take, as far as the rate that is set tells."""
+    phases = [_budget.settling(each) for each in planned]
+    phases += [_budget.data(each, patience, paced=paced) for each in planned]
+    phases += [_budget.round_trips(each, patience, trips) for each in planned if trips]
+    if checks:
+        with_checks = {each.flow: each for each in reversed(planned)}  # the first run of each kind of flow control
+        phases += [_budget.accounting(each, patience) for each in with_checks.values()]
+        phases += [_budget.wiring(1 if len(planned[0].ports) == 1 and planned[0].ports[0][:4] != "rig:" else 2)]
+    return _budget.total(phases)
 
 
 def pattern_of(settings: Settings, seed: int) -> Pattern:

@@ -5,26 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator
-from typing import Final
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, TypeVar
 
+from serialwrite.loopback import _budget
+from serialwrite.loopback._budget import Budget
 from serialwrite.loopback._direction import Way
 from serialwrite.loopback._lateness import Lateness
 from serialwrite.loopback._line import Line
 from serialwrite.loopback._patterns import Pattern
 from serialwrite.loopback._progress import Watch
-from serialwrite.loopback._proofs import check_accounting, check_baud, check_speed, let_settle
+from serialwrite.loopback._proofs import accounting_name, check_accounting, check_baud, check_speed, let_settle
 from serialwrite.loopback._result import Check, Direction, Outcome, Run, Settings, Verdict
-from serialwrite.loopback._statistics import Latency
+from serialwrite.loopback._statistics import latency
 from serialwrite.loopback._wiring import check_wiring, round_trips
-from serialwrite.loopback._words import damage
+from serialwrite.loopback._words import damage, plural
 from serialwrite.testing._rig import NO_PACING
 
-SETTLED: Final = 0.05  # seconds of silence before a test begins: a USB adapter holds bytes back for up to 16 ms
+T = TypeVar("T")
 
 
 class Test:
-    """One line with one group of settings, and all that is done to it."""
+    """One line with one group of settings, and all that is done to it, each phase within its budget."""
 
     def __init__(
         self,
@@ -38,15 +40,21 @@ class Test:
     ) -> None:
         self._line, self._settings, self._pattern = line, settings, pattern
         self._watch, self._patience, self._stop = watch, patience, stop
+        self._paced = NO_PACING not in line.quirks
         self._gone = False
+        self._ways: list[Way] = []
         self.left_over = 0
         """Bytes that came before the test, and were thrown away."""
 
     async def transfer(self, *, both_ways: bool, trips: int, max_gap: float | None) -> Run:
         line, settings = self._line, self._settings
-        self.left_over = await let_settle(line.port, line.peer, quiet=SETTLED + 16 / settings.line_rate)
+        silence = _budget.SETTLED + 16 / settings.line_rate
+        settled = let_settle(line.port, line.peer, quiet=silence)
+        self.left_over = await self._phase("settling", _budget.settling(settings), settled) or 0
+        if self._stop.is_set():
+            return Run(settings, Verdict.STOPPED)
         lateness = Lateness()
-        ways = [
+        self._ways = ways = [
             Way(
                 name,
                 sender,
@@ -55,78 +63,156 @@ class Test:
                 settings,
                 patience=self._patience,
                 max_gap=max_gap,
-                paced=NO_PACING not in line.quirks,
+                paced=self._paced,
                 clock=lateness.clock,
             )
             for name, sender, receiver in line.ways(both=both_ways)
         ]
+        budget = _budget.data(settings, self._patience, paced=self._paced)
         began, spent = time.monotonic(), time.process_time()
-        async with self._watch.on("data", ways), _stopping(self._stop, ways), lateness.measured():
+        async with (
+            self._watch.on("data", ways, budget),
+            lateness.measured(),
+            _ending(self._stop, budget.most, lateness.clock, ways) as timed_out,
+        ):
             directions = await asyncio.gather(*(way.run() for way in ways))
         seconds, cpu = time.monotonic() - began, time.process_time() - spent
         reasons = [problem for way in ways for problem in way.problems]
         self._gone = any(way.gone for way in ways)
-        figures: Latency | None = None
-        if trips and not reasons and not self._stop.is_set():
-            await let_settle(line.port, line.peer)
-            async with self._watch.on("round trips", ways):
-                figures, problem = await round_trips(line, settings, trips, 2.0, self._patience)
-            reasons += [problem] if problem else []
+        times: list[float] = []
+        if trips and not reasons and not timed_out.is_set():
+            reasons += await self._round_trips(trips, times)
+        cut = self._stop.is_set() or timed_out.is_set()
         for direction in directions:
-            reasons += _complaints(direction, max_gap, stopped=self._stop.is_set())
+            reasons += _complaints(direction, max_gap, stopped=cut)
+        verdict = Verdict.FAIL if reasons else Verdict.PASS
+        if timed_out.is_set() and not reasons:
+            verdict = Verdict.TIMED_OUT
+            reasons += [_too_slow(direction, settings, seconds) for direction in directions if direction.on_its_way]
         return Run(
             settings=settings,
-            verdict=Verdict.FAIL if reasons else Verdict.PASS,
+            verdict=verdict,
             reasons=tuple(reasons),
             directions=tuple(directions),
-            latency=figures,
+            latency=latency(times),
             cpu_seconds=cpu,
             seconds=seconds,
             kept_waiting=lateness.seconds,
         )
 
     def baud_checks(self, run: Run) -> list[Check]:
-        line = self._line
-        done = [check_baud(way, self._settings, line.quirks, run.kept_waiting) for way in run.directions]
-        if NO_PACING not in line.quirks:
-            done += check_speed(line.port, "port", self._settings)
-            done += [] if line.plugged else check_speed(line.peer, "peer", self._settings)
+        line, settings = self._line, self._settings
+        done = [
+            check_baud(direction, settings, line.quirks, run.kept_waiting, fed=way.fed)
+            for direction, way in zip(run.directions, self._ways, strict=False)
+        ]
+        if self._paced:
+            done += check_speed(line.port, "port", settings)
+            done += [] if line.plugged else check_speed(line.peer, "peer", settings)
         return done
 
-    async def check_accounting(self) -> list[Check]:
+    async def check_accounting(self, run: Run) -> list[Check]:
         """Check the count of a write that is cut off, and that flow control stops the sender."""
         line, settings = self._line, self._settings
-        if self._stop.is_set():
-            return []
+        name = accounting_name(settings)
         if self._gone:
-            return [Check("accounting on this line", Outcome.SKIPPED, "a port is gone: nothing is left to check")]
-        async with self._watch.on("accounting", []):
+            return [Check(name, Outcome.SKIPPED, "a port is gone: nothing is left to check")]
+        if run.verdict is Verdict.TIMED_OUT:
+            return [Check(name, Outcome.SKIPPED, "the line was too slow for the data already")]
+        found: list[Check] = []
+
+        async def work() -> bool:
             await let_settle(line.port, line.peer)
-            return await check_accounting(line, settings, self._pattern, self._patience)
+            rate = _line_rate(run, settings)
+            await check_accounting(line, settings, self._pattern, self._patience, found, rate)
+            return True
+
+        budget = _budget.accounting(settings, self._patience)
+        if not await self._phase("accounting", budget, work()) and not self._stop.is_set():
+            words = f"ended after {budget.most:.0f} s: the line is slower than {settings.mode}"
+            found.append(Check(name, Outcome.UNKNOWN, words))
+        return found
 
     async def check_wiring(self, *, require_lines: bool) -> list[Check]:
         """Check the lines beside the data."""
-        if self._stop.is_set() or self._gone:
+        if self._gone:
             return []
-        async with self._watch.on("wiring", []):
-            return await check_wiring(self._line, self._settings, required=require_lines)
+        found: list[Check] = []
+
+        async def work() -> bool:
+            await check_wiring(self._line, self._settings, found, required=require_lines)
+            return True
+
+        budget = _budget.wiring(len(self._line.ways(both=True)))
+        if not await self._phase("wiring", budget, work()) and not self._stop.is_set():
+            found.append(Check("wiring", Outcome.UNKNOWN, f"ended after {budget.most:.0f} s: a line took too long"))
+        return found
+
+    async def _round_trips(self, trips: int, times: list[float]) -> list[str]:
+        """Measure round trips, until a problem, which is returned; `times` has what was measured until then."""
+        line, settings, patience = self._line, self._settings, self._patience
+
+        async def work() -> list[str]:
+            await let_settle(line.port, line.peer)
+            problem = await round_trips(line, settings, trips, _budget.TRIPS, patience, times)
+            return [] if problem is None else [problem]
+
+        budget = _budget.round_trips(settings, patience, trips)
+        return await self._phase("round trips", budget, work()) or []
+
+    async def _phase(self, name: str, budget: Budget, work: Coroutine[Any, Any, T]) -> T | None:
+        """Return what `work` does; None where it was ended before, by the stop or at the bound of its budget."""
+        if self._stop.is_set():
+            work.close()
+            return None
+        async with self._watch.on(name, self._ways, budget):
+            working = asyncio.create_task(work)
+            stopping = asyncio.create_task(self._stop.wait())
+            try:
+                await asyncio.wait((working, stopping), timeout=budget.most, return_when=asyncio.FIRST_COMPLETED)
+                return working.result() if working.done() else None
+            finally:
+                working.cancel()
+                stopping.cancel()
+                await asyncio.gather(working, stopping, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
-async def _stopping(stop: asyncio.Event, ways: list[Way]) -> AsyncGenerator[None]:
-    """Let `stop` end the sending."""
+async def _ending(
+    stop: asyncio.Event, most: float, clock: Callable[[], float], ways: list[Way]
+) -> AsyncGenerator[asyncio.Event]:
+    """End the sending of `ways` at `stop`, or after `most` seconds of `clock`: then the event given is set."""
+    timed_out, deadline = asyncio.Event(), clock() + most
 
     async def wait() -> None:
-        await stop.wait()
+        while not stop.is_set() and (left := deadline - clock()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), left)
+        if not stop.is_set():
+            timed_out.set()
         for way in ways:
             way.stop()
 
     waiting = asyncio.create_task(wait())
     try:
-        yield
+        yield timed_out
     finally:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
+
+
+def _line_rate(run: Run, settings: Settings) -> float:
+    """Return the bytes per second that the line carries: as seen in a run that was long enough, else as set."""
+    seen = min((way.bytes_per_second for way in run.directions if way.seconds > 1), default=0.0)
+    return seen or max([settings.line_rate, *(way.bytes_per_second for way in run.directions)])
+
+
+def _too_slow(direction: Direction, settings: Settings, seconds: float) -> str:
+    sent = direction.account.sent + direction.on_its_way
+    return (
+        f"{direction.name}: ended after {seconds:.0f} s; {direction.account.received:,} of {plural(sent, 'byte')} "
+        f"had come, all right: the line is slower than {settings.mode}, or held up"
+    )
 
 
 def _complaints(direction: Direction, max_gap: float | None, *, stopped: bool) -> list[str]:

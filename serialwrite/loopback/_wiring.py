@@ -9,28 +9,24 @@ from collections.abc import AsyncGenerator
 from typing import Final, Literal
 
 import serialwrite as sw
+from serialwrite.loopback._budget import BREAK, FOLLOW, PING
 from serialwrite.loopback._line import Line
 from serialwrite.loopback._result import Check, Outcome, Settings
-from serialwrite.loopback._statistics import Latency, latency
 
-FOLLOW: Final = 0.3  # seconds that a line at the far end is given to follow; a USB adapter reports within some 20 ms
 LOOK: Final = 0.005
 WORDS: Final = {"cts": "CTS", "dsr": "DSR", "cd": "DCD"}
-PING: Final = b"ping\x55\xaa\r\n"
 
 OutputLine = Literal["rts", "dtr"]
 
 
-async def check_wiring(line: Line, settings: Settings, *, required: bool) -> list[Check]:
-    """Return the checks of the lines beside the data; `required`: a line that isn't wired fails, else it is unknown."""
-    checks: list[Check] = []
+async def check_wiring(line: Line, settings: Settings, checks: list[Check], *, required: bool) -> None:
+    """Add the checks of the lines beside the data; `required`: a line that isn't wired fails, else it is unknown."""
     for name, sender, receiver in line.ways(both=True):
         checks.append(await _check_line(f"RTS → CTS, {name}", sender, receiver, "rts", ("cts",), settings, required))
         checks.append(
             await _check_line(f"DTR → DSR, DCD, {name}", sender, receiver, "dtr", ("dsr", "cd"), settings, required)
         )
         checks.append(await _check_break(f"break, {name}", sender, receiver))
-    return checks
 
 
 async def _check_line(
@@ -85,7 +81,7 @@ async def _check_break(name: str, sender: sw.SerialPort, receiver: sw.SerialPort
         before = receiver.line_counters
         if before is None:
             return Check(name, Outcome.SKIPPED, "the receiving driver counts no breaks (TIOCGICOUNT)")
-        await sender.async_send_break(0.1, timeout=2)
+        await sender.async_send_break(BREAK, timeout=2)
         deadline = time.monotonic() + FOLLOW
         while True:
             after = receiver.line_counters
@@ -102,15 +98,13 @@ async def _check_break(name: str, sender: sw.SerialPort, receiver: sw.SerialPort
 
 
 async def round_trips(
-    line: Line, settings: Settings, count: int, seconds: float, patience: float
-) -> tuple[Latency | None, str | None]:
-    """Send a few bytes and wait for them to come back, over and over; return the figures and what went wrong.
+    line: Line, settings: Settings, count: int, seconds: float, patience: float, times: list[float]
+) -> str | None:
+    """Send a few bytes and wait for them to come back, over and over; add to `times`, and return what went wrong.
 
     Over two ports the far end answers each byte it gets, so a round trip is both ways.
     """
     ping = bytes(byte & ((1 << settings.data_bits) - 1) for byte in PING)
-    times: list[float] = []
-    problem: str | None = None
     bound = patience + 4 * len(ping) / settings.line_rate
     deadline = time.monotonic() + seconds
     async with _echoing(line):
@@ -121,13 +115,11 @@ async def round_trips(
                 await sw.async_write(line.port, ping, timeout=bound)
                 await sw.async_read(line.port, answer, timeout=bound)
             except sw.TransferError as error:
-                problem = f"round trip {len(times) + 1} did not come back: {error}"
-                break
+                return f"round trip {len(times) + 1} did not come back: {error}"
             if bytes(answer) != ping:
-                problem = f"round trip {len(times) + 1}: sent {ping.hex(' ')}, got {answer.hex(' ')}"
-                break
+                return f"round trip {len(times) + 1}: sent {ping.hex(' ')}, got {answer.hex(' ')}"
             times.append(time.monotonic() - began)
-    return latency(times), problem
+    return None
 
 
 @contextlib.asynccontextmanager

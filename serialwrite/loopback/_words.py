@@ -81,12 +81,13 @@ def sentence(result: Result) -> str:
         return "; ".join(result.reasons) or "Nothing was run."
     if result.axes:
         failed = sum(run.verdict is Verdict.FAIL for run in result.runs)
-        missed = sum(run.verdict is Verdict.NOT_RUN for run in result.runs)
-        stopped = result.runs[-1].verdict is Verdict.STOPPED
-        passed = len(result.runs) - failed - missed - stopped
+        passed = sum(run.verdict is Verdict.PASS for run in result.runs)
         parts = [f"{passed} of {plural(len(result.runs), 'run')} passed"]
-        parts += [f"{failed} failed"] * bool(failed) + [f"{missed} could not run"] * bool(missed)
-        parts += ["the last was stopped"] * stopped
+        parts += [f"{failed} failed"] * bool(failed)
+        for verdict in (Verdict.NOT_RUN, Verdict.TIMED_OUT):
+            count = sum(run.verdict is verdict for run in result.runs)
+            parts += [f"{count} {verdict}"] * bool(count)
+        parts += ["the last was stopped"] * (result.runs[-1].verdict is Verdict.STOPPED)
         planned = math.prod(len(axis.values) for axis in result.axes)
         parts += [f"{planned - len(result.runs)} not reached"] * (planned > len(result.runs))
         return ", ".join(parts) + "."
@@ -102,7 +103,12 @@ def sentence(result: Result) -> str:
 def run_sentence(run: Run) -> str:
     """Return what went wrong in a run, in the words of its accounts."""
     told = [f"{direction.name}: {damage(direction)}" for direction in run.directions if not direction.account.clean]
-    ended = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.STOPPED: "was stopped"}
+    ended = {
+        Verdict.PASS: "passed",
+        Verdict.FAIL: "failed",
+        Verdict.STOPPED: "was stopped",
+        Verdict.TIMED_OUT: "timed out",
+    }
     return "; ".join(told) or f"The run {ended.get(run.verdict, 'could not be made')}."
 
 

@@ -1,6 +1,9 @@
 """`serialwrite loopback` as users start it: verdicts, exit codes, and the files it writes."""
 
+import asyncio
 import json
+import os
+import re
 import shlex
 import signal
 import time
@@ -8,6 +11,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from serialwrite.cli._loopback import _until_signalled
 from serialwrite.testing import PtyPair, SimulatedUart
 
 QUICK = ("--no-checks", "--trips", "0", "--patience", "1")
@@ -127,17 +131,32 @@ def test_ctrl_c_shows_what_was_found_until_then_and_writes_the_files(program, tm
     assert "stopped" in (tmp_path / "r.html").read_text()
 
 
-def test_a_second_ctrl_c_ends_it_at_once(program):
-    with PtyPair() as rig:
-        process = begun(program, rig, "--patience", "300")
-        rig.stall("port")
-        rig.stall("peer")  # so that what was sent can't arrive
+def test_second_ctrl_c_cancels_a_test_that_goes_on(capsys):
+    async def deaf():
+        os.kill(os.getpid(), signal.SIGINT)
+        await stop.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+
+    stop = asyncio.Event()
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(asyncio.wait_for(_until_signalled(deaf(), stop), 60))
+    assert "Ctrl-C again ends at once" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_the_accounting_keeps_what_was_found(program):
+    with SimulatedUart(300, flow_control="none") as rig:
+        process = program.start("loopback", rig.port, rig.peer, "-b", 300, "-n", 10, "--trips", 0)
+        said = process.stderr.readline()
+        assert re.fullmatch(r" about [\d.]+ s at 300 8N1, [\d.]+ s at most\n", said)
+        while rig.sent.port_to_peer <= 10:
+            assert process.poll() is None
+            time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        assert "stopping" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        code, out, err = program.end(process)
-    assert (code, out) == (130, "")
-    assert "stopped before there was a verdict" in err
+        code, out, _ = program.end(process)
+    assert code == 130
+    assert out.startswith("STOPPED  stopped on request; all 20 bytes sent until then arrived once")
+    assert "accounting" not in out
 
 
 def test_probe_asks_to_unplug_and_tells_what_that_gave(program):

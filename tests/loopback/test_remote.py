@@ -49,3 +49,18 @@ def test_a_fault_behind_a_remote_port_is_told_at_its_offset(accepter, need_tool,
     assert code == 1
     (fault,) = result["runs"][0]["directions"][0]["account"]["faults"]
     assert (fault["kind"], fault["offset"], fault["flipped_bits"]) == ("corrupted", 30_000, 1)
+
+
+def test_remote_paced_line_ends_in_proportion_to_its_rate(accepter, need_tool, tmp_path):
+    """A server and its network hold megabytes, which are minutes of line: they are not filled."""
+    with (
+        SimulatedUart(9_600, flow_control="none") as rig,
+        ser2net(need_tool("ser2net"), tmp_path, rig.port, accepter) as number,
+    ):
+        url = URLS[accepter].format(number)
+        code, result, _ = serialwrite("loopback", url, rig.peer, "-b", 9600, "-s", 1, "--trips", 3, "--json")
+    assert (code, result["verdict"]) == (0, "pass"), result["runs"]
+    assert all(way["account"]["sent"] <= 1_500 for way in result["runs"][0]["directions"])
+    (accounting,) = [check for check in result["checks"] if check["name"].startswith("accounting")]
+    assert accounting["outcome"] == "pass"
+    assert int(accounting["detail"].split()[6].replace(",", "")) <= 3_000
