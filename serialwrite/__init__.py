@@ -90,6 +90,7 @@ from .streams._proof import ProofLevel as ProofLevel, strongest_proof as stronge
 from .streams._queued import Queued as Queued
 from .streams._rs485 import RS485 as RS485
 from .streams._serial_port import SerialPort as SerialPort
+from .streams._settings import Settings as Settings
 from .streams._socket import SocketStream as SocketStream
 from .streams._traced import Traced as Traced, TraceEvent as TraceEvent
 from .streams._transport import TransportStream as TransportStream

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from ._drain import seconds_per_byte
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
+from ._settings import Settings
 from ._tty import ModemLines, Tty
 
 # How long a wait may take to notice that its port was closed beneath it, in seconds; and how often a port is looked at
@@ -112,6 +113,9 @@ class Backend(Tty):
 
     def set_break(self, on: bool) -> None:
         self.port.break_condition = on
+
+    def settings(self) -> Settings | None:
+        return None
 
     def output_speed(self) -> int | None:
         return None

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from ._backend import WATCHDOG, Backend
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
+from ._settings import Settings, asked_of
 from ._socket import unacknowledged
 from ._tty import CLOSING_WAIT_NONE
 
@@ -127,6 +128,9 @@ class Rfc2217Backend(_OverTcp):
 
     def wait_readable(self, stop: threading.Event) -> None:
         _await_item(self.port._read_buffer, self.port, stop)
+
+    def settings(self) -> Settings:
+        return asked_of(self.port)  # it raises what the server does not grant
 
     def read(self, size: int) -> bytes:
         """It has a thread of its own that reads, and a None in its queue for the end."""

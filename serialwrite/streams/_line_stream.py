@@ -8,6 +8,7 @@ from typing import Any
 from .._errors import StreamClosed, transfer_error
 from .._executors import EventLoopExecutor
 from ._pollable import PollableStream
+from ._settings import Settings
 from ._tty import UNSUPPORTED, LineCounters, ModemLines, Tty
 
 
@@ -28,6 +29,22 @@ class LineStream(PollableStream):
         """
         try:
             return self._tty.modem_lines()
+        except OSError as error:
+            raise transfer_error(error) from error
+
+    @property
+    def in_force(self) -> Settings | None:
+        """The settings that the driver has really set, read from it now; None where there is no line to set.
+
+        A pty has no line: it keeps 8 data bits without parity, whatever it was asked for.
+        On ``rfc2217://`` these are the settings that the server has granted; on ``socket://`` and ``loop://`` None.
+
+        Raises:
+            TransferError: the port is closed, hung up or unplugged.
+        """
+        self._check_open()
+        try:
+            return self._tty.settings()
         except OSError as error:
             raise transfer_error(error) from error
 

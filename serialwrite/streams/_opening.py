@@ -9,13 +9,11 @@ from typing import Any, Literal, TypeAlias
 
 import serial
 
-from ._tty import Tty
+from ._read_back import read_back
+from ._settings import checked_baudrate
+from ._tty import Tty, os_errors
 
 Kind: TypeAlias = Literal["descriptor", "spied", "blocking"]
-
-# Drivers round a baud rate to what their clock can make; receivers stand about this much.
-BAUD_TOLERANCE = 0.03
-
 
 # What stands behind the URLs that pyserial brings along.
 URLS: dict[str, Kind] = {
@@ -68,17 +66,20 @@ def opened(
     **settings: Any,
 ) -> Any:
     """Open ``port``: pyserial's object for it. See :class:`SerialPort` for the arguments."""
-    made = serial.serial_for_url(port, do_not_open=True, baudrate=baudrate, **settings)
+    made = serial.serial_for_url(port, do_not_open=True, baudrate=checked_baudrate(baudrate), **settings)
+    if kind_of(made) != "blocking":
+        read_back(made)
     if rts is not None:
         made.rts = rts
     if dtr is not None:
         made.dtr = dtr
     try:
-        made.open()
-    except serial.SerialException as error:
-        raise _told(port, error) from error
-    except OverflowError as error:  # and pyserial has closed it again
-        raise ValueError(f"baudrate={baudrate}: more than any driver takes; pass bits per second") from error
+        with os_errors():
+            made.open()
+    except OSError as error:
+        raise _told(port, error) from None  # pyserial chains three of them, which say less
+    except OverflowError:  # and pyserial has closed it again
+        raise ValueError(f"baudrate={baudrate}: more than any driver takes; pass bits per second") from None
     try:
         if rs485_mode is not None:
             _set_rs485_mode(made, rs485_mode)
@@ -91,21 +92,11 @@ def opened(
 
 
 def made_ours(tty: Tty, port: Any) -> None:
-    """Keep others out of the open ``port``, and see that its baud rate is the one that was asked for.
-
-    Raises:
-        ValueError: the driver has set another baud rate.
-    """
+    """Keep others out of the open ``port``."""
     if port.exclusive:
         # pyserial's flock is advice that other programs needn't take; this refuses them, all but root's.
         with suppress(OSError):
             tty.set_exclusive(True)
-    baudrate: int = port.baudrate
-    speed = None if tty.is_pty() else tty.output_speed()
-    if speed is not None and abs(speed - baudrate) > BAUD_TOLERANCE * baudrate:
-        raise ValueError(
-            f"baudrate={baudrate}: the driver of {port.port} has set {speed} instead; pass one it can make"
-        )
 
 
 def _set_rs485_mode(port: Any, mode: Any) -> None:
@@ -127,13 +118,13 @@ def _set_low_latency(port: Any) -> None:
         raise ValueError(f"low_latency: the driver of {port.port} has no such thing ({error})") from error
 
 
-def _told(port: str, error: serial.SerialException) -> serial.SerialException:
+def _told(port: str, error: OSError) -> serial.SerialException:
     """``error`` with words of ours; one without a number would say "[Errno None]"."""
     words = _advice(port, error)
     return serial.SerialException(words) if error.errno is None else serial.SerialException(error.errno, words)
 
 
-def _advice(port: str, error: serial.SerialException) -> str:
+def _advice(port: str, error: OSError) -> str:
     scheme, is_url, place = port.partition("://")
     if error.errno == errno.ENOENT:
         return f"port {port!r} does not exist; list the ports with: {_lister()}"

@@ -22,6 +22,7 @@ from ._interrupted import prepare as prepare_closing
 from ._line_stream import fileno_of
 from ._opening import check_port, kind_of, made_ours, opened
 from ._pollable_side import WATCHDOG
+from ._read_back import read_back
 from ._spawned import Result, Spawned, completion
 from ._tty import Tty
 from ._tty_stream import TtyStream
@@ -46,7 +47,8 @@ class SerialPort(TtyStream):
 
     Raises:
         serial.SerialException: the port does not exist, is in use, or may not be opened; the message says which.
-        ValueError: a setting that the port can't have, or an open ``serial.Serial`` together with settings.
+        ValueError: a setting that the device's driver did not take (a pty takes all; see :attr:`in_force`), a baud rate
+            that is not a whole number above 0, or an open ``serial.Serial`` together with settings.
 
     Follows Asio's ``basic_serial_port``.
     """
@@ -76,6 +78,8 @@ class SerialPort(TtyStream):
             given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
             raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
         check_port(port)
+        if not mine and isinstance(port, serial.Serial) and kind_of(port) != "blocking":
+            read_back(port)
         prepare_closing()
         super().__init__(port, executor)
         self._finishing = threading.Lock()

@@ -11,7 +11,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from .._posix import fcntl, termios
+from .._posix import fcntl, lacking, termios
+from ._settings import Settings, decoded
 
 # <asm-generic/ioctls.h>; Python's termios has only some of them.
 TIOCSERGETLSR = 0x5459
@@ -120,17 +121,17 @@ class Tty:
 
     def hold_output(self) -> None:
         """Send nothing from the queue until :meth:`let_output` (TCOOFF)."""
-        with _os_errors():
+        with os_errors():
             termios.tcflow(self.fileno(), termios.TCOOFF)
 
     def let_output(self) -> None:
         """Undo :meth:`hold_output`."""
-        with _os_errors():
+        with os_errors():
             termios.tcflow(self.fileno(), termios.TCOON)
 
     def flush_output(self) -> None:
         """Drop the queue (TCOFLUSH). Some drivers do nothing."""
-        with _os_errors():
+        with os_errors():
             termios.tcflush(self.fileno(), termios.TCOFLUSH)
 
     # -- the line ---------------------------------------------------------------------------------------
@@ -154,6 +155,17 @@ class Tty:
             fcntl.ioctl(self.fileno(), TIOCSBRK if on else TIOCCBRK)
         else:
             fcntl.ioctl(self.fileno(), 0x2000747B if on else 0x2000747A)  # the BSDs, macOS
+
+    def settings(self) -> Settings | None:
+        """What the driver has set (tcgetattr, TCGETS2), which may not be what was asked for."""
+        try:
+            with os_errors():
+                attributes = termios.tcgetattr(self.fileno())
+        except OSError as error:
+            if error.errno in UNSUPPORTED:
+                return None
+            raise
+        return decoded(attributes, self.output_speed())
 
     def output_speed(self) -> int | None:
         """Bits per second as the driver has set them, which may not be what was asked for."""
@@ -183,7 +195,7 @@ class Tty:
 
     def hang_up_on_close(self, on: bool) -> bool:
         """Whether the last close drops DTR (HUPCL) from now on; returns whether it did so before."""
-        with _os_errors():
+        with os_errors():
             settings = termios.tcgetattr(self.fileno())
             before = bool(settings[2] & termios.HUPCL)
             settings[2] = settings[2] | termios.HUPCL if on else settings[2] & ~termios.HUPCL
@@ -221,9 +233,10 @@ class Tty:
 
 
 @contextmanager
-def _os_errors() -> Generator[None]:
+def os_errors() -> Generator[None]:
     """termios has an error of its own, which is no OSError."""
+    kinds: tuple[type[Exception], ...] = () if lacking("termios.error") else (termios.error,)
     try:
         yield
-    except termios.error as error:
+    except kinds as error:
         raise OSError(*error.args) from error

@@ -65,6 +65,7 @@ async def test_100_000_bytes_exact_both_ways(remote):
     url, peer = remote
     async with await opened(url) as port:
         assert type(port) is sw.BlockingPortStream
+        assert port.in_force == (port.serial.baudrate, 8, "N", 1, False, False, False)  # as the server has granted them
         writing = sw.async_write(port, DATA, sw.use_promise, timeout=60)
         assert await received(peer, len(DATA)) == DATA
         assert await writing == len(DATA)

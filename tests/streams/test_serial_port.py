@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 import serial
 import serial.rs485
-from fake_uart import FakeSerial, FakeTty, FakeUart
 
 import serialwrite as sw
-from serialwrite.streams import _opening
 from serialwrite.streams._tty import Tty
 from serialwrite.testing import PtyPair, TcpPair, UnixPair
 
@@ -125,16 +123,6 @@ def test_settings_that_no_driver_can_have():
         sw.SerialPort("loop://", rs485_mode=serial.rs485.RS485Settings())
 
 
-def test_a_baud_rate_in_words():
-    """As pyserial takes it; and then it is compared with what the driver has set."""
-    uart = FakeUart(baudrate=115200)
-    made = FakeSerial(uart)
-    made.baudrate = "115200"
-    _opening.made_ours(FakeTty(uart), made)
-    made.close()
-    uart.end()
-
-
 def test_two_programs_cannot_have_it():
     with PtyPair() as rig, sw.SerialPort(rig.port):
         with pytest.raises(serial.SerialException, match="in use by another program, or open here"):
@@ -151,19 +139,6 @@ def test_two_programs_cannot_have_it():
         with sw.SerialPort(rig.port) as port:
             port.close()
             sw.SerialPort(rig.port).close()  # free again
-
-
-def test_a_baud_rate_that_the_driver_replaced(monkeypatch):
-    """An 8250 that can't have 4 MBd silently takes 115200."""
-    uart = FakeUart(baudrate=115200)
-    made = FakeSerial(uart)
-    made._baudrate = 4_000_000
-    with pytest.raises(ValueError, match="baudrate=4000000: the driver of /dev/ttyFAKE0 has set 115200"):
-        _opening.made_ours(FakeTty(uart), made)
-    made._baudrate = 117_000
-    _opening.made_ours(FakeTty(uart), made)  # as near as its clock comes
-    made.close()
-    uart.end()
 
 
 def test_the_ioctls_on_a_pty_which_has_few_of_them():

@@ -15,6 +15,7 @@ import serial
 
 import serialwrite as sw
 from serialwrite.streams import _serial_port
+from serialwrite.streams._settings import asked_of
 from serialwrite.streams._stall import StallWatch
 from serialwrite.streams._tty import CLOSING_WAIT_NONE, LineCounters, ModemLines, Tty
 
@@ -40,6 +41,7 @@ class FakeUart:
         self.has_lsr = self.flush_works = self.has_queue = self.privileged = self.interruptible = True
         self.status_lag, self.written_at = 0.0, 0.0
         self.closing_wait, self.exclusive, self.hupcl, self.rts, self.dtr = 3000, False, True, True, True
+        self.refused = {}  # settings that the driver has set otherwise
         self.breaks, self.rts_log, self.flushes, self.reopened = [], [], 0, 0
         for name, value in quirks.items():
             assert hasattr(self, name)
@@ -176,6 +178,10 @@ class FakeTty(Tty):
         self.uart.check()
         assert not on or not self.uart.queue, "the kernel would wait here, on the event loop"
         self.uart.breaks.append((on, len(self.uart.wire)))
+
+    def settings(self):
+        taken = {"baudrate": self.output_speed(), "dsrdtr": False}
+        return asked_of(self.uart.port)._replace(**taken | self.uart.refused)
 
     def output_speed(self):
         return round(10 / self.uart.byte_time)
