@@ -1,17 +1,20 @@
-"""DescriptorStream: a pty, FIFO, pipe or tty, by its file descriptor. The only file that calls os.writev."""
+"""DescriptorStream: whatever a file descriptor stands for. The only file that writes to, or sends by, a number."""
 
 from __future__ import annotations
 
 import errno
 import os
 import select
+import socket
 import stat
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._buffers import MAX_BUFFERS
 from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
+from ._open_file import OpenFile, open_file
 from ._pollable import PollableStream
 
 write_bytes = os.write  # of one plain bytes object: ``write_bytes(fd, data) or took_nothing(data)``
@@ -27,6 +30,36 @@ def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
         return os.write(fd, buffers[0]) or took_nothing(buffers[0])
     window = buffers[:MAX_BUFFERS]
     return os.writev(fd, window) or took_nothing(*window)
+
+
+# A peer that is gone is an error to report, not a SIGPIPE; and a blocking socket is not to block us.
+# macOS has no MSG_NOSIGNAL. Python ignores SIGPIPE there, as it does everywhere, unless a program says otherwise.
+NO_SIGPIPE: int = getattr(socket, "MSG_NOSIGNAL", 0)
+FLAGS: int = NO_SIGPIPE | getattr(socket, "MSG_DONTWAIT", 0)
+
+
+def send_some(sock: socket.SocketType, buffers: Sequence[Any]) -> int:
+    """One gathered send: the bytes that the operating system accepted.
+
+    Raises:
+        BlockingIOError: it took nothing.
+    """
+    if len(buffers) == 1:
+        return sock.send(buffers[0], FLAGS)
+    return sock.sendmsg(buffers[:MAX_BUFFERS], (), FLAGS)
+
+
+def sender(fd: int) -> socket.SocketType | None:
+    """What sends to the socket that ``fd`` stands for; None where it stands for anything else.
+
+    write(2) has no flag against a SIGPIPE. The caller detaches what it gets: else the end of that would close ``fd``.
+    """
+    if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+        return None
+    made = socket.SocketType(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd)  # no send asks for the family
+    if made.gettimeout() is not None:  # of socket.setdefaulttimeout: Python would wait that long before it sends
+        made.settimeout(0)
+    return made
 
 
 def took_nothing(*buffers: Any) -> int:
@@ -64,22 +97,18 @@ def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:
     raise BlockingIOError(errno.EAGAIN, "nothing to read")
 
 
-def _identity(fd: int) -> tuple[int, int] | None:
-    """Which file ``fd`` stands for; None where it stands for none."""
-    try:
-        status = os.fstat(fd)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 class DescriptorStream(PollableStream):
     """Writes to a pollable file descriptor.
 
     Args:
-        fd: an open descriptor, or an object with ``fileno()``. It is made non-blocking, for everybody who shares it.
-            :meth:`close` closes it.
+        fd: an open descriptor, or an object with ``fileno()``, which is asked whether it is open. It is made
+            non-blocking, for everybody who shares the open file; that is put back when the last stream of this process
+            on that open file is closed or forgotten. :meth:`close` closes it.
         executor: where the operations run; None for the event loop of the first operation.
+
+    A number is looked at before each read and write: once it was closed, the operation ends with
+    :class:`StreamClosed`, and nothing is written to the file that it may stand for by then. That costs about 2 µs
+    each, which an object with ``fileno()`` spares you: it is asked.
 
     Raises:
         StreamClosed: ``fd`` is not open.
@@ -91,10 +120,13 @@ class DescriptorStream(PollableStream):
         super().__init__(executor)
         self._file = None if isinstance(fd, int) else fd  # keeps the file open as long as the stream lives
         self._fd: int = fd if isinstance(fd, int) else fd.fileno()
-        self._identity = _identity(self._fd)
-        if not self.is_open():
-            raise StreamClosed(reason=f"fd: {self._fd} is not an open file descriptor")
-        os.set_blocking(self._fd, False)
+        try:
+            opened = self._open_file = open_file(self._fd)
+        except OSError as error:
+            raise StreamClosed(reason=f"fd: {self._fd} is not an open file descriptor") from error
+        self._number: Callable[[], int] = opened.number if self._file is None else self._asked
+        self._sender = sender(self._fd)
+        self._finalizer = weakref.finalize(self, _let_go, opened, self._sender, closing=False)
 
     def __repr__(self) -> str:
         return f"<DescriptorStream fd={self._fd}>"
@@ -104,26 +136,45 @@ class DescriptorStream(PollableStream):
         return self._fd
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
-        return write_descriptor(self._fd, buffers)
+        fd = self._number()
+        return write_descriptor(fd, buffers) if self._sender is None else send_some(self._sender, buffers)
 
     def write_one(self, data: bytes, /) -> int:
-        return write_bytes(self._fd, data) or took_nothing(data)
+        fd = self._number()
+        return write_bytes(fd, data) or took_nothing(data) if self._sender is None else self._sender.send(data, FLAGS)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
-        return read_descriptor(self._fd, buffers)
+        return read_descriptor(self._number(), buffers)
 
     def wait_fd(self) -> int:
-        if self._fd < 0:
+        return self._number()
+
+    def _asked(self) -> int:
+        """The number of a file object, which says whether it is open."""
+        assert self._file is not None
+        try:
+            fd: int = self._file.fileno()
+        except ValueError:  # "I/O operation on closed file"
+            fd = -1
+        if fd < 0 or self._closed:
             raise StreamClosed
-        return self._fd
+        return fd
 
     def is_open(self) -> bool:
-        # Whoever closes a number gives it to whatever is opened next: that is not ours to write to.
-        return _identity(self._fd) == self._identity is not None
+        return self._open_file.is_there() and not self._closed
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
+        self._finalizer.detach()
+        if not _let_go(self._open_file, self._sender, closing=True):
+            return  # closed beneath: the number, if it stands for anything, stands for what is not this stream's
         if self._file is not None:
             self._file.close()
         else:
             os.close(fd)
+
+
+def _let_go(opened: OpenFile, sender: socket.SocketType | None, *, closing: bool) -> bool:
+    if sender is not None:
+        sender.detach()  # its end is not to close the number
+    return opened.let_go(closing=closing)
