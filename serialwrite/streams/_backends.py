@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from ._backend import WATCHDOG, Backend
+from ._descriptor import NO_SIGPIPE
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 from ._settings import Settings, asked_of
 from ._socket import unacknowledged
@@ -49,6 +50,18 @@ class LoopBackend(Backend):
             self.port.queue.not_empty.notify_all()
 
 
+class _Quiet(socket.socket):
+    """A socket whose peer may be gone: an error to report, not a SIGPIPE."""
+
+    __slots__ = ()
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        return super().send(data, flags | NO_SIGPIPE)
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        super().sendall(data, flags | NO_SIGPIPE)
+
+
 class _OverTcp(Backend):
     """What stands on a TCP connection: the kernel tells what of it the other machine has acknowledged."""
 
@@ -63,6 +76,7 @@ class _OverTcp(Backend):
     def __init__(self, port: Any) -> None:
         super().__init__(port)
         self._socket: socket.socket = port._socket
+        self._socket.__class__ = _Quiet  # it is pyserial that sends
         self._wake, self._waker = socket.socketpair()
 
     def writable(self) -> bool:

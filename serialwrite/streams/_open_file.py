@@ -8,15 +8,9 @@ import signal
 from typing import Any
 
 from .._errors import StreamClosed
+from .._posix import fcntl, lacking
 
-fcntl: Any
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
-GET_MARK: int | None = getattr(fcntl, "F_GETSIG", None)
-SET_MARK: int | None = getattr(fcntl, "F_SETSIG", None)
+MARKS = not lacking("fcntl.F_GETSIG", "fcntl.F_SETSIG")
 
 _by_number: dict[int, OpenFile] = {}  # those that streams of this process use
 
@@ -49,7 +43,7 @@ class OpenFile:
             return (
                 status.st_ino == self._inode
                 and status.st_dev == self._device
-                and (self._mark is None or fcntl.fcntl(fd, GET_MARK) == self._mark)
+                and (self._mark is None or fcntl.fcntl(fd, fcntl.F_GETSIG) == self._mark)
             )
         except OSError:
             return False
@@ -117,13 +111,13 @@ def open_file(fd: int) -> OpenFile:
 
 def _mark(fd: int) -> int | None:
     """Mark the open file; None where there are no marks."""
-    if GET_MARK is None or SET_MARK is None:
+    if not MARKS:
         return None
     try:
-        found: int = fcntl.fcntl(fd, GET_MARK)
+        found: int = fcntl.fcntl(fd, fcntl.F_GETSIG)
         if found:  # of another stream, or of a program that has use for the signal: that tells it as well
             return found
-        fcntl.fcntl(fd, SET_MARK, signal.SIGIO)  # what 0 stands for
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGIO)  # what 0 stands for
     except OSError:
         return None
     return int(signal.SIGIO)

@@ -12,15 +12,11 @@ from .._buffers import MAX_BUFFERS
 from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
 from .._posix import fcntl
-from ._descriptor import read_descriptor, write_descriptor
+from ._descriptor import FLAGS, read_descriptor, send_some, sender
 from ._pollable import PollableStream
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 
 SIOCOUTQ = 0x5411  # <linux/sockios.h>
-
-# A peer that is gone is an error to report, not a SIGPIPE; and a blocking socket is not to block us.
-# macOS has no MSG_NOSIGNAL; Python ignores SIGPIPE there as it does everywhere, unless told otherwise.
-_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0) | getattr(socket, "MSG_DONTWAIT", 0)
 
 
 class SocketStream(PollableStream):
@@ -53,16 +49,20 @@ class SocketStream(PollableStream):
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         sock = self.socket
-        if sock.gettimeout():
-            # Python would wait for the timeout before its send; the descriptor itself is non-blocking.
-            return write_descriptor(self.wait_fd(), buffers)
-        if len(buffers) == 1:
-            return sock.send(buffers[0], _FLAGS)
-        return sock.sendmsg(buffers[:MAX_BUFFERS], (), _FLAGS)
+        return self._send_at_once(buffers) if sock.gettimeout() else send_some(sock, buffers)
 
     def write_one(self, data: bytes, /) -> int:
         sock = self.socket
-        return self.write_some_nowait((data,)) if sock.gettimeout() else sock.send(data, _FLAGS)
+        return self._send_at_once((data,)) if sock.gettimeout() else sock.send(data, FLAGS)
+
+    def _send_at_once(self, buffers: Sequence[Any]) -> int:
+        """Python would wait for the socket's timeout before it sends; the descriptor itself is non-blocking."""
+        sock = sender(self.wait_fd())
+        assert sock is not None
+        try:
+            return send_some(sock, buffers)
+        finally:
+            sock.detach()
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         sock = self.socket
@@ -71,7 +71,7 @@ class SocketStream(PollableStream):
         if not any(map(len, buffers)):
             self.wait_fd()
             return 0  # the kernel would say EAGAIN while nothing is there
-        n, _, _, _ = sock.recvmsg_into(buffers[:MAX_BUFFERS], 0, _FLAGS)
+        n, _, _, _ = sock.recvmsg_into(buffers[:MAX_BUFFERS], 0, FLAGS)
         if n == 0:
             raise EndOfFile
         return n

@@ -6,12 +6,13 @@ import asyncio
 import errno
 import os
 import socket
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._executors import EventLoopExecutor
 from .._posix import lacking
-from ._descriptor import write_descriptor
+from ._descriptor import send_some, sender, write_descriptor
 from ._pollable import POLLING, PollableStream
 
 
@@ -31,6 +32,10 @@ class TransportStream(PollableStream):
         super().__init__(executor)
         self.transport: asyncio.WriteTransport = getattr(transport, "transport", transport)
         self._descriptor = _fileno_of(self.transport)
+        fd = self._descriptor()
+        self._sender = None if fd is None or fd < 0 else sender(fd)
+        if self._sender is not None:
+            weakref.finalize(self, self._sender.detach)  # the number is the transport's
 
     def __repr__(self) -> str:
         return f"<TransportStream {self.transport!r}>"
@@ -41,7 +46,8 @@ class TransportStream(PollableStream):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if transport.get_write_buffer_size():
             raise BlockingIOError(errno.EAGAIN, "the transport still holds what was written before")
-        return write_descriptor(self._fileno(), buffers)
+        fd = self._fileno()
+        return write_descriptor(fd, buffers) if self._sender is None else send_some(self._sender, buffers)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         raise TypeError("what this transport receives goes to its own protocol: read from its StreamReader")
@@ -68,18 +74,32 @@ def has_descriptor(transport: Any) -> bool:
     """Whether ``transport`` has a descriptor of its own that bytes may be written to, with no TLS before it."""
     if lacking(*POLLING) or transport.get_extra_info("ssl_object") is not None:
         return False
-    return any(transport.get_extra_info(name) is not None for name in ("serial", "socket", "pipe"))
+    port = transport.get_extra_info("serial")
+    return _file_of(transport) is not None or (port is not None and _number_of(port) is not None)
+
+
+def _file_of(transport: Any) -> Any:
+    return transport.get_extra_info("socket") or transport.get_extra_info("pipe")
 
 
 def _fileno_of(transport: asyncio.WriteTransport) -> Callable[[], int | None]:
     if not has_descriptor(transport):
         raise TypeError(f"transport: {transport!r} has no descriptor to write to; use as_stream() for it")
-    port = transport.get_extra_info("serial")
-    if port is not None:
-        if not hasattr(port, "fd"):
-            raise TypeError(f"transport: its serial port {port!r} has no file descriptor")
-        return lambda: port.fd
-    file = transport.get_extra_info("socket") or transport.get_extra_info("pipe")
+    file = _file_of(
+        transport
+    )  # first: pyserial-asyncio-fast gives its socket:// transports a port that was never opened
+    if file is None:
+        port = transport.get_extra_info("serial")
+        return lambda: _number_of(port)
     if getattr(file, "type", socket.SOCK_STREAM) != socket.SOCK_STREAM:
         raise TypeError("transport: a datagram transport is no stream")
     return file.fileno  # type: ignore[no-any-return] # a socket's or a pipe's
+
+
+def _number_of(port: Any) -> int | None:
+    """The descriptor of one of pyserial's ports, a socket's for ``socket://``; None where it has none, or is closed."""
+    try:
+        fd: int = port.fileno()
+    except (OSError, AttributeError):  # what pyserial raises: "not open", "unsupported", "None has no fileno"
+        return None
+    return fd

@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -230,3 +232,60 @@ def test_closed_by_another_thread_as_the_loop_stops(monkeypatch):
         thread.join(10)
         assert (thread.is_alive(), stream.is_open()) == (False, False)
     loop.close()
+
+
+# -- a peer that has gone, in a program that has not got Python's SIGPIPE ---------------------------------
+
+GONE = """
+import asyncio, signal, socket, sys
+import serialwrite as sw
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+kind, payload = sys.argv[1], eval(sys.argv[2])
+
+async def write(target, near, far):
+    stream = await target(near)
+    far.close()
+    for _ in range(3):  # the first one that TCP takes is answered with a reset
+        try:
+            await sw.async_write(stream, payload, timeout=30)
+        except sw.Disconnected as error:
+            print(error.bytes_transferred)
+            return
+        await asyncio.sleep(0.05)
+
+async def transport(near):
+    return (await asyncio.open_connection(sock=near))[1]
+
+async def itself(near):
+    return near
+
+async def number(near):
+    return near.fileno()
+
+async def port(near):
+    return sw.SerialPort(f"socket://127.0.0.1:{near}")
+
+near, far = socket.socketpair()
+if kind == "port":
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        near = server.getsockname()[1]
+        class Far:
+            def close(self):
+                connection, _ = server.accept()
+                connection.close()
+        asyncio.run(write(port, near, Far()))
+elif kind in ("transport", "number"):
+    asyncio.run(write(globals()[kind], near, far))
+else:
+    near.settimeout(eval(kind))
+    asyncio.run(write(itself, near, far))
+"""
+
+
+@pytest.mark.parametrize("payload", ["b'x'", "bytearray(b'x')", "[b'x', b'y']"], ids=["bytes", "bytearray", "gathered"])
+@pytest.mark.parametrize("kind", ["None", "0", "1.5", "transport", "number", "port"])
+def test_a_peer_that_has_gone_raises_no_sigpipe(kind, payload):
+    """With SIGPIPE as the system has it, which many command-line programs set."""
+    program = [sys.executable, "-c", GONE, kind, payload]
+    ran = subprocess.run(program, check=False, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout) == (0, "0\n"), ran.stderr

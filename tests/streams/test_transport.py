@@ -11,7 +11,8 @@ import subprocess
 
 import pytest
 import serial_asyncio
-from lines import LINES, Protocol, closed
+import serial_asyncio_fast
+from lines import BUFFER, LINES, Protocol, closed
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair, TcpPair, UnixPair, receive, receive_available, send
@@ -19,10 +20,39 @@ from serialwrite.testing import PtyPair, TcpPair, UnixPair, receive, receive_ava
 PAYLOAD = random.Random(5).randbytes(300_000)
 
 
+async def by_pyserial_asyncio(url):
+    made = await serial_asyncio.open_serial_connection(url=url)
+    return made, made[1].get_extra_info("serial")._socket
+
+
+async def by_pyserial_asyncio_fast(url):
+    if not isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
+        pytest.skip("pyserial-asyncio-fast sets attributes on the transport, which uvloop's has no room for")
+    made = await serial_asyncio_fast.open_serial_connection(url=url)
+    return made, made[1].get_extra_info("socket")
+
+
+BY_URL = {
+    "socket:// by pyserial-asyncio": by_pyserial_asyncio,
+    "socket:// by pyserial-asyncio-fast": by_pyserial_asyncio_fast,
+}
+
+
 @contextlib.asynccontextmanager
 async def connection(kind):
     """A (reader, writer) pair, and the far end of its line."""
-    if kind == "pyserial-asyncio":
+    if kind.startswith("socket://"):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+            (reader, writer), sock = await BY_URL[kind](f"socket://127.0.0.1:{server.getsockname()[1]}")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+            peer, _ = server.accept()
+            with peer:
+                try:
+                    yield reader, writer, peer
+                finally:
+                    await gone(writer)
+    elif kind == "pyserial-asyncio":
         with PtyPair() as rig, rig.open_peer() as peer:
             reader, writer = await serial_asyncio.open_serial_connection(url=rig.port, baudrate=115200)
             try:
@@ -46,7 +76,7 @@ async def gone(writer):
         await asyncio.wait_for(writer.wait_closed(), 10)
 
 
-kinds = pytest.mark.parametrize("kind", ["pyserial-asyncio", "tcp", "unix"])
+kinds = pytest.mark.parametrize("kind", ["pyserial-asyncio", *BY_URL, "tcp", "unix"])
 
 
 @kinds
