@@ -12,6 +12,7 @@ from ._errors import OperationAborted, TransferError, TransferTimeout
 from ._executors import Executor, Timer, call_later, now
 from ._idle import Idleness
 from ._operation import Handler
+from ._sides import left
 
 
 class Ending(Account):
@@ -150,6 +151,10 @@ class Ending(Account):
 
     def _deliver(self) -> None:
         """Give everything back, then call the handler: it may start the next operation on the stream."""
+        if not left(self._side, self._deliver_left):
+            self._deliver_left()
+
+    def _deliver_left(self) -> None:
         handler, error = self._handler, self._error
         assert handler is not None
         self._give_back()

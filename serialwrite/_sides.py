@@ -13,6 +13,8 @@ a side has                      which is
 ``step(buffers, handler)``      where it is not waitable: one ``async_*_some``, for the operation that has claimed it
 ``cancellable``                 the types of cancellation that a step has
 ``held_by()``                   what holds a direction that goes nowhere
+``leave(then)``                 optional: whether something is to be done before the handler of an operation that is over
+                                is called; ``then()`` is called once it is
 ``verb``                        optional: what "transferred" means here, in messages
 ``idle_in``                     the thread in which it may be tried before it is claimed; NOWHERE if it may not
 ``turn_due``                    whether the event loop is to turn before it is tried again
@@ -21,7 +23,7 @@ a side has                      which is
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
 from ._cancellation import CancellationType
@@ -77,6 +79,12 @@ class ForeignSide:
 
 SOME = {"write_side": "async_write_some", "read_side": "async_read_some"}
 NOWAIT = {"write_side": "write_some_nowait", "read_side": "read_some_nowait"}
+
+
+def left(side: Any, then: Callable[[], object]) -> bool:
+    """Whether ``side`` has something to do before its operation ends; then it calls ``then`` itself, on the loop."""
+    leave = getattr(side, "leave", None)
+    return leave is not None and leave(then)
 
 
 def side_of(stream: Any, side: str) -> Any:

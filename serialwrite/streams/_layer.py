@@ -10,7 +10,7 @@ from .._cancellation import CancellationType
 from .._conditions import transfer_at_least
 from .._executors import Executor
 from .._operation import CompletionToken, Handler, default_token as unspecified, deferred, resolve
-from .._sides import NOWHERE, side_of
+from .._sides import NOWHERE, left, side_of
 from .._transfer import Transfer
 from ._pollable import ReadSome, WriteSome
 from ._proof import ProofLevels
@@ -85,8 +85,13 @@ class Layer:
         """Start one step of the write that has claimed this stream; ``below`` starts one on the stream beneath."""
         below(buffers, handler)
 
-    def released(self) -> None:
-        """A write that had claimed this stream has ended."""
+    def leave(self, then: Callable[[], object]) -> bool:
+        """The write that has claimed this stream is over, but for its handler.
+
+        Returns:
+            Whether the layer has something to do before that is called: it calls ``then`` once it has done it.
+        """
+        return False
 
     def is_open(self) -> bool:
         """Whether the stream beneath is open on this side."""
@@ -146,7 +151,9 @@ class LayerSide:
 
     def release(self) -> None:
         self._beneath.release()
-        self._layer.released()
+
+    def leave(self, then: Callable[[], object]) -> bool:
+        return self._layer.leave(then) or left(self._beneath, then)
 
     def held_by(self) -> str | None:
         return self._layer.held_by() or self._beneath.held_by()

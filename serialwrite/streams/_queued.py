@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._errors import StreamBusy
-from .._sides import NOWHERE, side_of
+from .._sides import NOWHERE, left, side_of
 from .._transfer import Transfer
 from ._layer import Layer, Step, step_of
 
@@ -82,6 +82,9 @@ class Place:
         if self._admitted:
             self._beneath.release()
         self._leave()
+
+    def leave(self, then: Callable[[], object]) -> bool:
+        return self._admitted and left(self._beneath, then)
 
     def _leave(self) -> None:
         if self in self._line:

@@ -192,12 +192,57 @@ async def test_the_line_is_turned_around_however_it_ends():
         assert await settled(port) == DATA[:n]
 
 
-async def test_a_write_that_is_content_with_a_part_gives_the_line_back():
-    with simulated_port() as port:
-        bus = sw.RS485(port, SETTINGS)
+@pytest.mark.parametrize("layer", [lambda bus: bus, sw.Queued, sw.Paced, lambda bus: sw.Queued(sw.Queued(bus))])
+async def test_a_write_content_with_a_part_ends_once_the_line_is_turned(layer):
+    with simulated_port(baudrate=460800) as port:
+        bus = layer(sw.RS485(port, SETTINGS))
         n = await sw.async_write(bus, DATA, completion_condition=sw.transfer_at_least(1))
         assert 0 < n < len(DATA)
-        await until(lambda: port.uart.rts_log[-1][0] is False)
+        assert port.uart.rts_log == [(False, 0), (True, 0), (False, n)]
+        assert await sw.async_write(bus, DATA) == len(DATA)
+        assert port.uart.rts_log[3:] == [(True, n), (False, n + len(DATA))]
+
+
+@pytest.mark.parametrize("size", [100, 6000])
+@pytest.mark.parametrize("layer", [lambda bus: bus, sw.Queued, sw.Paced])
+async def test_cancelled_while_the_line_is_turned_it_ends_behind_that(layer, size):
+    with simulated_port(baudrate=460800) as port:
+        bus = layer(sw.RS485(port, serial.rs485.RS485Settings(delay_before_rx=0.2)))
+        writing = sw.async_write(bus, DATA[:size], completion_condition=sw.transfer_at_least(1))
+        task = asyncio.ensure_future(writing)
+        await until(lambda: any(task.get_name().startswith("turning") for task in asyncio.all_tasks()))
+        with pytest.raises(sw.StreamBusy):
+            await sw.async_write(port, b"into the turn-around")
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        n = writing.bytes_transferred
+        assert port.uart.rts_log == [(False, 0), (True, 0), (False, n)]
+        assert await sw.async_write(bus, DATA) == len(DATA)
+        assert port.uart.rts_log[3:] == [(True, n), (False, n + len(DATA))]
+
+
+@pytest.mark.parametrize("size", [100, 6000])
+def test_a_loop_that_ends_leaves_no_line_with_the_transmitter_on(size):
+    with simulated_port(baudrate=460800) as port:
+        bus = sw.RS485(port, serial.rs485.RS485Settings(delay_before_rx=60.0))
+
+        async def begin():
+            sw.async_write(bus, DATA[:size], lambda *_: None, completion_condition=sw.transfer_at_least(1))
+            await until(lambda: any(task.get_name().startswith("turning") for task in asyncio.all_tasks()))
+
+        asyncio.run(begin())
+        assert port.uart.rts_log[-1][0] is False
+
+
+async def test_the_line_is_turned_though_the_driver_keeps_what_is_stuck():
+    with simulated_port(flush_works=False) as port:
+        port.uart.stuck = True
+        with pytest.raises(sw.TransferTimeout):
+            await asyncio.wait_for(sw.async_write(sw.RS485(port), DATA, timeout=0.05), 30)
+        assert [on for on, _ in port.uart.rts_log] == [False, True, False]
 
 
 async def test_levels_may_be_the_other_way_round():
