@@ -13,8 +13,8 @@ a side has                      which is
 ``step(buffers, handler)``      where it is not waitable: one ``async_*_some``, for the operation that has claimed it
 ``cancellable``                 the types of cancellation that a step has
 ``held_by()``                   what holds a direction that goes nowhere
-``leave(then)``                 optional: whether something is to be done before the handler of an operation that is over
-                                is called; ``then()`` is called once it is
+``leave(then)``                 optional: whether something is to be done before the handler of an operation is called,
+                                which is over; ``then()`` is called once it is done
 ``verb``                        optional: what "transferred" means here, in messages
 ``idle_in``                     the thread in which it may be tried before it is claimed; NOWHERE if it may not
 ``turn_due``                    whether the event loop is to turn before it is tried again

@@ -11,11 +11,14 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import serial
+import serial.rs485
 
 from .._executors import Executor
 from ._buffered import BufferedTransportStream
 from ._descriptor import DescriptorStream
+from ._opening import kind_of
 from ._pollable import PollableStream
+from ._rs485 import RS485
 from ._serial_port import SerialPort
 from ._socket import SocketStream
 from ._transport import TransportStream, has_descriptor
@@ -66,8 +69,10 @@ WriteTarget: TypeAlias = (
 )
 """What async_write takes as its stream: one, or anything that as_stream adapts."""
 
+Adapted: TypeAlias = "PollableStream | BufferedTransportStream | RS485"
+
 # The same object adapted twice gives the same stream: one writer at a time, however it was named.
-_by_object: WeakKeyDictionary[Any, PollableStream | BufferedTransportStream] = WeakKeyDictionary()
+_by_object: WeakKeyDictionary[Any, Adapted] = WeakKeyDictionary()
 _by_identity: list[BufferedTransportStream] = []
 _by_number: WeakValueDictionary[int, DescriptorStream] = WeakValueDictionary()
 
@@ -76,7 +81,8 @@ def as_stream(target: WriteTarget | ReadTarget, /) -> Any:
     """``target`` as a stream; the same object adapted twice gives the same stream.
 
     Args:
-        target: a stream (returned as it is), an open ``serial.Serial``, a socket, a pyserial-asyncio or asyncio
+        target: a stream (returned as it is), an open ``serial.Serial`` (a ``serial.rs485.RS485`` becomes a
+            :class:`RS485`), a socket, a pyserial-asyncio or asyncio
             StreamWriter or transport, or the number of an open file descriptor.
 
     Raises:
@@ -110,7 +116,8 @@ def _forget_closed() -> None:
             del _by_object[key]
 
 
-def _in_use(stream: PollableStream | BufferedTransportStream) -> bool:
+def _in_use(stream: Adapted) -> bool:
+    stream = stream.stream if isinstance(stream, RS485) else stream
     return isinstance(stream, PollableStream) and (
         stream.write_side.user is not None or stream.read_side.user is not None
     )
@@ -126,8 +133,10 @@ def _known_by_identity(transport: Any) -> BufferedTransportStream:
     return _by_identity[-1]
 
 
-def _maker(target: Any) -> Callable[[Any], PollableStream | BufferedTransportStream]:
+def _maker(target: Any) -> Callable[[Any], Adapted]:
     """What makes a stream of ``target``."""
+    if isinstance(target, serial.rs485.RS485) and kind_of(target) == "descriptor":
+        return RS485
     if isinstance(target, serial.SerialBase):
         return SerialPort
     if isinstance(target, socket.socket):

@@ -37,6 +37,9 @@ class OnWire(Layer):
         super().__init__(port)
         if not isinstance(self.stream, TtyStream):
             raise TypeError(f"{self.name}: got {port!r}; pass a SerialPort, and put layers over this one")
+        self._check_driver()
+
+    def _check_driver(self) -> None:
         port = self.stream
         port._check_open()
         if port.proof_levels[ProofLevel.DRAINED] == UNKNOWN:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
 import serial
+import serial.rs485
 
 from ._read_back import read_back
 from ._settings import checked_baudrate
@@ -42,6 +43,40 @@ def check_port(port: Any) -> None:
         return
     instead = f"; for a file descriptor: DescriptorStream({port})" if isinstance(port, int) else ""
     raise TypeError(f"port: got {type(port).__name__}; pass a path or a URL as str, or an open serial.Serial{instead}")
+
+
+def own_write_of(port: Any) -> str | None:
+    """The class of ``port`` whose own ``write`` is not that of pyserial's ports, and does more; None where it is.
+
+    What is written to the descriptor goes past it.
+    """
+    if not isinstance(port, serial.Serial):
+        return None
+    owner = next(one for one in type(port).__mro__ if "write" in vars(one))
+    pyserials = owner.__module__.partition(".")[0] == "serial" and owner is not serial.rs485.RS485
+    return None if pyserials and "write" not in vars(port) else type(port).__name__
+
+
+def is_plain_bus(port: Any) -> bool:
+    """Whether ``port`` is a ``serial.rs485.RS485`` whose ``write`` is pyserial's."""
+    kind: Any = type(port)  # pyright: ignore[reportUnknownVariableType] # any
+    return isinstance(port, serial.rs485.RS485) and kind.write is serial.rs485.RS485.write and "write" not in vars(port)
+
+
+def check_write(port: Any) -> None:
+    """TypeError for an object of pyserial's with a ``write`` of its own."""
+    name = own_write_of(port)
+    if name is None:
+        return
+    if is_plain_bus(port):
+        raise TypeError(
+            f"port: SerialPort would write past {name}.write, which switches the transmitter; "
+            "pass it to RS485(...), or to as_stream(...)"
+        )
+    raise TypeError(
+        f"port: {name}.write does more than serial.Serial.write, and would be written past; "
+        "pass a plain serial.Serial, and put what it does in a stream over that: see AsyncWriteStream"
+    )
 
 
 def _kind_of_name(name: str) -> Kind:

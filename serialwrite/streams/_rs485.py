@@ -9,14 +9,28 @@ from typing import Any
 
 import serial.rs485
 
+from .._errors import transfer_error
 from .._operation import Handler
+from .._sides import side_of
 from ._closing import ClosingDrain
 from ._drain import FIFO, seconds_per_byte
 from ._layer import Step
 from ._on_wire import OnWire
+from ._opening import is_plain_bus
 from ._proof import UNKNOWN, ProofLevel
+from ._serial_port import SerialPort
 from ._spawned import Result, Spawned
 from ._tty_stream import TtyStream
+
+PYSERIALS_SET_RTS: Any = getattr(serial.SerialBase, "setRTS")  # noqa: B009 # its types leave it out
+
+
+class BusPort(SerialPort):
+    """The port of an open ``serial.rs485.RS485``, whose own ``write`` is gone past: RS485 switches its transmitter."""
+
+    def _check_write(self) -> None:
+        if not is_plain_bus(self.serial):
+            super()._check_write()
 
 
 class RS485(OnWire):
@@ -27,7 +41,8 @@ class RS485(OnWire):
     Where the driver has an RS-485 mode of its own (``SerialPort(..., rs485_mode=...)``), that one is more exact.
 
     Args:
-        port: a serial port whose driver tells what is queued.
+        port: a serial port whose driver tells what is queued; or an open ``serial.rs485.RS485``, whose own
+            ``rs485_mode`` then holds: it is looked at before each transmission, and None switches nothing.
         settings: pyserial's: the levels of RTS, and the delays before and behind a transmission, in seconds.
 
     Raises:
@@ -36,16 +51,43 @@ class RS485(OnWire):
 
     name = "RS485"
 
-    def __init__(self, port: TtyStream, settings: serial.rs485.RS485Settings | None = None) -> None:
-        super().__init__(port)
+    def __init__(
+        self, port: TtyStream | serial.rs485.RS485, settings: serial.rs485.RS485Settings | None = None
+    ) -> None:
+        self._bus: Any = port if isinstance(port, serial.rs485.RS485) else None
+        if self._bus is not None and settings is not None:
+            raise ValueError(f"settings: set them on {port!r} itself: its rs485_mode")
+        over: Any = port if self._bus is None else BusPort(self._bus)
+        super().__init__(over)
         if settings is not None and not hasattr(settings, "rts_level_for_rx"):
             raise TypeError(f"settings: got {settings!r}; pass a serial.rs485.RS485Settings")
-        self._settings: Any = serial.rs485.RS485Settings() if settings is None else settings
-        self._transmitting = False
-        self.stream.rts = self._settings.rts_level_for_rx
+        self._given: Any = serial.rs485.RS485Settings() if settings is None else settings
+        self._settings: Any = None  # of the transmission that is under way
+        if self._bus is None:
+            self._set_rts(self._given.rts_level_for_rx)
+
+    @property
+    def _mode(self) -> Any:
+        return self._given if self._bus is None else self._bus.rs485_mode
+
+    @property
+    def write_side(self) -> Any:
+        return side_of(self.stream, "write_side") if self._mode is None else super().write_side
+
+    def _check_driver(self) -> None:
+        self._checked = self._bus is None
+        if self._checked:  # else it is looked at before the first write: any port can be read
+            super()._check_driver()
+
+    @property
+    def _closed(self) -> bool:
+        return bool(self.stream._closed)
 
     def write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
         port: TtyStream = self.stream
+        if not self._checked and port.is_open():
+            super()._check_driver()
+            self._checked = True
 
         async def work(operation: Spawned) -> Result:
             await port._drain(None).wait()
@@ -62,20 +104,31 @@ class RS485(OnWire):
         Spawned(self.get_executor(), work, "async_write_some", among=port._spawned).launch(handler)
 
     def leave(self, then: Callable[[], object]) -> bool:
-        if not self._transmitting:
+        if self._settings is None:
             return False
         # The write was content with a part. Until the line has been turned around nothing else may be written.
         self._turn().add_done_callback(lambda _: then())
         return True
 
     async def _transmit_on(self) -> None:
-        if not self._transmitting:
-            self._transmitting = True
-            self.stream.rts = self._settings.rts_level_for_tx
-            await asyncio.sleep(self._settings.delay_before_tx or 0.0)
+        if self._settings is None and (mode := self._mode) is not None:
+            self._settings = mode
+            self._set_rts(mode.rts_level_for_tx)
+            await asyncio.sleep(mode.delay_before_tx or 0.0)
+
+    def _set_rts(self, on: bool) -> None:
+        kind: Any = type(self._bus)  # pyright: ignore[reportUnknownVariableType] # any
+        if self._bus is None or kind.setRTS is PYSERIALS_SET_RTS:
+            self.stream.rts = on
+            return
+        self.stream._check_open()  # it has a transmitter that is not switched by RTS
+        try:
+            self._bus.setRTS(on)
+        except OSError as error:
+            raise transfer_error(error) from error
 
     async def _turned(self) -> None:
-        """Turn the line around, and stay until that is done: it is bounded, and a cancellation comes too late for it."""
+        """Turn the line around, and stay until that is done, cancelled or not: it is bounded."""
         turning = self._turn()
         while not turning.done():
             with suppress(asyncio.CancelledError):
@@ -85,7 +138,8 @@ class RS485(OnWire):
         return asyncio.get_running_loop().create_task(self._transmit_off(), name=f"turning {self!r} around")
 
     async def _transmit_off(self) -> None:
-        if not self._transmitting:
+        settings = self._settings
+        if settings is None:
             return
         port: TtyStream = self.stream
         with suppress(OSError):  # hung up, unplugged or closed: there is no line to turn around
@@ -94,7 +148,7 @@ class RS485(OnWire):
                 await ClosingDrain(port._tty, port.serial, None).wait()
                 if port.proof_levels[ProofLevel.TRANSMITTED] == UNKNOWN:
                     await asyncio.sleep((self.hidden or FIFO) * seconds_per_byte(port.serial))
-                await asyncio.sleep(self._settings.delay_before_rx or 0.0)
+                await asyncio.sleep(settings.delay_before_rx or 0.0)
             finally:  # the event loop may be ending, which cancels every task
-                self._transmitting = False
-                port.rts = self._settings.rts_level_for_rx
+                self._settings = None
+                self._set_rts(settings.rts_level_for_rx)

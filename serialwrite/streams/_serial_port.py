@@ -20,7 +20,7 @@ from ._closing import ClosePolicy, ClosingDrain, check_closing, close_forgotten,
 from ._descriptor import read_descriptor, took_nothing, write_bytes, write_descriptor
 from ._interrupted import prepare as prepare_closing
 from ._line_stream import fileno_of
-from ._opening import check_port, kind_of, made_ours, opened
+from ._opening import check_port, check_write, kind_of, made_ours, opened
 from ._pollable_side import WATCHDOG
 from ._read_back import read_back
 from ._spawned import Result, Spawned, completion
@@ -94,10 +94,14 @@ class SerialPort(TtyStream):
         self._finalizer = weakref.finalize(self, close_forgotten, *self._to_finalize(), repr(self)) if mine else None
 
     def _check(self, *, mine: bool) -> None:
-        """See that the port is open; if it was opened here, make it ours alone."""
+        """See that the port is open, and may be written to; if it was opened here, make it ours alone."""
+        self._check_write()
         self.wait_fd()
         if mine:
             made_ours(self._tty, self.serial)
+
+    def _check_write(self) -> None:
+        check_write(self.serial)
 
     def _to_finalize(self) -> tuple[Tty, Any]:
         port = self.serial

@@ -13,6 +13,7 @@ from typing import Any
 from .._executors import EventLoopExecutor
 from .._posix import lacking
 from ._descriptor import send_some, sender, write_descriptor
+from ._opening import own_write_of
 from ._pollable import POLLING, PollableStream
 
 
@@ -71,10 +72,15 @@ class TransportStream(PollableStream):
 
 
 def has_descriptor(transport: Any) -> bool:
-    """Whether ``transport`` has a descriptor of its own that bytes may be written to, with no TLS before it."""
+    """Whether ``transport`` has a descriptor of its own that bytes may be written to, with nothing before it.
+
+    TLS is before it, and so is a serial port whose own ``write`` does more than write.
+    """
     if lacking(*POLLING) or transport.get_extra_info("ssl_object") is not None:
         return False
     port = transport.get_extra_info("serial")
+    if own_write_of(port) is not None:
+        return False
     return _file_of(transport) is not None or (port is not None and _number_of(port) is not None)
 
 

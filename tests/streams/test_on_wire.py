@@ -3,13 +3,16 @@
 import asyncio
 import io
 import random
+from contextlib import ExitStack
 
 import pytest
 import serial.rs485
-from fake_uart import simulated_port
+from fake_uart import FakeSerial, FakeTty, simulated_port
 from scripted import PlainStream
 
 import serialwrite as sw
+from serialwrite.streams import _line_stream
+from serialwrite.testing import PtyPair, receive, receive_available, send
 
 DATA = random.Random(485).randbytes(6000)
 
@@ -257,3 +260,134 @@ async def test_without_a_shift_register_the_fifo_is_given_its_time():
         await sw.async_write(sw.RS485(port), b"abcdefgh")
         on, sent = port.uart.rts_log[-1]
         assert (on, sent) == (False, 8)
+
+
+# -- pyserial's own RS485 objects --------------------------------------------------------------------------
+
+
+class Bus(FakeSerial, serial.rs485.RS485):
+    """A ``serial.rs485.RS485`` on a fake UART."""
+
+
+class PinBus(Bus):
+    """Its transmitter hangs on another pin."""
+
+    def setRTS(self, value=1):  # noqa: N802 # pyserial's name
+        self.uart.pin_log.append((value, len(self.uart.received)))
+
+
+@pytest.fixture
+def make_bus(monkeypatch):
+    with ExitStack() as resources:
+
+        def make(kind):
+            port = resources.enter_context(simulated_port(baudrate=460800))
+            monkeypatch.setattr(_line_stream, "Tty", lambda _: FakeTty(port.uart))
+            port.uart.pin_log = []
+            port.serial.__class__ = kind  # it is open already
+            port.serial.rs485_mode = None
+            return port.serial
+
+        yield make
+
+
+@pytest.mark.parametrize("stream", [lambda bus: bus, sw.as_stream, sw.RS485, lambda bus: sw.Queued(sw.Paced(bus))])
+@pytest.mark.parametrize("kind", [Bus, PinBus])
+async def test_an_open_rs485_object_has_its_transmitter_switched(make_bus, stream, kind):
+    bus = make_bus(kind)
+    bus.rs485_mode = serial.rs485.RS485Settings(rts_level_for_tx=False, rts_level_for_rx=True)
+    log = bus.uart.rts_log if kind is Bus else bus.uart.pin_log
+    assert await sw.async_write(stream(bus), DATA[:300]) == 300
+    assert log == [(False, 0), (True, 300)]
+    assert await sw.async_write(stream(bus), DATA) == len(DATA)
+    assert log[2:] == [(False, 300), (True, 300 + len(DATA))]
+    bus.rs485_mode = None  # as with pyserial: it is then switched by its driver, or not at all
+    assert await sw.async_write(stream(bus), DATA[:300]) == 300
+    assert len(log) == 4
+    assert len(bus.uart.rts_log) == (4 if kind is Bus else 0)
+
+
+async def test_an_open_rs485_object_is_one_stream(make_bus):
+    bus = make_bus(Bus)
+    assert sw.as_stream(bus) is sw.as_stream(bus)
+    sw.as_stream(bus).close("abort")
+    with pytest.raises(sw.StreamClosed):
+        await sw.async_write(bus, b"closed")
+
+
+def test_an_open_rs485_object_brings_its_settings(make_bus):
+    with pytest.raises(ValueError, match=r"settings: set them on .* rs485_mode"):
+        sw.RS485(make_bus(Bus), SETTINGS)
+
+
+async def test_an_rs485_object_on_a_pty_can_be_read_and_is_not_written_past():
+    with PtyPair() as rig, rig.open_peer() as peer, serial.rs485.RS485(rig.port) as bus:
+        assert await sw.async_write(bus, b"plain") == 5  # no mode is set: pyserial would just write, too
+        assert receive(peer, 5) == b"plain"
+        bus.rs485_mode = SETTINGS
+        with pytest.raises(io.UnsupportedOperation, match=r"RS485: the driver of .* can't tell"):
+            await sw.async_write(bus, b"past it")
+        send(peer, b"reply")
+        reply = bytearray(5)
+        assert await sw.async_read(bus, reply, timeout=10) == 5
+        assert receive_available(peer) == b""
+
+
+class Logged(serial.Serial):
+    def write(self, data):
+        raise AssertionError("called")
+
+
+class LoggedBus(serial.rs485.RS485):
+    def write(self, data):
+        raise AssertionError("called")
+
+
+def patched(path):
+    port = serial.Serial(path)
+    port.write = len
+    return port
+
+
+@pytest.mark.parametrize(
+    ("make", "use", "words"),
+    [
+        (Logged, sw.as_stream, "port: Logged.write does more than serial.Serial.write.*pass a plain serial.Serial"),
+        (Logged, sw.SerialPort, "port: Logged.write does more"),
+        (LoggedBus, sw.as_stream, "port: LoggedBus.write does more"),
+        (LoggedBus, sw.RS485, "port: LoggedBus.write does more"),
+        (patched, sw.as_stream, "port: Serial.write does more"),
+        (serial.rs485.RS485, sw.SerialPort, r"port: SerialPort would write past RS485.write.*pass it to RS485\(...\)"),
+    ],
+)
+def test_a_write_of_its_own_is_not_written_past(make, use, words):
+    with PtyPair() as rig, make(rig.port) as port:
+        with pytest.raises(TypeError, match=words):
+            use(port)
+        assert port.is_open
+
+
+class OneTransport(asyncio.WriteTransport):
+    """A transport over a serial port, as pyserial-asyncio's: it calls the port's own write."""
+
+    def __init__(self, port):
+        super().__init__({"serial": port})
+        self.written = b""
+
+    def write(self, data):
+        self.written += data
+
+    def is_closing(self):
+        return False
+
+    def get_write_buffer_size(self):
+        return 0
+
+
+async def test_a_transport_over_one_is_written_through():
+    with PtyPair() as rig, serial.rs485.RS485(rig.port) as port:
+        transport = OneTransport(port)
+        assert await sw.async_write(transport, b"through") == 7
+        assert transport.written == b"through"
+        with pytest.raises(TypeError, match="as_stream"):
+            sw.TransportStream(transport)
