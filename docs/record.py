@@ -5,7 +5,9 @@
 
 import os
 import pty
+import shutil
 import struct
+import subprocess
 import sys
 from collections.abc import Iterator
 from fcntl import ioctl
@@ -30,12 +32,20 @@ COLOURS = {"brown": "yellow", "brightbrown": "bright_yellow"}  # pyte's names: r
 
 def screen_after(command: str) -> pyte.Screen:
     """What the terminal shows once the command has ended."""
-    child, terminal = pty.fork()
-    if child == 0:
-        ioctl(0, TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        words = command.split()
-        os.execvpe(words[0], words, {"PATH": tools, "TERM": "xterm-256color", "LANG": "C.UTF-8"})
+    terminal, theirs = pty.openpty()
+    ioctl(theirs, TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    words = command.split()
+    program = shutil.which(words[0], path=tools) or words[0]
+    child = subprocess.Popen(
+        [program, *words[1:]],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={"PATH": tools, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
+        start_new_session=True,
+    )
+    os.close(theirs)
     screen = pyte.Screen(COLUMNS, ROWS)
     stream = pyte.ByteStream(screen)
     while True:
@@ -44,9 +54,8 @@ def screen_after(command: str) -> pyte.Screen:
         except OSError:  # the command has ended, and its terminal with it
             break
     os.close(terminal)
-    _, status = os.waitpid(child, 0)
-    if status:
-        raise SystemExit(f"{command} ended with {os.waitstatus_to_exitcode(status)}")
+    if status := child.wait():
+        raise SystemExit(f"{command} ended with {status}")
     return screen
 
 

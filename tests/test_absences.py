@@ -19,6 +19,7 @@ def hide(module, *names):
 # Taken away after what others made was imported: it chooses its own ways by the same signs.
 WINDOWS = """
 import asyncio, multiprocessing, pytest, rich.live, rich.progress, serial.tools.list_ports, subprocess, tempfile, typer, zoneinfo
+asyncio.new_event_loop().close()  # newer Pythons choose a policy here
 sys.platform = "win32"
 for module in ("fcntl", "termios", "tty", "pty", "resource", "grp", "pwd"):
     sys.modules[module] = None

@@ -27,7 +27,7 @@ class Held:
             *(
                 f"descriptor {fd} -> {target}"
                 for fd, target in self.descriptors.items()
-                if before.descriptors.get(fd) != target
+                if before.descriptors.get(fd) != target and not _is_code(target)
             ),
             *(f"thread {thread.name}" for thread in self.threads - before.threads),
             *(f"child process {pid} {name}" for pid, name in (self.children - before.children)),
@@ -50,6 +50,15 @@ def _descriptors() -> Iterator[tuple[int, object]]:
     for entry in FD.iterdir():
         with contextlib.suppress(OSError):  # the descriptor that lists the others is gone by now
             yield int(entry.name), entry.readlink() if sys.platform == "linux" else entry.stat().st_ino
+
+
+def _is_code(target: object) -> bool:
+    """Whether this process runs code of that file: libffi keeps its own library open from the first callback on."""
+    try:
+        with Path("/proc/self/maps").open(encoding="utf-8", errors="surrogateescape") as maps:
+            return any(line.rstrip("\n").endswith(f" {target}") and "x" in line.split()[1] for line in maps)
+    except FileNotFoundError:
+        return False
 
 
 def _children() -> set[tuple[int, str]]:

@@ -85,6 +85,8 @@ class FakeUart:
             self._set_ready(len(self.queue) < min(256, self.ring))
 
     def _set_ready(self, ready):
+        if self.done.is_set():
+            return
         try:
             if ready:
                 os.eventfd_read(self.fd)
@@ -120,7 +122,8 @@ class FakeUart:
         self.done.set()
         self.thread.join()
         del FAKES[self.fd]
-        os.close(self.fd)
+        with self.lock:  # a close that was left alone may still be at work
+            os.close(self.fd)
 
 
 class FakeTty(Tty):

@@ -97,7 +97,8 @@ def test_socat_ends_with_the_block_whatever_happens():
 def test_socat_ends_when_the_program_is_killed(deadly):
     code = (
         "import time; from serialwrite.testing import SocatPair\n"
-        "rig = SocatPair().open(); print(rig.pid, flush=True); time.sleep(60)"
+        "rig = SocatPair().open(); print(rig.pid, flush=True)\n"
+        "while True: time.sleep(0.05)"  # one long sleep may begin just after the signal, and hear nothing of it
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
