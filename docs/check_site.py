@@ -67,7 +67,7 @@ def not_found(site: Path) -> list[str]:
     fixtures = [
         name for name, value in vars(pytest_plugin).items() if type(value).__name__ == "FixtureFunctionDefinition"
     ]
-    options = ["serialwrite-write.--timeout", "serialwrite-loopback.--sweep", "pytest.--serial-port"]
+    options = ["serialwrite-write.--idle-timeout", "serialwrite-loopback.--sweep", "pytest.--serial-port"]
     return [name for name in [*wanted, *fixtures, *options] if name not in known]
 
 

@@ -37,6 +37,7 @@ class Report:
     port: str
     file: str
     resume_from: int
+    timeout: float | None = None  # the limit of the whole, in seconds
     size: int | None = None  # of the whole input, where that is known
     outcome: Outcome = Outcome.NOT_STARTED
     accepted: int = 0  # by the operating system, in this run
@@ -51,7 +52,12 @@ class Report:
     def failed(self, error: sw.TransferError) -> None:
         """Take in what ended the write."""
         self.stall = error.stall
-        self.error = error.stall or ("nothing moved" if isinstance(error, sw.TransferTimeout) else str(error.strerror))
+        if not isinstance(error, sw.TransferTimeout):
+            self.error = error.stall or str(error.strerror)
+        elif self.timeout is not None and error.idle_timeout is None:
+            self.error = "; ".join(filter(None, (f"--timeout {self.timeout:g} s", error.stall)))
+        else:
+            self.error = error.stall or "nothing moved"
 
     def count(self, sending: Sending, source: Source, unsent: int | None) -> None:
         """Take in what was done."""

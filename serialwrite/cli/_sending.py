@@ -19,7 +19,7 @@ class Watcher(Protocol):
         """All bytes before ``offset`` are accepted."""
 
     def retrying(self, error: sw.TransferTimeout, retry: int) -> None:
-        """The port took nothing for the whole timeout; the same byte is tried again."""
+        """The port took nothing for the whole idle timeout; the same byte is tried again."""
 
 
 class Sending:
@@ -28,26 +28,28 @@ class Sending:
     Args:
         port: the port itself.
         source: what is sent.
-        timeout: seconds without a byte after which it gives up, beyond ``gap``; None for never.
+        idle_timeout: seconds without a byte moved after which it gives up, beyond ``gap``; None for never.
         retries: how often it then tries again.
         chunk: bytes handed over at a time.
         stream: what is written through; None for the port itself.
+        timeout: seconds for the whole, without those spent on waiting for the source; None for no limit.
         gap: seconds for which ``stream`` may be silent on purpose.
         level: what is waited for behind the last byte, as for async_drain; ``"none"`` for nothing.
 
     Attributes:
         accepted: bytes that the operating system took, true at every moment and after every ending.
-        timeouts: how often the port took nothing for the whole timeout.
+        timeouts: how often one of the two limits was met.
     """
 
     def __init__(
         self,
         port: sw.SerialPort,
         source: Source,
-        timeout: float | None,
+        idle_timeout: float | None,
         retries: int,
         chunk: int,
         *,
+        timeout: float | None = None,
         stream: Any = None,
         gap: float = 0.0,
         level: Any = None,
@@ -56,10 +58,12 @@ class Sending:
         self._stream = port if stream is None else stream
         self._level = level
         self._source = source
-        self._timeout = None if timeout is None else timeout + gap
+        self._idle_timeout = None if idle_timeout is None else idle_timeout + gap
+        self._timeout = timeout
         self._retries = retries
         self._chunk = chunk
         self._began = self._ended = time.monotonic()
+        self._waited = 0.0  # seconds spent on waiting for the source
         self.accepted = 0
         self.timeouts = 0
 
@@ -76,29 +80,46 @@ class Sending:
         await self._source.skip_to(first)
         self._began = time.monotonic()
         try:
-            while data := await self._source.read(self._chunk):
+            while data := await self._read():
                 await self._send(memoryview(data), first, watcher)
             await self._drain()
         finally:
             self._ended = time.monotonic()
 
+    async def _read(self) -> bytes:
+        began = time.monotonic()
+        try:
+            return await self._source.read(self._chunk)
+        finally:
+            self._waited += time.monotonic() - began
+
+    def _left(self) -> float | None:
+        """Seconds that are left of the whole; None for no limit."""
+        if self._timeout is None:
+            return None
+        return max(0.0, self._timeout - (time.monotonic() - self._began - self._waited))
+
     async def _send(self, rest: memoryview, first: int, watcher: Watcher) -> None:
         while rest:
-            queued = self._port.queued
-            # At least one byte, then back here: the time allowed begins anew whenever the port takes something,
-            # so that a slow port is not mistaken for one that has stalled.
+            left = self._left()
+            if left == 0 and self.accepted:  # a port that is always ready would let each further write succeed
+                self.timeouts += 1
+                raise sw.TransferTimeout
+            # At least one byte, then back here, so that ``watcher`` sees each step.
             writing = sw.async_write(
-                self._stream, rest, timeout=self._timeout, completion_condition=sw.transfer_at_least(1)
+                self._stream,
+                rest,
+                timeout=left,
+                idle_timeout=self._idle_timeout,
+                completion_condition=sw.transfer_at_least(1),
             )
             try:
                 await writing
             except sw.TransferTimeout as error:
-                # A full driver may be silent until its queue is nearly empty, which is seconds at 9600 baud.
-                if queued is None or error.queued is None or error.queued >= queued:
-                    self.timeouts += 1
-                    if self.timeouts > self._retries:
-                        raise
-                    watcher.retrying(error, self.timeouts)
+                self.timeouts += 1
+                if error.idle_timeout is None or self.timeouts > self._retries:
+                    raise
+                watcher.retrying(error, self.timeouts)
             finally:  # Ctrl-C comes as a CancelledError: the operation still knows its count
                 if n := writing.bytes_transferred:
                     self.accepted += n
@@ -109,13 +130,19 @@ class Sending:
         """Wait until what was accepted has left the port, as far as its driver can tell: closing drops the rest."""
         if self._level == "none":
             return
-        timeout = None if self._timeout is None else self._timeout + FIFO * 10 / self._port.serial.baudrate
+        idle = self._idle_timeout
+        if idle is not None:
+            idle += FIFO * 10 / self._port.serial.baudrate
         while True:
+            left = self._left()
+            timeout = min((seconds for seconds in (idle, left) if seconds is not None), default=None)
             try:
                 await self._port.async_drain(level=self._level, timeout=timeout)
             except sw.TransferTimeout as error:
-                if not error.bytes_transferred:
-                    self.timeouts += 1
-                    raise
-            else:
-                return
+                over = self._left() == 0
+                if error.bytes_transferred and not over:
+                    continue
+                self.timeouts += 1
+                error.idle_timeout = None if over else idle
+                raise
+            return

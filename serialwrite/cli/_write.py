@@ -52,20 +52,30 @@ def write(
         str, typer.Argument(metavar="FILE", help="What to write, to where reading it ends; - is standard input.")
     ] = "-",
     baud: Annotated[int, typer.Option("--baud", "-b", min=1, metavar="N", help="Bits per second.")] = 9600,
+    idle_timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            callback=_checked_seconds,
+            help="Give up when the port has moved no byte for this long. Each byte starts the time anew, "
+            "so that a slow device never trips it.",
+            show_default="no limit",
+        ),
+    ] = None,
     timeout: Annotated[
         float | None,
         typer.Option(
             metavar="SECONDS",
             callback=_checked_seconds,
-            help="Give up when the port has moved no byte for this long. Every byte it takes starts the time anew, "
-            "so a slow port is not a stalled one.",
+            help="Give up when the whole write has taken this long, whether bytes move or not. "
+            "Waiting for standard input counts for neither.",
             show_default="no limit",
         ),
     ] = None,
     retries: Annotated[
         int,
         typer.Option(
-            min=0, metavar="N", help="Resume by itself after this many timeouts; the next one ends the command."
+            min=0, metavar="N", help="Resume by itself after this many idle timeouts; the next one ends the command."
         ),
     ] = 0,
     chunk: Annotated[
@@ -121,11 +131,11 @@ def write(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object with all counts, and no lines.")] = False,
 ) -> None:
     """Write a file, or standard input, to a serial port, and say exactly how far it got."""
-    if retries and timeout is None:
-        raise typer.BadParameter("needs --timeout, or there is never anything to retry", param_hint="--retries")
+    if retries and idle_timeout is None:
+        raise typer.BadParameter("needs --idle-timeout, or there is never anything to retry", param_hint="--retries")
     line = Line(rtscts, xonxoff, rs485, char_delay, line_delay, wait_for, wait_first, drain, trace)
     line.check(port, file)
-    report = Report(port=port, file=file, resume_from=resume_from)
+    report = Report(port=port, file=file, resume_from=resume_from, timeout=timeout)
     with ExitStack() as resources:
         try:
             # The file first: opening a port can reset the device behind it.
@@ -136,7 +146,15 @@ def write(
             report.error = _words(error)
         else:
             sending = Sending(
-                opened, source, timeout, retries, chunk, stream=stream, gap=line.longest_gap, level=line.level
+                opened,
+                source,
+                idle_timeout,
+                retries,
+                chunk,
+                timeout=timeout,
+                stream=stream,
+                gap=line.longest_gap,
+                level=line.level,
             )
             with progress(console(stderr=json), source.size, resume_from, quiet=json) as watcher:
                 report.outcome = asyncio.run(_ended(sending, resume_from, watcher, report))

@@ -31,7 +31,7 @@ def offset(err):
 
 def test_stall_after_stall_resumed_to_the_end(program, any_line, firmware):
     with any_line.open_peer() as device:
-        process = program.start("write", any_line.port, firmware.name, "--timeout", 0.3, "-b", 57600)
+        process = program.start("write", any_line.port, firmware.name, "--idle-timeout", 0.3, "-b", 57600)
         received = receive_some(device, 20_000, process)
         code, _, err = program.end(process)
         runs = 1
@@ -69,7 +69,7 @@ def test_other_endings_resumed_to_the_end(program, line, device, firmware, endin
 
 def test_standard_input_resumed_from_the_same_input(program, line, device, firmware):
     again = f"cat {shlex.quote(firmware.name)}"
-    process = program.start(shell=f"{again} | {shlex.join(program.words)} write {line.port} --timeout 0.3")
+    process = program.start(shell=f"{again} | {shlex.join(program.words)} write {line.port} --idle-timeout 0.3")
     received = receive(device, 20_000)
     code, _, err = program.end(process)
     received += everything(device)
@@ -96,7 +96,7 @@ def test_redirected_input_counts_from_where_it_was(program, line, device, firmwa
 
 
 def test_a_resume_keeps_every_option_as_it_was_given(program, line, firmware):
-    given = ["--timeout", "0.05", "--chunk", "77", "--retries", "1", "--json"]
+    given = ["--idle-timeout", "0.05", "--chunk", "77", "--retries", "1", "--json"]
     code, _, err = program.run("write", line.port, firmware.name, "-b", "19200", "--resume-from", "9", *given)
     assert code == 3
     words = shlex.split(resume_command(err))
@@ -112,7 +112,7 @@ def test_a_resume_keeps_every_option_as_it_was_given(program, line, firmware):
 
 def test_a_file_named_like_an_option(program, line, device, firmware, tmp_path):
     firmware.rename(tmp_path / "--json")
-    code, out, err = program.run("write", "--timeout", "0.1", "--", line.port, "--json")
+    code, out, err = program.run("write", "--idle-timeout", "0.1", "--", line.port, "--json")
     assert (code, out) == (3, "")
     process = program.start(shell=resume_command(err).replace("0.1", "30"))
     receive(device, SIZE)
@@ -159,7 +159,7 @@ def test_options_of_every_kind(value, words):
 
 
 def test_a_flag_that_was_not_given_is_left_out(program, line, firmware):
-    _, _, err = program.run("write", line.port, firmware, "--timeout", "0")
+    _, _, err = program.run("write", line.port, firmware, "--idle-timeout", "0")
     assert "--json" not in resume_command(err)
 
 
@@ -194,7 +194,7 @@ def test_printed_command_resumes_files_of_odd_names(program, line, device, firmw
     odd = os.fsdecode(ODD[name])
     firmware.rename(tmp_path / odd)
     (tmp_path / f"port {odd}").symlink_to(line.port)
-    code, _, err = program.run("write", "--timeout", "0.1", "--trace", f"trace {odd}", "--", f"port {odd}", odd)
+    code, _, err = program.run("write", "--idle-timeout", "0.1", "--trace", f"trace {odd}", "--", f"port {odd}", odd)
     assert code == 3
     received = everything(device)
     process = program.start(shell=resume_command(err).replace("0.1", "30"))

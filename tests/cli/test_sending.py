@@ -55,6 +55,16 @@ async def test_bytes_that_went_with_the_cancellation_are_counted(source):
     assert stream.script.written == bytes(range(15))
 
 
+async def test_whole_timeout_ends_writes_that_never_wait(source):
+    """A port that is always ready would let every further write succeed."""
+    stream = Scripted(10, 10, 10)
+    sending = _sending.Sending(stream, source, None, 9, 100, timeout=0.0)
+    with pytest.raises(TransferTimeout):
+        await sending.run(0, Silence(100, 0))
+    assert (sending.accepted, sending.timeouts) == (10, 1)
+    assert stream.script.written == bytes(range(10))
+
+
 # -- against a simulated driver: a pty has no queue of its own ---------------------------------------
 
 

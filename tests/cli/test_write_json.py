@@ -30,7 +30,7 @@ def test_complete(program, line, device, firmware):
 
 @pytest.mark.parametrize("ending", ["timed out", "disconnected", "interrupted"])
 def test_ended_early(program, line, device, firmware, ending):
-    timeout = ["--timeout", 0.3] if ending == "timed out" else []
+    timeout = ["--idle-timeout", 0.3] if ending == "timed out" else []
     process = program.start("write", line.port, firmware, "--json", "--resume-from", 1000, *timeout)
     arrived = len(receive(device, 50_000))
     if ending == "disconnected":

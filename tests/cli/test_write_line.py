@@ -26,7 +26,7 @@ def script(tmp_path):
     ("options", "at_least"), [(["--char-delay", 0.02], 13 * 0.02), (["--line-delay", 0.2], 2 * 0.2)]
 )
 def test_delays(program, line, device, script, options, at_least):
-    code, out, _ = program.run("write", line.port, script, *options, "--timeout", 0.15, "--json")
+    code, out, _ = program.run("write", line.port, script, *options, "--idle-timeout", 0.15, "--json")
     assert (code, report(out)["accepted"]) == (0, len(TEXT))
     assert report(out)["seconds"] >= at_least
     assert receive_available(device) == TEXT.encode()
@@ -60,7 +60,7 @@ def test_a_prompt_before_the_first_line_and_what_is_said_instead(program, line, 
 
 
 def test_a_prompt_that_does_not_come(program, line, device, script):
-    code, _, err = program.run("write", line.port, script, "--wait-for", "ok> ", "--timeout", 0.2)
+    code, _, err = program.run("write", line.port, script, "--wait-for", "ok> ", "--idle-timeout", 0.2)
     assert code == 3
     assert "timed out (no prompt b'ok> '): 4 of 15 bytes accepted" in err
     assert "--wait-for 'ok> '" in resume_command(err)
@@ -167,7 +167,7 @@ def test_policies_and_levels_of_a_pty(program, line, device, script, policy, dra
 def test_the_resume_keeps_every_option(program, line, script, tmp_path):
     words = ["--rtscts", "--char-delay", "0.001", "--line-delay", "0.5", "--drain", "none", "--close", "abort"]
     (tmp_path / "big").write_bytes(bytes(100_000))
-    code, _, err = program.run("write", line.port, tmp_path / "big", *words[:1], *words[5:], "--timeout", "0.2")
+    code, _, err = program.run("write", line.port, tmp_path / "big", *words[:1], *words[5:], "--idle-timeout", "0.2")
     assert code == 3
     resume = shlex.split(resume_command(err))
     assert [word for word in words[:1] + words[5:] if word not in resume] == []

@@ -68,7 +68,7 @@ def terminal(request, program):
 
 def test_a_bar_on_a_terminal(program, line, device, firmware, terminal):
     both = {"stdout": terminal.slave, "stderr": terminal.slave}
-    process = program.start("write", line.port, firmware, "--timeout", 3, **both)
+    process = program.start("write", line.port, firmware, "--idle-timeout", 3, **both)
     receive(device, 50_000)
     terminal.wait_for("stalled 1 s")
     assert process.wait(timeout=60) == 3
@@ -106,7 +106,7 @@ def test_json_leaves_the_bar_to_stderr(program, line, device, firmware, terminal
 
 def test_plain_lines_in_a_pipe(program, line, device, firmware):
     program.env |= {"TERM": "xterm-256color"}
-    process = program.start("write", line.port, firmware, "--timeout", "0.3", "--retries", "1")
+    process = program.start("write", line.port, firmware, "--idle-timeout", "0.3", "--retries", "1")
     received = receive(device, 50_000)
     code, out, err = program.end(process)
     received += everything(device)
@@ -135,7 +135,7 @@ def test_a_line_every_few_seconds(capsys, monkeypatch):
 
 
 def test_a_reader_that_goes_away_does_not_stop_the_write(program, line, device, firmware):
-    process = program.start("write", line.port, firmware, "--timeout", 0.1, "--retries", 1000)
+    process = program.start("write", line.port, firmware, "--idle-timeout", 0.1, "--retries", 1000)
     assert process.stdout.readline().startswith("no byte accepted")
     process.stdout.close()
     with pytest.raises(subprocess.TimeoutExpired):
