@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from ._output import guard_standard_streams
+
 EXTRA = frozenset({"typer", "rich"})
 
 
 def main() -> None:
     """Run the command that ``sys.argv`` names, and exit with its code."""
+    guard_standard_streams()
     try:
         from ._app import app  # noqa: PLC0415 # so that a missing extra can be named
     except ModuleNotFoundError as missing:

@@ -28,7 +28,9 @@ app.command(epilog=EXIT_CODES)(write)
 app.command(epilog=LOOPBACK_EXIT_CODES)(loopback)
 app.command(epilog=ENDINGS)(rig)
 app.command()(ports)
-app.command(epilog="Exit codes: 0 it was opened; 2 bad usage; 3 it could not be opened.")(probe)
+app.command(epilog="Exit codes: 0 it was opened; 1 the result can't be printed; 2 bad usage, or it can't be opened.")(
+    probe
+)
 
 
 def _print_version(wanted: bool) -> None:

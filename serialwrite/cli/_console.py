@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 
@@ -27,13 +26,11 @@ def is_watched(made: Console) -> bool:
 
 
 def say(line: str, *, stderr: bool = False) -> None:
-    """Print a line at once. A reader that has gone (``| head``) must not stop a write that is under way."""
+    """Print a line at once."""
     stream = sys.stderr if stderr else sys.stdout
-    try:
-        print(line, file=stream, flush=True)
-    except BrokenPipeError:
-        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 # a device, not a path of anybody's
-            os.dup2(nowhere.fileno(), stream.fileno())
+    if stream is not None:  # pyright: ignore[reportUnnecessaryComparison] # closed, where main() did not run
+        stream.write(f"{line}\n")  # in one piece, as other programs may write there, too
+        stream.flush()
 
 
 def size_in_words(n: float) -> str:

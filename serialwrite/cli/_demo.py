@@ -13,6 +13,7 @@ from serialwrite.testing import PtyPair, receive, receive_available
 from serialwrite.testing._ends import HasFileno
 
 from ._console import console, say
+from ._output import exit_code
 from ._steps import Steps
 
 SIZE = 1 << 20  # bytes to be written
@@ -96,4 +97,4 @@ def demo() -> None:
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    raise typer.Exit(1 if steps.untrue else 0)
+    raise typer.Exit(exit_code(1 if steps.untrue else 0))

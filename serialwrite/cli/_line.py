@@ -131,23 +131,31 @@ def _show(line: bytes) -> None:
 
 
 def _tracer(name: str, resources: ExitStack) -> Callable[[sw.TraceEvent], None]:
-    """What writes down each event in a new file, until that can't be done: then it says so, once."""
+    """What writes down each event in a new file. If it fails, it stops; at the end a line says so."""
     try:
         file = trace_file(name)
     except OSError as error:
         raise OSError(f"--trace {name}: {error.strerror}") from error
-    resources.callback(file.close)
-    whole = True
+    failure: OSError | None = None
 
     def tell(event: sw.TraceEvent) -> None:
-        nonlocal whole
-        if whole:
+        nonlocal failure
+        if failure is None:
             try:
                 file.write(event)
             except OSError as error:
-                whole = False
-                say(f"serialwrite: --trace {name}: {error.strerror}; the trace is not whole", stderr=True)
+                failure = error
 
+    def end() -> None:
+        nonlocal failure
+        try:
+            file.close()
+        except OSError as error:
+            failure = failure or error
+        if failure is not None:
+            say(f"serialwrite: --trace {name}: {failure.strerror}; the trace is not whole", stderr=True)
+
+    resources.callback(end)
     return tell
 
 

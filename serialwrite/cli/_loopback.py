@@ -15,9 +15,11 @@ import typer
 
 from serialwrite.loopback import PATTERN_NAMES, Result, Verdict, async_run, to_json, write_junit, write_report
 from serialwrite.loopback._sweep import AXES
+from serialwrite.loopback._words import printable, sentence
 
 from ._console import STOP_SIGNALS, console, say
 from ._loopback_view import live, show
+from ._output import printed
 from ._resume import shell_line
 
 LOOPBACK_EXIT_CODES = (
@@ -155,6 +157,8 @@ def loopback(
         say(jsonlib.dumps(to_json(result)))
     else:
         show(result, console())
+    if not printed():
+        say(f"serialwrite: {result.verdict.upper()}  {printable(sentence(result))}", stderr=True)
     unwritten = _write_files(result, junit, report)
     raise typer.Exit(unwritten or result.verdict.exit_code)
 

@@ -20,6 +20,7 @@ from serialwrite.loopback._words import printable
 
 from ._console import console, say
 from ._loopback_view import print_table
+from ._output import exit_code
 
 BY_ID = Path("/dev/serial/by-id")
 TTYS = Path("/sys/class/tty")
@@ -51,6 +52,8 @@ def ports(json: Annotated[bool, typer.Option("--json", help="Print one JSON list
         _show(found)
     else:
         say("no serial port was found; `serialwrite rig pty` makes two, for trying things out")
+    if code := exit_code(0):
+        raise typer.Exit(code)
 
 
 def _told(port: Any) -> PortInfo:

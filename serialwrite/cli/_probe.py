@@ -15,6 +15,7 @@ from serialwrite.loopback._words import printable
 
 from ._console import console, say
 from ._loopback_view import print_table
+from ._output import exit_code
 
 
 def probe(
@@ -43,7 +44,7 @@ def probe(
         say(jsonlib.dumps(to_json(card)))
     else:
         _show(card)
-    raise typer.Exit(0 if card.opened else 3)
+    raise typer.Exit(exit_code(0 if card.opened else 2))
 
 
 def _show(card: Card) -> None:

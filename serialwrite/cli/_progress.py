@@ -15,6 +15,7 @@ from rich.text import Text
 from serialwrite import TransferTimeout
 
 from ._console import is_watched, say, seconds_in_words, size_in_words
+from ._source import Source
 
 LINE_EVERY = 5.0  # seconds between two plain lines
 WIDE = 80  # columns, from which on the bar leaves room for the total
@@ -22,10 +23,12 @@ STALLED = 1.0  # seconds without an accepted byte, after which the bar says so
 
 
 class Bar:
-    """A bar, with bytes, rate and the time left; while nothing is accepted, how long that has been so."""
+    """A bar, with bytes, rate and the time left; while nothing is accepted, how long that has been so, and why."""
 
-    def __init__(self, console: Console, total: int | None, first: int) -> None:
+    def __init__(self, console: Console, source: Source, first: int) -> None:
+        self._source = source
         self._moved = time.monotonic()
+        total = source.size
         self._progress = Progress(
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f} %" if total is not None else ""),
@@ -37,10 +40,12 @@ class Bar:
         )
         self._task = self._progress.add_task("", total=total, completed=first)
 
-    @property
-    def idle(self) -> float:
-        """Seconds since a byte was accepted."""
-        return time.monotonic() - self._moved
+    def halted(self) -> str | None:
+        """Why nothing has been accepted for a while; None if something has."""
+        idle = time.monotonic() - max(self._moved, self._source.arrived)
+        if idle <= STALLED:
+            return None
+        return "waiting for input" if self._source.waiting else f"stalled {idle:.0f} s"
 
     def advanced(self, offset: int) -> None:
         self._moved = time.monotonic()
@@ -66,7 +71,7 @@ class _Amount(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         done = size_in_words(task.completed)
-        if self._wide and task.total is not None:
+        if self._wide and task.total is not None and task.completed <= task.total:  # else the file has grown
             done += f" of {size_in_words(task.total)}"
         return Text(done, style="cyan")
 
@@ -79,8 +84,8 @@ class _Pace(ProgressColumn):
         self._bar = bar
 
     def render(self, task: Task) -> Text:
-        if self._bar.idle > STALLED:
-            return Text(f"stalled {self._bar.idle:.0f} s", style="yellow")
+        if halted := self._bar.halted():
+            return Text(halted, style="yellow")
         if not task.speed:
             return Text("")
         left = "" if task.time_remaining is None else f", {seconds_in_words(math.ceil(task.time_remaining))} left"
@@ -104,7 +109,7 @@ class Lines:
         self._said = now
         rate = (offset - self._first) / (now - self._began)
         line = f"{offset:,} bytes accepted, {size_in_words(rate)}/s"
-        if self._total:
+        if self._total and offset <= self._total:  # else the file has grown
             left = f", {seconds_in_words(math.ceil((self._total - offset) / rate))} left" if rate else ""
             line = f"{offset:,} of {self._total:,} bytes accepted ({offset / self._total:.0%}), "
             line += f"{size_in_words(rate)}/s{left}"
@@ -132,11 +137,12 @@ class Silence(Lines):
 
 def _retry_line(offset: float, error: TransferTimeout, retry: int) -> str:
     held = f" ({error.stall})" if error.stall else ""
-    return f"no byte accepted for {error.elapsed or 0:.2f} s{held}: resuming at byte {offset:,.0f}, retry {retry}"
+    idle = error.idle_timeout or 0.0
+    return f"no byte accepted for {idle:.2f} s{held}: resuming at byte {offset:,.0f}, retry {retry}"
 
 
-def progress(console: Console, total: int | None, first: int, *, quiet: bool) -> Bar | Lines:
-    """The progress that suits ``console``; none where that is asked for, unless somebody watches."""
+def progress(console: Console, source: Source, first: int, *, quiet: bool) -> Bar | Lines:
+    """The progress that suits ``console``: if it is not a terminal, lines, or none if ``quiet``."""
     if is_watched(console):
-        return Bar(console, total, first)
-    return Silence(total, first) if quiet else Lines(total, first)
+        return Bar(console, source, first)
+    return Silence(source.size, first) if quiet else Lines(source.size, first)

@@ -28,6 +28,7 @@ from serialwrite.testing import (
 )
 
 from ._console import STOP_SIGNALS, console, is_watched, say
+from ._output import printed
 
 GLANCE = 0.2  # seconds between two looks at the counters
 LINE_EVERY = 5.0  # seconds between two plain lines, where something has moved
@@ -101,6 +102,7 @@ def rig(
             resources.enter_context(made)
             watch = Watch(made, console(stderr=True))
             watch.introduce(stderr=bool(words))
+            printed()  # before the command prints anything
             if words:
                 code = run(words, made, asked, watch)
             else:

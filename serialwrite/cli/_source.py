@@ -6,6 +6,7 @@ import asyncio
 import os
 import stat
 import sys
+import time
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,7 @@ class Source:
             None where it is unknown: for a pipe, a device, the files of /proc.
         offset: of the next byte to be read.
         waiting: whether the next bytes have not come yet.
+        arrived: when they last came after they had been waited for, on ``time.monotonic``; 0.0 for never.
     """
 
     def __init__(self, name: str) -> None:
@@ -34,6 +36,7 @@ class Source:
         self.size: int | None = None
         self.offset = 0
         self.waiting = False
+        self.arrived = 0.0
         # Opening must not block: it would wait for a FIFO's writer and for a serial port's carrier.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | BINARY
         try:
@@ -145,6 +148,7 @@ class Source:
         try:
             await ready
         finally:
+            self.arrived = time.monotonic()
             self.waiting = False
             loop.remove_reader(self._fd)
 

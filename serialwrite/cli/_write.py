@@ -15,6 +15,7 @@ import serialwrite as sw
 
 from ._console import STOP_SIGNALS, console, say
 from ._line import ClosePolicy, DrainTo, Line
+from ._output import printed
 from ._progress import progress
 from ._report import Outcome, Report
 from ._resume import resume_words, shell_line
@@ -156,7 +157,7 @@ def write(
                 gap=line.longest_gap,
                 level=line.level,
             )
-            with progress(console(stderr=json), source.size, resume_from, quiet=json) as watcher:
+            with progress(console(stderr=json), source, resume_from, quiet=json) as watcher:
                 report.outcome = asyncio.run(_ended(sending, resume_from, watcher, report))
             # What is in the driver's queue of a write that failed would go out at some time, or not: it is dropped,
             # so that the resume knows where to begin.
@@ -207,6 +208,9 @@ def _tell(report: Report, *, json: bool) -> None:
         say(report.as_json())
     elif report.outcome is Outcome.COMPLETE:
         say(report.summary())
+    shown = printed()  # if not, that is on stderr by now: what to do comes last there
     if report.outcome is not Outcome.COMPLETE:
         for line in report.complaint():
             say(line, stderr=True)
+    elif not shown:
+        say(f"serialwrite: {report.summary()}", stderr=True)

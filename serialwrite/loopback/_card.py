@@ -45,13 +45,16 @@ def probe(
     With `unplug` it waits up to so many seconds for the port to be unplugged, which `ask` is called to ask for, and
     tells the error numbers that this gives; a byte is written once the port is gone.
     """
-    facts = [Fact("port", port), *_device_facts(port)]
     advice = _device_advice(port)
+    device = _device_facts(port)  # before it is opened: who else has it open
     try:
         opened = sw.SerialPort(port, baudrate)
     except (OSError, ValueError) as error:
         words = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return Card(port, opened=False, facts=(*facts, Fact("opening", words)), advice=tuple(advice))
+        gone = "://" not in port and not os.path.lexists(port)  # then the rest is unknown, and says nothing
+        facts = [Fact("port", port), Fact("opening", words), *([] if gone else device)]
+        return Card(port, opened=False, facts=tuple(facts), advice=tuple(advice))
+    facts = [Fact("port", port), *device]
     try:
         facts += _remote_facts(opened) if isinstance(opened, sw.BlockingPortStream) else _driver_facts(opened, advice)
         if measure:

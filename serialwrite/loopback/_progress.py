@@ -66,7 +66,8 @@ class Watch:
             await asyncio.sleep(LOOK)
 
     def _look(self, phase: str, ways: list[Way], budget: Budget) -> None:
-        if self._tell is None:
+        tell = self._tell
+        if tell is None:
             return
         now = Progress(
             run=self._run,
@@ -80,4 +81,9 @@ class Watch:
             budget=budget,
             whole=self._whole,
         )
-        self._tell(now)
+        try:
+            tell(now)
+        except Exception as error:
+            self._tell = None
+            context = {"message": f"progress={tell!r} raised; this run does not call it again", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,39 @@ RTAC_TX, RTAC_RX = 0x01, 0x02  # DATA_TX_START, DATA_RX_START
 
 
 def trace_file(path: str) -> JsonlFile | PcapngFile:
-    """A new file for a trace, of the kind that its name says; nothing is kept back, so that closing it can't fail."""
+    """A new file for a trace, of the kind that its name says."""
     return PcapngFile(path) if path.endswith(".pcapng") else JsonlFile(path)
 
 
-class JsonlFile:
-    """One JSON object a line: the fields of a :class:`TraceEvent`, ``data`` in hexadecimal, ``error`` in words."""
+class RecordFile:
+    """A new file of whole records, each in the file at once. After its first failure it only raises that."""
 
     def __init__(self, path: str) -> None:
         self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 # open until close()
+        self._size = 0
+        self._failure: OSError | None = None
+
+    def append(self, record: bytes) -> None:
+        """Write ``record`` whole, or raise OSError and leave nothing of it in the file."""
+        if self._failure is None:
+            rest = memoryview(record)
+            try:
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+            except OSError as error:
+                self._failure = error
+                with suppress(OSError):  # a pipe can't be cut
+                    self._file.truncate(self._size)
+        if self._failure is not None:
+            raise self._failure
+        self._size += len(record)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class JsonlFile(RecordFile):
+    """One JSON object a line: the fields of a :class:`TraceEvent`, ``data`` in hexadecimal, ``error`` in words."""
 
     def write(self, event: TraceEvent) -> None:
         fields = {
@@ -40,19 +65,17 @@ class JsonlFile:
             "error": None if event.error is None else f"{type(event.error).__name__}: {event.error}",
             "data": event.data.hex(),
         }
-        self._file.write(json.dumps(fields).encode() + b"\n")
-
-    def close(self) -> None:
-        self._file.close()
+        self.append(json.dumps(fields).encode() + b"\n")
 
 
-class PcapngFile:
+class PcapngFile(RecordFile):
     """A capture with a packet for each event; the ending of one that failed is the packet's comment."""
 
     def __init__(self, path: str) -> None:
-        self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 # open until close()
-        self._block(SECTION, struct.pack("<IHHq", BYTE_ORDER, 1, 0, -1))
-        self._block(INTERFACE, struct.pack("<HHI", LINKTYPE_RTAC_SERIAL, 0, 0))
+        super().__init__(path)
+        with suppress(OSError):  # the first event raises it: a full disk must not keep the port from being opened
+            self._block(SECTION, struct.pack("<IHHq", BYTE_ORDER, 1, 0, -1))
+            self._block(INTERFACE, struct.pack("<HHI", LINKTYPE_RTAC_SERIAL, 0, 0))
 
     def write(self, event: TraceEvent) -> None:
         micros = int(event.time * 1e6)
@@ -65,10 +88,7 @@ class PcapngFile:
 
     def _block(self, kind: int, body: bytes) -> None:
         size = struct.pack("<I", len(body) + 12)
-        self._file.write(struct.pack("<I", kind) + size + body + size)
-
-    def close(self) -> None:
-        self._file.close()
+        self.append(struct.pack("<I", kind) + size + body + size)
 
 
 def _option(code: int, value: bytes) -> bytes:

@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from serialwrite import SerialPort
 from serialwrite.cli._loopback import _until_signalled
 from serialwrite.testing import PtyPair, SimulatedUart
 
@@ -179,4 +180,19 @@ def test_probe_as_a_table_and_as_json(program):
     card = json.loads(out)
     assert card["opened"]
     assert any(fact["name"] == "queue depth" for fact in card["facts"])
-    assert program.run("probe", "/dev/ttyNONE")[0] == 3
+
+
+def test_probe_of_no_port_says_that_first_and_alone(program):
+    code, out, _ = program.run("probe", "/dev/ttyNONE")
+    assert code == 2
+    port, opening = out.splitlines()
+    assert port.split() == ["port", "/dev/ttyNONE"]
+    assert opening.startswith("opening")
+    assert "'/dev/ttyNONE' does not exist; list the ports with: " in opening
+
+
+def test_probe_of_busy_port_says_that_before_the_rest(program):
+    with PtyPair() as rig, SerialPort(rig.port):
+        code, out, _ = program.run("probe", rig.port)
+    assert code == 2
+    assert [row.split()[0] for row in out.splitlines()[:3]] == ["port", "opening", "driver"]

@@ -95,6 +95,17 @@ def test_a_bar_for_input_of_unknown_size(program, line, device, terminal):
     assert "%" not in terminal.text
 
 
+def test_bar_says_that_it_waits_for_input(program, line, device, terminal):
+    both = {"stdout": terminal.slave, "stderr": terminal.slave}
+    process = program.start("write", line.port, stdin=subprocess.PIPE, **both)
+    terminal.wait_for("waiting for input")
+    process.stdin.write("x" * 100)
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0
+    assert "stalled" not in terminal.text
+    assert len(receive(device, 100)) == 100
+
+
 def test_json_leaves_the_bar_to_stderr(program, line, device, firmware, terminal):
     process = program.start("write", line.port, firmware, "--json", stderr=terminal.slave)
     terminal.wait_for("━")
