@@ -16,7 +16,7 @@ from typer.main import get_command
 
 import serialwrite as sw
 from serialwrite.cli._app import app
-from serialwrite.testing import PtyPair, receive
+from serialwrite.testing import PtyPair, receive, send
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -80,6 +80,21 @@ def test_example_for_pytest(path, need_tool):
     assert done.returncode == 0, done.stdout
     assert re.search(r"\d passed in", done.stdout)
     assert "skipped" not in done.stdout
+
+
+@pytest.mark.parametrize(("example", "function"), [("query.py", "query"), ("silent_device.py", "ask")])
+def test_two_replies_in_a_burst_are_both_had(example, function):
+    ask = runpy.run_path(str(DOCS / "examples" / example))[function]
+    with PtyPair() as rig, rig.open_peer() as device, sw.SerialPort(rig.port) as port:
+        send(device, b"one\r\ntwo\r\n")
+        received = sw.dynamic_buffer(bytearray())
+        assert [ask(port, received, b"?", timeout=10) for _ in range(2)] == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("path", [*EXAMPLES, ROOT / "README.md"], ids=lambda path: path.name)
+def test_no_buffer_is_made_for_one_read_until(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"read_until\([^)]*dynamic_buffer\(", text), "what comes behind the delimiter is lost"
 
 
 def test_an_upload_to_a_port(tmp_path):

@@ -1,5 +1,6 @@
 """Every Python block of the README runs as it stands, but for the name of the port and the device at the far end."""
 
+import asyncio
 import builtins
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +84,21 @@ def test_query_and_reply(line, device, in_background, capsys):
     run(code, line, at)
     assert asked.result() == b"*IDN?\r\n"
     assert capsys.readouterr().out == "b'serialwrite,1\\r\\n'\n"
+
+
+def test_query_of_two_replies_in_a_burst_loses_neither(line, device):
+    _, code = block_with("*IDN?")
+    names = {"__name__": "readme"}
+    exec(compile(code.rpartition("asyncio.run")[0], ROOT / "README.md", "exec"), names)
+    replies = asyncio.run(asked_twice(line, device, names["ask"]))
+    assert replies == [b"one\r\n", b"two\r\n"]
+
+
+async def asked_twice(line, device, ask):
+    received = serialwrite.dynamic_buffer(bytearray())
+    async with serialwrite.SerialPort(line.port) as port:
+        send(device, b"one\r\ntwo\r\n")
+        return [await ask(port, received, b"?\r\n") for _ in range(2)]
 
 
 def test_beside_pyserial_asyncio(line, device, in_background, capsys):

@@ -20,6 +20,7 @@ async def read_all_ways(port):
 
     n = await sw.async_read_until(port, line, re.compile(rb"OK|ERROR"), timeout=1.0)  # up to one of several
     print(bytes(line.data[:n]))
+    line.consume(n)
 
     chunk = bytearray(100)
     some = sw.transfer_at_least(1)

@@ -7,12 +7,13 @@ from serialwrite.testing import PtyPair
 
 
 # start
-def query(port, command, *, timeout=1.0):
-    """Send ``command`` and return the device's reply, one line."""
+def query(port, received, command, *, timeout=1.0):
+    """Send ``command`` and return the device's reply, one line. ``received`` keeps what came behind it."""
     sw.write(port, command + b"\r\n", timeout=timeout)
-    reply = sw.dynamic_buffer(bytearray())
-    n = sw.read_until(port, reply, b"\r\n", timeout=timeout)
-    return bytes(reply.data[: n - 2])
+    n = sw.read_until(port, received, b"\r\n", timeout=timeout)
+    reply = bytes(received.data[: n - 2])
+    received.consume(n)
+    return reply
 
 
 # end
@@ -30,7 +31,8 @@ def main():
     with PtyPair() as rig, sw.SerialPort(rig.port, 9600) as port, sw.SerialPort(rig.peer, 9600) as far:
         instrument = threading.Thread(target=device, args=(far,))
         instrument.start()
-        print(query(port, b"*IDN?").decode())
+        received = sw.dynamic_buffer(bytearray())  # one for as long as the port is open
+        print(query(port, received, b"*IDN?").decode())
         instrument.join()
 
 

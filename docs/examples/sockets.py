@@ -34,7 +34,6 @@ async def to_a_peer_that_stalls(sock):
 
 async def main():
     with TcpPair() as (sock, peer):
-        sock.setblocking(False)
         print(await over_a_socket(sock), receive(peer, 18))  # prints: 18 b'header and payload'
     with TcpPair() as (sock, peer):
         peer.sendall(b"answer\n")

@@ -1,4 +1,4 @@
-"""Code that reads as blocking, and blocks nobody: spawn and yield_ (pip install serialwrite[stackful])."""
+"""Code that reads as blocking, and blocks nobody: spawn and yield_ (the extra `stackful`)."""
 
 import asyncio
 import socket
@@ -6,19 +6,21 @@ import socket
 import serialwrite as sw
 
 
-def session(port, yield_):
+def session(port, received, yield_):
     n = sw.async_write(port, b"AT\r", yield_)  # waits here; the event loop goes on
     print(f"{n} bytes written")  # prints: 3 bytes written
 
-    line = sw.dynamic_buffer(bytearray())
-    n = sw.async_read_until(port, line, b"\r", sw.cancel_after(5.0, yield_))
-    return bytes(line.data[:n])
+    n = sw.async_read_until(port, received, b"\r", sw.cancel_after(5.0, yield_))
+    line = bytes(received.data[:n])
+    received.consume(n)
+    return line
 
 
 async def main():
     near, far = socket.socketpair()  # stands for a serial port and the modem behind it
     with sw.SocketStream(near) as port, sw.SocketStream(far) as modem:
-        answer = asyncio.create_task(sw.spawn(port, lambda yield_: session(port, yield_)))
+        received = sw.dynamic_buffer(bytearray())
+        answer = asyncio.create_task(sw.spawn(port, lambda yield_: session(port, received, yield_)))
         command = bytearray(3)
         await sw.async_read(modem, command)
         await sw.async_write(modem, b"OK\r")
