@@ -23,7 +23,8 @@ from ._output import printed
 from ._resume import shell_line
 
 LOOPBACK_EXIT_CODES = (
-    "Exit codes: 0 pass; 1 fail; 2 bad usage; 3 could not run, or timed out; "
+    "Exit codes: 0 pass; 1 fail; 2 bad usage, or a port that can't be opened; 3 timed out, or not tested as "
+    "the settings are not in force, or a file that can't be written; 4 disconnected; "
     "130 stopped by Ctrl-C, which ends it within a second and shows what was found until then."
 )
 
@@ -156,11 +157,11 @@ def loopback(
     if json:
         say(jsonlib.dumps(to_json(result)))
     else:
-        show(result, console())
+        show(result, console(), checks=checks)
     if not printed():
         say(f"serialwrite: {result.verdict.upper()}  {printable(sentence(result))}", stderr=True)
     unwritten = _write_files(result, junit, report)
-    raise typer.Exit(unwritten or result.verdict.exit_code)
+    raise typer.Exit(unwritten or result.exit_code)
 
 
 async def _until_signalled(running: Any, stop: asyncio.Event) -> Result:
@@ -202,5 +203,5 @@ def _write_files(result: Result, junit: Path | None, report: Path | None) -> int
             write(result, path)
         except OSError as error:
             say(f"serialwrite: {str(path)!r} can't be written: {error}", stderr=True)
-            code = 0 if result.verdict is Verdict.FAIL else Verdict.NOT_RUN.exit_code
+            code = 0 if result.verdict is Verdict.FAIL else 3
     return code

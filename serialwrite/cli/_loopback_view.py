@@ -14,7 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from serialwrite.loopback import Direction, Outcome, Progress, Result, Run, Verdict
-from serialwrite.loopback._words import damage, duration, error_rate, plural, printable, rate, sentence
+from serialwrite.loopback._words import (
+    damage,
+    duration,
+    error_rate,
+    plural,
+    printable,
+    rate,
+    sentence,
+    settings_in_words,
+)
 
 from ._console import is_watched, say, size_in_words
 
@@ -27,10 +36,11 @@ STYLES: Final = {
     Verdict.NOT_RUN: "bold yellow",
     Verdict.STOPPED: "bold yellow",
     Verdict.TIMED_OUT: "bold yellow",
+    Verdict.NOT_TESTED: "bold yellow",
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
     Outcome.UNKNOWN: "yellow",
-    Outcome.SKIPPED: "dim",
+    Outcome.NOT_TESTED: "dim",
 }
 
 
@@ -115,16 +125,17 @@ def _words(progress: Progress) -> str:
     return f" {which}{what}, {progress.elapsed:.0f} s{of_all}"
 
 
-def show(result: Result, console: Console) -> None:
-    """Print the result: the verdict first."""
+def show(result: Result, console: Console, *, checks: bool = True) -> None:
+    """Print the result: the verdict first; where no checks were asked for, those that failed."""
     console.print(Text.assemble((result.verdict.upper(), STYLES[result.verdict]), "  ", printable(sentence(result))))
     if result.axes or any(run.directions for run in result.runs):
         print_table(console, _sweep(result, console) if result.axes else _figures(result.runs[0], console))
     for run in result.runs:
         _show_faults(run, console, named=len(result.runs) > 1)
-    if result.checks:
+    shown = [check for check in result.checks if checks or check.outcome is Outcome.FAIL]
+    if shown:
         table = _table(console, "Check", "", "")
-        for check in result.checks:
+        for check in shown:
             table.add_row(
                 printable(check.name), Text(check.outcome, style=STYLES[check.outcome]), printable(check.detail)
             )
@@ -147,7 +158,7 @@ def _figures(run: Run, console: Console) -> Table:
     settings = run.settings
     table = _table(console, printable(" ↔ ".join(settings.ports)), *(way.name for way in run.directions))
     rows: dict[str, Callable[[Direction], str]] = {
-        "settings": lambda way: f"{settings.mode}, flow {settings.flow}",
+        "settings": lambda way: settings_in_words(run),
         "pattern": lambda way: printable(way.account.pattern),
         "sent, received": lambda way: f"{way.account.sent:,}, {way.account.received:,}",
         "wrong": damage,
@@ -176,8 +187,10 @@ def _share(share: float) -> str:
 
 
 def _gaps(way: Direction) -> str:
-    if way.gaps is None or not way.gaps.count:
-        return "none" if way.gaps is None else f"none above {duration(way.gaps.threshold)}"
+    if way.gaps is None:
+        return "unknown: nothing came"
+    if not way.gaps.count:
+        return f"none above {duration(way.gaps.threshold)}"
     longest = way.gaps.longest[0]
     return f"{way.gaps.count:,}; longest {duration(longest.seconds)} after byte {longest.offset:,}"
 

@@ -150,7 +150,7 @@ def sweep_table(runs: Sequence[Run], axes: Sequence[Axis]) -> Html:
         rows.append(tag("tr", *cells))
     body = join(tag("thead", tag("tr", *top), tag("tr", *head)), tag("tbody", *rows))
     notes: list[Html] = []
-    for verdict in (Verdict.NOT_RUN, Verdict.TIMED_OUT):
+    for verdict in (Verdict.NOT_RUN, Verdict.TIMED_OUT, Verdict.NOT_TESTED):
         missed = [
             tag("li", f"{', '.join(place)}: {'; '.join(run.reasons)}")
             for place, run in by_place.items()

@@ -90,7 +90,7 @@ class Way:
             account=account,
             seconds=time.monotonic() - self._began if arrivals.last is None else arrivals.last,
             throughput=arrivals.throughput(),
-            gaps=arrivals.gaps(),
+            gaps=None if arrivals.last is None else arrivals.gaps(),
             baud=self._baud(),
             writes=self.meter.writes(),
             kernel=self._kernel(),

@@ -33,6 +33,9 @@ def junit(result: Result) -> str:
         if run.verdict is Verdict.FAIL:
             failures += 1
             ET.SubElement(case, "failure", message=_safe(words)).text = _safe(_faults(run))
+        elif run.verdict is Verdict.NOT_TESTED:
+            skipped += 1
+            ET.SubElement(case, "skipped", message=_safe(words))
         elif run.verdict is not Verdict.PASS:
             errors += 1
             ET.SubElement(case, "error", message=_safe(words))

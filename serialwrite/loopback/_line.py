@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 import serialwrite as sw
+from serialwrite.loopback._in_force import not_in_force
 from serialwrite.loopback._result import Fact, Settings
 from serialwrite.testing import PathRig, PtyPair, SimulatedUart, SocatPair
 
@@ -15,6 +16,14 @@ RigName: TypeAlias = Literal["pty", "socat", "uart"]
 RIG_NAMES: Final[tuple[RigName, ...]] = ("pty", "socat", "uart")
 UNPACED_RIGS: Final = frozenset({"pty", "socat"})
 FLOWS: Final = ("none", "rtscts", "xonxoff", "dsrdtr")
+
+
+class NotInForce(Exception):  # as above
+    """The line is there, but not with these settings; the message says which, `in_force` what holds instead."""
+
+    def __init__(self, words: str, in_force: tuple[sw.Settings | None, ...] = ()) -> None:
+        super().__init__(words)
+        self.in_force = in_force
 
 
 class LineUnavailable(Exception):  # a state of the machine, not a mistake in the test
@@ -30,6 +39,8 @@ class Line:
     quirks: frozenset[str] = frozenset()
     """What a rig can't do; a real line has none that is known beforehand."""
     facts: tuple[Fact, ...] = ()
+    in_force: tuple[sw.Settings | None, ...] = ()
+    """What each port is really set to."""
 
     @property
     def plugged(self) -> bool:
@@ -62,33 +73,46 @@ def open_rig(name: RigName, settings: Settings) -> PathRig:
 
 
 @contextlib.contextmanager
-def open_line(target: PathRig | tuple[str, ...], settings: Settings) -> Generator[Line]:
+def open_line(target: PathRig | tuple[str, ...], settings: Settings, swept: Collection[str] = ()) -> Generator[Line]:
     """Open both ends of `target`, a rig (opened here, and closed, if it was not open) or one or two ports.
 
-    Raises LineUnavailable where a port can't be opened or can't have `settings`.
+    `swept`: names of settings that a sweep varies, which must be in force also where they are the usual ones.
+
+    Raises LineUnavailable where a port can't be opened, and NotInForce where it has not taken `settings`.
     """
     with contextlib.ExitStack() as resources:
         rig = target if isinstance(target, PathRig) else None
         try:
-            names = _ends_of(target, settings, resources) if isinstance(target, PathRig) else target
-            options = _pyserial_settings(settings, paced_only=rig is not None)
+            names = _ends_of(target, resources) if isinstance(target, PathRig) else target
+            options = _pyserial_settings(settings)
             port = resources.enter_context(_closing(sw.SerialPort(names[0], settings.baudrate, **options)))
             peer = port
             if len(names) > 1 and names[1] != names[0]:
                 peer = resources.enter_context(_closing(sw.SerialPort(names[1], settings.baudrate, **options)))
-        except LineUnavailable:
-            raise
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            in_force = _in_force(rig, port) + (() if peer is port else _in_force(rig, peer))
+        except ValueError as error:  # the driver has not taken a setting
+            if str(error).startswith("invalid URL"):
+                raise LineUnavailable(str(error)) from error
+            raise NotInForce(str(error)) from error
+        except (OSError, TypeError, RuntimeError) as error:
             words = error.strerror if isinstance(error, OSError) else None
             raise LineUnavailable(words or str(error)) from error
         except Exception as error:  # termios.error is no OSError
             raise LineUnavailable(f"{' ↔ '.join(settings.ports) or 'the port'}: {error}") from error
-        yield Line(port, peer, rig.quirks if rig is not None else frozenset(), _rig_facts(rig))
+        if wrong := not_in_force(settings, in_force, swept):
+            raise NotInForce("; ".join(wrong), in_force)
+        yield Line(port, peer, rig.quirks if rig is not None else frozenset(), _rig_facts(rig), in_force)
 
 
-def _ends_of(rig: PathRig, settings: Settings, resources: contextlib.ExitStack) -> tuple[str, ...]:
-    if not isinstance(rig, SimulatedUart) and (settings.parity != "N" or settings.data_bits != 8):
-        raise LineUnavailable(f"the rig {rig.name!r} has no character format: it carries 8 data bits without parity")
+def _in_force(rig: PathRig | None, port: sw.SerialPort) -> tuple[sw.Settings | None]:
+    held = port.in_force
+    if held is None or not isinstance(rig, SimulatedUart):
+        return (held,)
+    made = rig._settings  # the rig keeps the time of a character format that its ptys can't have
+    return (held._replace(bytesize=made.bytesize, parity=made.parity, stopbits=made.stopbits),)
+
+
+def _ends_of(rig: PathRig, resources: contextlib.ExitStack) -> tuple[str, ...]:
     try:
         return rig.port, rig.peer
     except RuntimeError:  # not open yet
@@ -96,14 +120,12 @@ def _ends_of(rig: PathRig, settings: Settings, resources: contextlib.ExitStack) 
         return rig.port, rig.peer
 
 
-def _pyserial_settings(settings: Settings, *, paced_only: bool) -> dict[str, Any]:
+def _pyserial_settings(settings: Settings) -> dict[str, Any]:
     flow = settings.flow
     if flow not in FLOWS:
         raise ValueError(f"flow is {flow!r}: pass one of {', '.join(FLOWS)}")
     options: dict[str, Any] = {} if flow == "none" else {flow: True}
-    if not paced_only:  # ptys refuse other formats; the simulated UART keeps the time of them by itself
-        options |= {"bytesize": settings.data_bits, "parity": settings.parity, "stopbits": settings.stop_bits}
-    return options
+    return options | {"bytesize": settings.data_bits, "parity": settings.parity, "stopbits": settings.stop_bits}
 
 
 @contextlib.contextmanager

@@ -11,11 +11,13 @@ from serialwrite.loopback._budget import HELD, LATE, STALL, TALKING, slack
 from serialwrite.loopback._line import Line
 from serialwrite.loopback._patterns import Pattern
 from serialwrite.loopback._result import Check, Direction, Outcome, Settings
+from serialwrite.streams._stall import CTS_LOW, XOFF
 from serialwrite.testing._rig import NO_PACING
 
 PAYLOAD: Final = 1 << 23  # bytes written to a line that is faster than all UARTs: more than any port holds
 QUEUE: Final = 1 << 14  # bytes on their way at the most, which is more than a UART's driver queues
 
+HOLDS: Final = {"rtscts": CTS_LOW, "xonxoff": XOFF}  # the stall that each kind of flow control shows as
 TOLERANCE: Final = 0.015  # of the baud rate: what one end may be off if the other one is allowed the same
 STARVED: Final = 0.003  # of a busy line's time; more would blur its rate by a share of TOLERANCE that matters
 SURE_AFTER: Final = 1.0  # seconds of a busy line, before its rate can be told
@@ -89,6 +91,8 @@ def _flow(stopped: sw.TransferError | None, settings: Settings) -> Check:
         return Check(name, Outcome.UNKNOWN, "nothing was lost; but the driver can't tell a sender that was stopped")
     if stopped.stall is None:
         return Check(name, Outcome.UNKNOWN, "nothing was lost; but the sender was still sending when its time was up")
+    if stopped.stall != HOLDS.get(settings.flow):
+        return Check(name, Outcome.UNKNOWN, f"nothing was lost; but what held the sender is: {stopped.stall}")
     return Check(name, Outcome.PASS, f"{settings.flow}: {stopped.stall}; nothing was lost")
 
 
@@ -131,18 +135,18 @@ def check_baud(
     """
     name = f"real baud rate, {direction.name}"
     if NO_PACING in quirks:
-        return Check(name, Outcome.SKIPPED, "nothing paces this line: it is no UART")
+        return Check(name, Outcome.NOT_TESTED, "nothing paces this line: it is no UART")
     if direction.baud is None and direction.bytes_per_second > settings.line_rate:
         return Check(
-            name, Outcome.SKIPPED, "nothing paces this line: bytes arrived faster than its baud rate lets them"
+            name, Outcome.NOT_TESTED, "nothing paces this line: bytes arrived faster than its baud rate lets them"
         )
     busy = sum(rate.seconds for rate in direction.throughput) - (direction.gaps.total if direction.gaps else 0.0)
     if direction.baud is None or busy < SURE_AFTER:
         return Check(name, Outcome.UNKNOWN, f"the line was busy for {busy:.2f} s: {SURE_AFTER:g} s are needed to tell")
     off = direction.baud / settings.baudrate - 1
-    words = (
-        f"{direction.baud:,.0f} bit/s, {abs(off):.1%} {'above' if off > 0 else 'below'} the {settings.baudrate:,} set"
-    )
+    side = "above" if off > 0 else "below"
+    apart = f"{abs(off):.1%} {side} the {settings.baudrate:,} set" if round(off, 3) else "as set"
+    words = f"{direction.baud:,.0f} bit/s, {apart}"
     if kept_waiting > STARVED * busy:  # its pass would be worth as little as its failure
         late = f"this machine was too busy to tell, {kept_waiting:.2f} s late in {busy:.2f} s"
         return Check(name, Outcome.UNKNOWN, f"{words}: but {late}")

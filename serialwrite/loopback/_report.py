@@ -10,13 +10,22 @@ from serialwrite.loopback._files import write_whole
 from serialwrite.loopback._html import Html, join, tag
 from serialwrite.loopback._report_tables import accounts, causes, faults, table
 from serialwrite.loopback._result import Outcome, Verdict
-from serialwrite.loopback._words import duration, plural, rate, run_sentence, sentence, small
+from serialwrite.loopback._words import (
+    deviation,
+    duration,
+    plural,
+    rate,
+    run_sentence,
+    sentence,
+    settings_in_words,
+    small,
+)
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
 
-    from serialwrite.loopback._result import Check, Direction, Result, Run, Settings
+    from serialwrite.loopback._result import Check, Direction, Result, Run
 
 _SHOWN_RUNS: Final = 2
 
@@ -72,8 +81,8 @@ def _told(result: Result) -> tuple[Run, ...]:
 def _header(result: Result) -> Html:
     about = [_ports(result)]
     if len(result.runs) == 1:
-        settings = result.runs[0].settings
-        about += [settings.mode, f"flow {settings.flow}", f"pattern {settings.pattern}"]
+        run = result.runs[0]
+        about += [settings_in_words(run), f"pattern {run.settings.pattern}"]
     about.append(result.started)
     return tag(
         "header",
@@ -119,8 +128,10 @@ def _direction_tiles(direction: Direction, run: Run, name: str) -> Iterator[Html
     carried = f"{share:.1%} of what {settings.mode} can carry" if share < 2 else "nothing paces this line"
     yield _tile(f"Throughput{name}", rate(direction.bytes_per_second), carried)
     if direction.baud is not None:
-        off = f"{direction.baud / settings.baudrate - 1:+.2%} from {settings.baudrate:,}"
+        off = f"{deviation(direction.baud / settings.baudrate - 1, 2)} from {settings.baudrate:,}"
         yield _tile(f"Real baud rate{name}", f"{direction.baud:,.0f}", off)
+    else:
+        yield _tile(f"Real baud rate{name}", "unknown", "see the checks")
 
 
 def _tile(name: str, value: str, more: str) -> Html:
@@ -183,7 +194,7 @@ def _pauses(direction: Direction) -> Html | None:
 
 def _reproduce(result: Result) -> Html:
     facts = [
-        *(_settings(result.runs[0].settings) if len(result.runs) == 1 else ()),
+        *(_settings(result.runs[0]) if len(result.runs) == 1 else ()),
         *((one.name, one.value, one.source) for one in result.facts),
     ]
     rows = [
@@ -199,9 +210,11 @@ def _reproduce(result: Result) -> Html:
     )
 
 
-def _settings(settings: Settings) -> Iterator[tuple[str, str, str]]:
+def _settings(run: Run) -> Iterator[tuple[str, str, str]]:
+    settings = run.settings
     yield "ports", ", ".join(settings.ports), "setting"
     yield "line", f"{settings.mode}, flow {settings.flow}", "setting"
+    yield "line in force", settings_in_words(run), "the driver's word"
     yield "pattern", settings.pattern, "setting"
     amount = (
         plural(settings.bytes_to_send, "byte")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
+import serialwrite as sw
 from serialwrite.loopback._confidence import ErrorRate, bit_error_rate
 
 if TYPE_CHECKING:
@@ -24,11 +25,14 @@ class Verdict(StrEnum):
     """Ended on request, with nothing wrong until then."""
     TIMED_OUT = "timed out"
     """Ended at its bound in seconds, with nothing wrong until then: the line is slower than was said."""
+    NOT_TESTED = "not tested"
+    """The settings are not in force: a pass would say something of other ones."""
 
     @property
     def exit_code(self) -> int:
-        """Return 0, 1, 3 where there is no verdict on the line, or 130, as for Ctrl-C everywhere."""
-        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.STOPPED: 130}.get(self, 3)
+        """Return 0, 1, 2 (no port), 3 (timed out, not tested), or 130, as for Ctrl-C everywhere."""
+        codes = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.NOT_RUN: 2, Verdict.STOPPED: 130}
+        return codes.get(self, 3)
 
 
 class Outcome(StrEnum):
@@ -38,7 +42,8 @@ class Outcome(StrEnum):
     FAIL = "fail"
     UNKNOWN = "unknown"
     """The hardware or its driver doesn't say."""
-    SKIPPED = "skipped"
+    NOT_TESTED = "not tested"
+    """The check can't be made on this line, or was not reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class Direction:
     throughput: tuple[Rate, ...] = ()
     """In one stretch of the run after another."""
     gaps: Gaps | None = None
-    """Times without a byte; None where they were not looked for."""
+    """Times without a byte; None where nothing came that could have gaps."""
     baud: float | None = None
     """Bits per second while the line was busy; None where it can't be told."""
     writes: Writes | None = None
@@ -158,6 +163,8 @@ class Run:
     seconds: float = 0.0
     kept_waiting: float = 0.0
     """Seconds by which this machine ran the test late, in lumps of more than 10 ms: gaps may be its own doing."""
+    in_force: tuple[sw.Settings | None, ...] = ()
+    """What each port is really set to, by its driver's word; None of a port that has no line settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,17 +203,24 @@ class Result:
     """ISO 8601, with the offset from UTC."""
     reasons: tuple[str, ...] = ()
     """Why it could not run, where that is no single run's fault."""
+    disconnected: bool = False
+    """Whether a port was unplugged, hung up, or left by its server during the test."""
 
     @property
     def verdict(self) -> Verdict:
-        """Return FAIL if anything failed; else the first that holds of STOPPED, NOT_RUN, TIMED_OUT; else PASS."""
+        """Return FAIL if anything failed; else what any run has of STOPPED, NOT_RUN, TIMED_OUT, NOT_TESTED; or PASS."""
         verdicts = {run.verdict for run in self.runs}
         if Verdict.FAIL in verdicts or any(check.outcome is Outcome.FAIL for check in self.checks):
             return Verdict.FAIL
-        for verdict in (Verdict.STOPPED, Verdict.NOT_RUN, Verdict.TIMED_OUT):
+        for verdict in (Verdict.STOPPED, Verdict.NOT_RUN, Verdict.TIMED_OUT, Verdict.NOT_TESTED):
             if verdict in verdicts:
                 return verdict
         return Verdict.PASS if self.runs and not self.reasons else Verdict.NOT_RUN
+
+    @property
+    def exit_code(self) -> int:
+        """Return what the command line ends with: 4 where a port went, else that of the verdict."""
+        return 4 if self.disconnected and self.verdict is not Verdict.STOPPED else self.verdict.exit_code
 
 
 def to_json(value: object) -> Any:
@@ -220,6 +234,8 @@ def to_json(value: object) -> Any:
         return plain
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, sw.Settings):
+        return value._asdict()
     if isinstance(value, dict):
         return {str(key): to_json(item) for key, item in cast("dict[object, object]", value).items()}
     if isinstance(value, tuple):

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from serialwrite.loopback._line import UNPACED_RIGS, LineUnavailable, RigName, open_line, open_rig
+from serialwrite.loopback._line import UNPACED_RIGS, LineUnavailable, NotInForce, RigName, open_line, open_rig
 from serialwrite.loopback._machine import machine_facts, port_facts
 from serialwrite.loopback._progress import Progress, Watch
 from serialwrite.loopback._result import Check, Fact, Outcome, Result, Run, Settings, Verdict
-from serialwrite.loopback._sweep import check_limits, expected, names, pattern_of, steps
+from serialwrite.loopback._sweep import AXES, check_limits, expected, names, pattern_of, steps
 from serialwrite.loopback._transfer import Test
 from serialwrite.loopback._words import plural
 from serialwrite.testing import PathRig
@@ -78,7 +78,8 @@ async def async_run(
         command: what the user typed, for the report.
 
     Returns:
-        The result; a line that could not be had is one, too, with the verdict "could not run".
+        The result; a line that could not be had is one, too, with the verdict "could not run", and one whose ports
+        have not taken the settings is "not tested".
 
     Raises:
         ValueError: an argument that can't be used, before anything is opened.
@@ -112,13 +113,15 @@ async def async_run(
     facts: list[Fact] = []
     flows = set[str]()  # the kinds of flow control that were checked
     paced = not (rig in UNPACED_RIGS if port is None else isinstance(port, PathRig) and NO_PACING in port.quirks)
+    swept = [AXES[axis.name] for axis in axes]
+    disconnected = False
     whole = expected(planned, patience=patience, trips=trips, checks=checks, paced=paced)
     for number, (settings, sent) in enumerate(zip(planned, patterns, strict=True), 1):
         target: PathRig | tuple[str, ...]
         target = port if isinstance(port, PathRig) else open_rig(rig, settings) if port is None else settings.ports
         watch = Watch(progress, number, len(planned), settings, whole)
         try:
-            with open_line(target, settings) as line:
+            with open_line(target, settings, swept) as line:
                 test = Test(line, settings, sent, watch=watch, patience=patience, stop=stop)
                 run = await test.transfer(both_ways=both_ways, trips=trips, max_gap=max_gap)
                 first, new_flow = not flows, settings.flow not in flows
@@ -128,11 +131,14 @@ async def async_run(
                     facts += () if line.plugged else port_facts(line.peer, "peer")
                 if test.left_over:
                     facts.append(Fact(f"thrown away before run {number}", plural(test.left_over, "byte"), "received"))
-                found += [check for check in test.baud_checks(run) if first or check.outcome is Outcome.FAIL]
+                found += [check for check in test.baud_checks() if first or check.outcome is Outcome.FAIL]
                 if checks and new_flow:
                     found += await test.check_accounting(run)
                 if checks and first:
                     found += await test.check_wiring(require_lines=require_lines)
+                disconnected |= test.disconnected
+        except NotInForce as error:
+            run = Run(settings, Verdict.NOT_TESTED, (str(error),), in_force=error.in_force)
         except LineUnavailable as error:
             run = Run(settings, Verdict.NOT_RUN, (str(error),))
         if stop.is_set() and run.verdict is not Verdict.FAIL:
@@ -149,6 +155,7 @@ async def async_run(
         command=command,
         started=started,
         reasons=reasons,
+        disconnected=disconnected,
     )
 
 

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
+import serialwrite as sw
 from serialwrite.loopback import _budget
 from serialwrite.loopback._budget import Budget
 from serialwrite.loopback._direction import Way
@@ -43,6 +45,7 @@ class Test:
         self._paced = NO_PACING not in line.quirks
         self._gone = False
         self._ways: list[Way] = []
+        self._baud: list[Check] = []
         self.left_over = 0
         """Bytes that came before the test, and were thrown away."""
 
@@ -52,7 +55,7 @@ class Test:
         settled = let_settle(line.port, line.peer, quiet=silence)
         self.left_over = await self._phase("settling", _budget.settling(settings), settled) or 0
         if self._stop.is_set():
-            return Run(settings, Verdict.STOPPED)
+            return Run(settings, Verdict.STOPPED, in_force=line.in_force)
         lateness = Lateness()
         self._ways = ways = [
             Way(
@@ -75,8 +78,16 @@ class Test:
             lateness.measured(),
             _ending(self._stop, budget.most, lateness.clock, ways) as timed_out,
         ):
-            directions = await asyncio.gather(*(way.run() for way in ways))
+            directions: list[Direction] = await asyncio.gather(*(way.run() for way in ways))
         seconds, cpu = time.monotonic() - began, time.process_time() - spent
+        self._baud = [
+            check_baud(direction, settings, line.quirks, lateness.seconds, fed=way.fed)
+            for direction, way in zip(directions, ways, strict=True)
+        ]
+        directions = [
+            direction if check.outcome in (Outcome.PASS, Outcome.FAIL) else replace(direction, baud=None)
+            for direction, check in zip(directions, self._baud, strict=True)
+        ]
         reasons = [problem for way in ways for problem in way.problems]
         self._gone = any(way.gone for way in ways)
         times: list[float] = []
@@ -84,7 +95,7 @@ class Test:
             reasons += await self._round_trips(trips, times)
         cut = self._stop.is_set() or timed_out.is_set()
         for direction in directions:
-            reasons += _complaints(direction, max_gap, stopped=cut)
+            reasons += _complaints(direction, max_gap, stopped=cut, plugged=line.plugged)
         verdict = Verdict.FAIL if reasons else Verdict.PASS
         if timed_out.is_set() and not reasons:
             verdict = Verdict.TIMED_OUT
@@ -98,14 +109,17 @@ class Test:
             cpu_seconds=cpu,
             seconds=seconds,
             kept_waiting=lateness.seconds,
+            in_force=line.in_force,
         )
 
-    def baud_checks(self, run: Run) -> list[Check]:
+    @property
+    def disconnected(self) -> bool:
+        """Whether a port is gone."""
+        return self._gone or any(_is_gone(port) for port in (self._line.port, self._line.peer))
+
+    def baud_checks(self) -> list[Check]:
         line, settings = self._line, self._settings
-        done = [
-            check_baud(direction, settings, line.quirks, run.kept_waiting, fed=way.fed)
-            for direction, way in zip(run.directions, self._ways, strict=False)
-        ]
+        done = [*self._baud]
         if self._paced:
             done += check_speed(line.port, "port", settings)
             done += [] if line.plugged else check_speed(line.peer, "peer", settings)
@@ -116,9 +130,11 @@ class Test:
         line, settings = self._line, self._settings
         name = accounting_name(settings)
         if self._gone:
-            return [Check(name, Outcome.SKIPPED, "a port is gone: nothing is left to check")]
+            return [Check(name, Outcome.NOT_TESTED, "a port is gone: nothing is left to check")]
         if run.verdict is Verdict.TIMED_OUT:
-            return [Check(name, Outcome.SKIPPED, "the line was too slow for the data already")]
+            return [Check(name, Outcome.NOT_TESTED, "the line was too slow for the data already")]
+        if any(_is_dead(direction) for direction in run.directions):
+            return [Check(name, Outcome.NOT_TESTED, "nothing came back that a count could be compared with")]
         found: list[Check] = []
 
         async def work() -> bool:
@@ -158,7 +174,9 @@ class Test:
             return [] if problem is None else [problem]
 
         budget = _budget.round_trips(settings, patience, trips)
-        return await self._phase("round trips", budget, work()) or []
+        found = await self._phase("round trips", budget, work())
+        late = [] if self._stop.is_set() else [f"the round trips were ended after {budget.most:.0f} s"]
+        return late if found is None else found
 
     async def _phase(self, name: str, budget: Budget, work: Coroutine[Any, Any, T]) -> T | None:
         """Return what `work` does; None where it was ended before, by the stop or at the bound of its budget."""
@@ -215,10 +233,25 @@ def _too_slow(direction: Direction, settings: Settings, seconds: float) -> str:
     )
 
 
-def _complaints(direction: Direction, max_gap: float | None, *, stopped: bool) -> list[str]:
+def _is_dead(direction: Direction) -> bool:
+    """Whether nothing at all came of what was sent."""
+    return bool(direction.account.sent) and not direction.account.received
+
+
+def _is_gone(port: sw.SerialPort) -> bool:
+    try:
+        port.in_force  # noqa: B018 # asked for its error
+    except sw.TransferError:
+        return True
+    return False
+
+
+def _complaints(direction: Direction, max_gap: float | None, *, stopped: bool, plugged: bool) -> list[str]:
     """Return why one direction is not a pass, in words: first how much, then what, where, and its cause."""
     account, found = direction.account, list[str]()
-    if not account.clean:
+    if _is_dead(direction):
+        found.append(f"{direction.name}: nothing came back: check the {'plug' if plugged else 'cable'}, TX/RX")
+    elif not account.clean:
         words = f"{direction.name}: {damage(direction)}"
         if account.diagnoses:
             words += f" ({'; '.join(f'{cause.name}: {cause.text}' for cause in account.diagnoses)})"

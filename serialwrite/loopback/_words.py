@@ -6,6 +6,7 @@ import math
 import unicodedata
 from typing import TYPE_CHECKING
 
+from serialwrite.loopback._in_force import in_words
 from serialwrite.loopback._result import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ def size(count: float) -> str:
     return brief(rate(count)).removesuffix("/s")
 
 
+def deviation(share: float, digits: int) -> str:
+    """Return how far something is off, as a percentage with its sign: +1.52%; 0.00%, of either sign."""
+    words = f"{share:+.{digits}%}"
+    return words[1:] if not float(words[1:-1]) else words
+
+
 def small(number: float) -> str:
     """Return a small number: 3.7e-9."""
     mantissa, _, exponent = f"{number:.1e}".partition("e")
@@ -84,7 +91,7 @@ def sentence(result: Result) -> str:
         passed = sum(run.verdict is Verdict.PASS for run in result.runs)
         parts = [f"{passed} of {plural(len(result.runs), 'run')} passed"]
         parts += [f"{failed} failed"] * bool(failed)
-        for verdict in (Verdict.NOT_RUN, Verdict.TIMED_OUT):
+        for verdict in (Verdict.NOT_RUN, Verdict.TIMED_OUT, Verdict.NOT_TESTED):
             count = sum(run.verdict is verdict for run in result.runs)
             parts += [f"{count} {verdict}"] * bool(count)
         parts += ["the last was stopped"] * (result.runs[-1].verdict is Verdict.STOPPED)
@@ -108,8 +115,19 @@ def run_sentence(run: Run) -> str:
         Verdict.FAIL: "failed",
         Verdict.STOPPED: "was stopped",
         Verdict.TIMED_OUT: "timed out",
+        Verdict.NOT_TESTED: "was not made",
     }
     return "; ".join(told) or f"The run {ended.get(run.verdict, 'could not be made')}."
+
+
+def settings_in_words(run: Run) -> str:
+    """Return what the ports are really set to; what was asked for only where no port can tell."""
+    held = dict.fromkeys(None if each is None else in_words(each) for each in run.in_force)
+    known = " and ".join(each for each in held if each is not None)
+    asked = f"{run.settings.mode}, flow {run.settings.flow}"
+    if None not in held:
+        return known or asked
+    return f"{known or asked}; a port has no line settings"
 
 
 def damage(direction: Direction) -> str:

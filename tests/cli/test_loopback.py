@@ -60,11 +60,27 @@ def test_a_fault_is_told_and_the_exit_code_is_1(program, tmp_path):
 
 def test_a_port_that_is_not_there_could_not_run(program):
     code, out, _ = program.run("loopback", "/dev/ttyNONE\x1b[31m", "--seconds", "0.1")
-    assert code == 3
+    assert code == 2
     assert out.startswith("COULD NOT RUN  ")
     assert "does not exist" in out
     assert "\x1b" not in out
     assert len(out.splitlines()) == 1  # and no table of nothing
+
+
+def test_settings_not_in_force_are_not_tested(program):
+    with PtyPair() as rig:
+        code, out, _ = program.run("loopback", rig.port, rig.peer, "-n", 2_000, *QUICK, "--parity", "E")
+    assert code == 3
+    assert out == (
+        "NOT TESTED  port: parity E was asked for, and N is in force; peer: parity E was asked for, and N is in force\n"
+    )
+
+
+def test_no_checks_print_no_table_of_checks(program):
+    code, out, _ = program.run("loopback", "--rig", "uart", "-n", 2_000, *QUICK)
+    assert code == 0
+    assert "Check" not in out
+    assert "baud rate" not in out
 
 
 def test_bad_usage_is_2(program):

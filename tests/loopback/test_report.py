@@ -174,7 +174,7 @@ def test_verdicts_and_exit_codes():
         Verdict.FAIL,
         Verdict.NOT_RUN,
     )
-    assert [verdict.exit_code for verdict in Verdict] == [0, 1, 3, 130, 3]
+    assert [verdict.exit_code for verdict in Verdict] == [0, 1, 2, 130, 3, 3]
     only_wiring = Result(clean().runs, (Check("RTS", Outcome.FAIL, "no"),))
     assert only_wiring.verdict is Verdict.FAIL
     assert sentence(only_wiring) == "The data arrived, but 1 check failed."
