@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ else:
 
 # The most buffers that the kernel takes in one writev or readv (IOV_MAX on Linux and macOS).
 MAX_BUFFERS = 1024
+
+# The items of a memory that are pointers, in its format: Python objects, C's pointers, functions and strings.
+# A name of a field stands between colons; Zf, Zd and Zg are numpy's complex numbers.
+_NAMES, _POINTERS = re.compile(":[^:]*:"), re.compile("[OP&Xz]|Z(?![fdg])")
 
 
 def buffer(data: BytesLike, max_size: int | None = None, /) -> memoryview:
@@ -39,6 +44,11 @@ def buffer(data: BytesLike, max_size: int | None = None, /) -> memoryview:
     if not view.c_contiguous:
         raise TypeError("buffers: this memory is not contiguous; pass a contiguous copy, for example bytes(view)")
     if view.format != "B" or view.ndim != 1:
+        if _POINTERS.search(_NAMES.sub("", view.format)):
+            raise TypeError(
+                f"buffers: this memory holds pointers, not data (its format is {view.format!r}); "
+                "pass the data itself, for example numpy.array(values, dtype='uint8')"
+            )
         from pickle import PickleBuffer  # noqa: PLC0415 # a tenth of the import time, for this alone
 
         # Not view.cast("B"): that refuses empty views, numpy's structured and foreign-endian items, and ctypes'.
@@ -54,12 +64,15 @@ def gather(buffers: BytesLike | Iterable[BytesLike]) -> tuple[BytesLike, ...]:
     try:
         memoryview(buffers)  # type: ignore[arg-type] # asks whether it is one bytes-like: the answer may be no
     except TypeError:
+        given: Any = buffers
+        name = type(given).__name__
+        if isinstance(given, (Mapping, set, frozenset)):  # whose items are not the data, or have no order
+            hint = "its values(), or its keys()" if isinstance(given, Mapping) else "a list"
+            raise TypeError(f"buffers: got {name}; pass {hint}") from None
         try:
-            return tuple(buffers)  # type: ignore[arg-type] # it is no bytes-like, so the iterable
+            return tuple(given)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] # it is no bytes-like, so the iterable
         except TypeError:
-            raise TypeError(
-                f"buffers: got {type(buffers).__name__}; pass bytes-like memory, or an iterable of it"
-            ) from None
+            raise TypeError(f"buffers: got {name}; pass bytes-like memory, or an iterable of it") from None
     return (buffers,)  # type: ignore[return-value] # it is a bytes-like
 
 

@@ -172,3 +172,44 @@ async def test_what_lies_behind_many_empty_buffers_is_written():
     with near, far:
         assert await sw.async_write(near, [b""] * (2 * MAX_BUFFERS) + [b"x"]) == 1
         assert far.recv(10) == b"x"
+
+
+class Pair(ctypes.Structure):
+    _fields_ = (("name", ctypes.c_char_p), ("length", ctypes.c_int))
+
+
+POINTERS = {
+    "objects": lambda: pytest.importorskip("numpy").array([object()]),
+    "a field of objects": lambda: pytest.importorskip("numpy").zeros(2, dtype=[("n", "i4"), ("what", "O")]),
+    "python objects": lambda: (ctypes.py_object * 1)(b"x"),
+    "pointers": ctypes.POINTER(ctypes.c_int) * 2,
+    "void pointers": ctypes.c_void_p * 2,
+    "strings of C": lambda: (ctypes.c_char_p * 1)(b"x"),
+    "wide strings of C": lambda: (ctypes.c_wchar_p * 1)("x"),
+    "functions": ctypes.CFUNCTYPE(None) * 1,
+    "a structure with a pointer": lambda: Pair(b"x", 1),
+}
+
+
+@pytest.mark.parametrize("kind", POINTERS)
+def test_memory_that_holds_pointers_is_refused(kind):
+    memory = POINTERS[kind]()
+    for buffers in (memory, [b"before", memory]):
+        with pytest.raises(TypeError, match=r"^buffers(\[1\])?: this memory holds pointers.*pass the data itself"):
+            sw.buffer_size(buffers)
+
+
+def test_memory_whose_format_only_looks_like_pointers_is_data():
+    numpy = pytest.importorskip("numpy")
+    assert sw.buffer_size(numpy.zeros(2, dtype="complex128")) == 32
+    assert sw.buffer_size(numpy.zeros(2, dtype=[("OPz&X", "u1")])) == 2
+    assert sw.buffer_size((ctypes.c_wchar * 2)()) == 2 * ctypes.sizeof(ctypes.c_wchar)
+
+
+@pytest.mark.parametrize(
+    "buffers", [{b"a": b"data"}, {b"a", b"b"}, frozenset((b"a",))], ids=["dict", "set", "frozenset"]
+)
+def test_a_collection_whose_items_are_not_the_data_in_order_is_refused(buffers):
+    with pytest.raises(TypeError, match=f"^buffers: got {type(buffers).__name__}; pass "):
+        sw.buffer_size(buffers)
+    assert sw.buffer_size({b"a": b"data"}.values()) == 4
