@@ -71,8 +71,8 @@ class Account(Operation[int]):
             self._loop.buffers.release()
         self._views = ()
         self._error = None
-        self._given_back = True
-        if isinstance(self._buffers, DynamicBuffer):
+        before, self._given_back = self._given_back, True
+        if isinstance(self._buffers, DynamicBuffer) and not before:  # dropped with its loop, it may end later, too
             self._dynamic_done(self._buffers)
 
     def _dynamic_done(self, dynamic: DynamicBuffer) -> None:

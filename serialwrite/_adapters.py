@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar, overload
 
 from ._errors import TransferError
@@ -130,18 +131,22 @@ def consign(token: CompletionToken[R, P], /, *values: Any) -> CompletionToken[R,
 @overload
 def consign(token: WriteHandler, /, *values: Any) -> CompletionToken[None, None]: ...
 def consign(token: object, /, *values: Any) -> CompletionToken[Any, Any]:
-    """Keep ``values`` alive until the handler has been called. Follows Asio's ``consign``."""
+    """Keep ``values`` alive until the handler has returned. Follows Asio's ``consign``."""
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
         def wrap(outer: Handler) -> Handler:
             kept: tuple[Any, ...] | None = values
+            # A handler that is bound to another executor would return here before it has run there.
+            bound = None if outer.executor is operation.executor else outer.executor
 
-            def complete(*args: Any) -> None:
+            def call(*args: Any) -> None:
                 nonlocal kept
-                kept = None  # released just before the handler runs, as every resource is
-                outer(*args)
+                try:
+                    outer(*args)
+                finally:
+                    kept = None
 
-            return outer.replaced(complete)
+            return outer.replaced(call if bound is None else partial(bound.dispatch, call))
 
         return operation.rewritten(wrap, at_once=unchanged)
 

@@ -7,9 +7,9 @@ from typing import Any, TypeVar, overload
 
 from ._adapters import Adapted, unchanged
 from ._cancellation import CancellationSignal, CancellationSlot, CancellationType
-from ._executors import Executor, call_later
+from ._executors import Timer, call_later
 from ._operation import Completion, CompletionToken, Handler, Operation, WriteHandler, default_token
-from ._timers import checked_seconds
+from ._timers import checked_number, checked_seconds
 
 R = TypeVar("R")
 P = TypeVar("P")
@@ -30,7 +30,13 @@ def bind_cancellation_slot(slot: CancellationSlot, token: object, /) -> Completi
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
         def wrap(outer: Handler) -> Handler:
             signal = CancellationSignal()
-            slot.assign(lambda type: operation.executor.dispatch(signal.emit, type))
+            executor, root = operation.executor, operation.root
+
+            def request(type: CancellationType) -> None:
+                # Launched from another thread it may not have begun: the request follows it there.
+                (executor.dispatch if root._begun else executor.post)(signal.emit, type)
+
+            slot.assign(request)
             outer.cancellation_slot.assign(signal.emit)
 
             def release() -> None:
@@ -70,7 +76,7 @@ def cancel_after(
         cancel_type: the type of cancellation that is requested.
     """
     seconds = checked_seconds(seconds, "cancel_after")
-    return _timed("cancel_after", token, cancel_type, lambda executor: seconds)
+    return _timed("cancel_after", token, cancel_type, lambda _: seconds, needs=("call_later",))
 
 
 @overload
@@ -93,18 +99,18 @@ def cancel_at(
     Otherwise like :func:`cancel_after`. Follows Asio's ``cancel_at``.
     """
 
-    if not isinstance(loop_time, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
-        raise TypeError(f"cancel_at={loop_time!r}: pass a time of the loop's clock, loop.time() + seconds")
+    told = f"cancel_at={loop_time!r}: pass a time of the loop's clock, loop.time() + seconds"
+    loop_time = checked_number(loop_time, told)
 
     def seconds(executor: Any) -> float:
         now: float = executor.time()
         return max(0.0, loop_time - now)
 
-    return _timed("cancel_at", token, cancel_type, seconds)
+    return _timed("cancel_at", token, cancel_type, seconds, needs=("call_later", "time"))
 
 
 def _timed(
-    name: str, token: object, cancel_type: CancellationType, seconds: Callable[[Executor], float]
+    name: str, token: object, cancel_type: CancellationType, seconds: Callable[[Any], float], needs: tuple[str, ...]
 ) -> CompletionToken[Any, Any]:
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
         def wrap(outer: Handler) -> Handler:
@@ -117,11 +123,26 @@ def _timed(
                 finally:
                     root.expiring = False
 
+            timer: Timer | None = None
+            released = False
+
+            def start() -> None:
+                nonlocal timer
+                if not released:
+                    timer = call_later(executor, seconds(executor), expire)
+
             def release() -> None:
-                timer.cancel()
+                nonlocal released
+                released = True
+                if timer is not None:
+                    timer.cancel()
                 outer.cancellation_slot.clear()
 
-            timer = call_later(operation.executor, seconds(operation.executor), expire)
+            executor = operation.executor
+            for needed in needs:
+                if not hasattr(executor, needed):
+                    raise TypeError(f"{name}: {executor!r} has no {needed}(); run the stream on an EventLoopExecutor")
+            executor.dispatch(start)  # a timer is set on its own thread, where the operation follows it
             outer.cancellation_slot.assign(signal.emit)
             return _released_first(outer, release, signal)
 

@@ -39,16 +39,25 @@ def checked_seconds(seconds: Any, name: str, unless: str = "", *, finite: bool =
     """
     if type(seconds) is float and 0.0 <= seconds < math.inf:
         return seconds
+    told = f"{name}={seconds!r}: pass seconds, 0 or more{unless}"
+    number = checked_number(seconds, told)
+    if number < 0 or (finite and number == math.inf):
+        raise ValueError(told)
+    return number
+
+
+def checked_number(value: Any, told: str) -> float:
+    """``value`` as a float; ``told`` is the message of the TypeError or ValueError where it can't be one."""
     try:
-        if isinstance(seconds, (str, bytes, bytearray, bool)):  # of which float() would make a number
+        if isinstance(value, (str, bytes, bytearray, bool)):  # of which float() would make a number
             raise TypeError
-        number = float(seconds)
+        number = float(value)
     except TypeError:
-        raise TypeError(f"{name}={seconds!r}: pass seconds, 0 or more{unless}") from None
+        raise TypeError(told) from None
     except (ValueError, OverflowError):  # a signalling NaN; more than a float can hold
         number = math.nan
-    if not number >= 0 or (finite and number == math.inf):  # NaN is refused, too
-        raise ValueError(f"{name}={seconds!r}: pass seconds, 0 or more{unless}")
+    if math.isnan(number):
+        raise ValueError(told)
     return number
 
 

@@ -136,7 +136,10 @@ class Transfer(Ending):
         except Exception as broken:  # a condition that raised, a stream that reported nonsense
             self._finish(broken)
             return True
-        if self._over:  # the condition closed the stream
+        if self._over:  # the condition closed the stream; or its event loop was closed beneath it
+            late = OperationAborted() if self._ask else self._loop.error
+            if self._error is None and late is not None:
+                self._error = self._described(late)
             return True
         if self._ask and not self._cancelled:
             return False
@@ -201,6 +204,8 @@ class Transfer(Ending):
         self._initiating = True
         try:
             self._side.step(self._loop.buffers.prepare(self._ask), handler)
+        except OSError as error:  # what the step came to: the condition is asked, the count told
+            self.executor.post(handler, error, 0)
         finally:
             self._initiating = False
 

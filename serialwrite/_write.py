@@ -87,6 +87,7 @@ class WholeWrite(WriteOperation):
             loop.call_soon(self._deliver_whole, handler)
             return
         side.release_here()
+        self._begun = True
         self._begin(handler)
 
     def _deliver_whole(self, handler: Handler) -> None:

@@ -278,3 +278,24 @@ async def test_a_transports_stream_on_what_has_an_executor(line):
         assert sw.BufferedTransportStream(writer.transport, io).get_executor() is io.get_executor()
         writer.transport.abort()
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("when", "error"), [(float("nan"), ValueError), ("1", TypeError), (None, TypeError), (True, TypeError)]
+)
+def test_a_time_that_no_clock_shows(when, error):
+    with pytest.raises(error, match=rf"^cancel_at={when!r}: pass a time of the loop's clock"):
+        sw.cancel_at(when)
+
+
+@pytest.mark.parametrize("token", [sw.cancel_at(1), sw.cancel_after(1)], ids=["cancel_at", "cancel_after"])
+async def test_a_timer_on_an_executor_that_has_none(token):
+    class Plain:
+        def post(self, function, *args):
+            asyncio.get_running_loop().call_soon(function, *args)
+
+        dispatch = post
+
+    operation = sw.async_initiate(lambda handler: None, token, Plain())
+    with pytest.raises(TypeError, match=r"^cancel_(at|after): <.*Plain.*> has no call_later\(\); run the stream on"):
+        await operation

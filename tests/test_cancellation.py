@@ -2,12 +2,15 @@
 
 import asyncio
 import itertools
+import socket
+import threading
 
 import pytest
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair
 
+BOUND = 10
 T = sw.CancellationType
 TYPES = [T.NONE, T.TERMINAL, T.PARTIAL, T.TOTAL, T.TERMINAL | T.PARTIAL, T.ALL]
 FILTERS = {
@@ -101,3 +104,53 @@ async def test_a_second_cancel_while_it_stops_is_not_lost_and_not_doubled():
         assert task.cancelled()
         assert operation.bytes_transferred > 0
         assert port.write_side.user is None
+
+
+@pytest.mark.parametrize("emitter", ["the initiating thread", "the thread of the loop"])
+@pytest.mark.parametrize("nested", [False, True], ids=["alone", "among others"])
+def test_a_signal_reaches_what_another_thread_has_just_initiated(emitter, nested):
+    near, far = socket.socketpair()
+    held, go_on, signal = threading.Event(), threading.Event(), sw.CancellationSignal()
+
+    def hold():  # the launch stands behind this in the loop's queue
+        held.set()
+        go_on.wait(BOUND)
+        if emitter == "the thread of the loop":
+            signal.emit()
+
+    with sw.IoThread() as io, near, far:
+        stream = sw.SocketStream(near, io.get_executor())
+        io.get_executor().post(hold)
+        assert held.wait(BOUND)
+        token = sw.use_future
+        if nested:
+            token = sw.cancel_after(BOUND, sw.append(token, "x"))
+        token = sw.bind_cancellation_slot(signal.slot, token)
+        if nested:
+            token = sw.cancel_after(BOUND, token)
+        future = sw.async_write(stream, bytes(8 << 20), token)
+        assert signal.slot.has_handler
+        if emitter == "the initiating thread":
+            signal.emit()
+        go_on.set()
+        assert type(future.exception(BOUND)) is sw.OperationAborted
+        assert not signal.slot.has_handler
+
+
+def test_a_launch_that_is_refused_leaves_no_listener_behind():
+    near, far = socket.socketpair()
+    signal = sw.CancellationSignal()
+    with near, far:
+        stream = sw.SocketStream(near)
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            sw.async_write(stream, b"x", sw.bind_cancellation_slot(signal.slot, sw.use_future))
+    assert not signal.slot.has_handler
+
+
+def test_a_timer_of_what_another_thread_initiates_is_set_by_the_loops_own():
+    """asyncio's timers are not for other threads: there they would wait for whatever wakes the loop next."""
+    near, far = socket.socketpair()
+    with sw.IoThread() as io, near, far:
+        stream = sw.SocketStream(near, io.get_executor())
+        future = sw.async_write(stream, bytes(8 << 20), sw.cancel_after(0.01, sw.use_future))
+        assert isinstance(future.exception(BOUND), sw.TransferTimeout)

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 
 import pytest
 
@@ -204,3 +205,140 @@ def test_an_executor_of_a_loop_that_has_only_stopped_goes_on_when_it_runs_again(
         assert loop.run_until_complete(sw.async_write(stream, b"again")) == 5
         assert far.recv(10) == b"again"
     loop.close()
+
+
+@pytest.mark.parametrize("ending", ["cancelled", "closed", "replaced"])
+def test_a_dynamic_buffer_left_behind_is_consumed_once(pair, ending):
+    stream, far = pair
+    data, signal = bytearray(MUCH), sw.CancellationSignal()
+    asyncio.run(leave_a_write_waiting(stream, sw.bind_cancellation_slot(signal.slot, print), sw.dynamic_buffer(data)))
+    accepted = len(far.recv(len(MUCH), socket.MSG_PEEK))
+
+    async def later():
+        if ending == "cancelled":
+            signal.emit()
+        elif ending == "closed":
+            stream.close()
+            signal.emit()
+        else:
+            with pytest.raises(sw.TransferTimeout):
+                await sw.async_write(stream, MUCH, timeout=0)
+            signal.emit()
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    asyncio.run(later())
+    assert 0 < accepted == len(MUCH) - len(data)
+
+
+def test_a_write_left_behind_in_the_middle_of_its_steps_is_no_success():
+    stream, results = Holding(), []
+
+    async def leave():
+        sw.async_write(stream, b"left behind", lambda error, n: results.append((type(error), n)))
+
+    async def again():
+        promise = sw.async_write(stream, b"next", sw.use_promise)
+        first, second = stream.handlers
+        first(None, 4)
+        second(None, 4)
+        return await promise
+
+    asyncio.run(leave())
+    assert asyncio.run(again()) == 4
+    assert results == [(sw.OperationAborted, 4)]
+
+
+def test_a_write_that_stood_in_line_in_a_loop_that_is_over_gives_its_memory_back(pair):
+    stream, _ = pair
+    queued, data = sw.Queued(stream), bytearray(b"second in the line")
+
+    async def leave():
+        sw.async_write(queued, MUCH, sw.detached)
+        sw.async_write(queued, data, sw.detached)
+        assert queued.waiting == 1
+
+    async def again():
+        with pytest.raises(sw.TransferTimeout):
+            await sw.async_write(queued, b"next", timeout=0)
+
+    asyncio.run(leave())
+    asyncio.run(again())
+    data.append(0)
+
+
+async def leave_waiting(port, start, side):
+    start()
+    await until(lambda: getattr(port, side).waiting)
+
+
+def test_a_port_on_a_thread_can_be_read_after_a_loop_that_left_a_read_waiting():
+    with sw.SerialPort("loop://", timeout=0) as port:
+        left, results = bytearray(10), []
+        asyncio.run(
+            leave_waiting(
+                port,
+                lambda: sw.async_read(port, left, lambda error, n: results.append((type(error), n))),
+                "read_side",
+            )
+        )
+
+        async def again():
+            data = bytearray(4)
+            reading = asyncio.ensure_future(sw.async_read(port, data, timeout=BOUND))
+            await asyncio.sleep(0)
+            assert await sw.async_write(port, b"data", timeout=BOUND) == 4
+            assert await reading == 4
+            await until(lambda: results)
+            return bytes(data)
+
+        assert asyncio.run(again()) == b"data"
+        assert results == [(sw.OperationAborted, 0)]
+        left.append(0)  # its memory is the caller's again
+
+
+def test_what_a_read_left_behind_had_taken_from_the_port_goes_to_the_next_one():
+    with sw.SerialPort("loop://", timeout=0) as port:
+        loop = asyncio.new_event_loop()
+        left = leave_waiting(port, lambda: sw.async_read(port, bytearray(10), sw.detached), "read_side")
+        loop.run_until_complete(left)
+        port.serial.write(b"data")
+        deadline = time.monotonic() + BOUND
+        while port.serial.in_waiting:  # its thread takes it; the loop does not run
+            assert time.monotonic() < deadline
+        loop.close()
+
+        async def again():
+            data = bytearray(4)
+            assert await sw.async_read(port, data, timeout=BOUND) == 4
+            return bytes(data)
+
+        assert asyncio.run(again()) == b"data"
+
+
+def test_a_port_on_a_thread_can_be_written_after_a_loop_that_left_a_write_waiting():
+    with sw.SerialPort("loop://", timeout=0) as port:
+        results = []
+        data = bytes(range(256)) * 40
+
+        async def leave():
+            sw.async_write(port, data, lambda error, n: results.append((type(error), n)))
+            await until(lambda: port.write_side.waiting)
+
+        async def again():
+            n = await sw.async_write(port, b"next", timeout=BOUND)
+            await until(lambda: results)
+            return n
+
+        asyncio.run(leave())
+        assert asyncio.run(again()) == 4
+        ((error, n),) = results
+        assert (error, bytes(port.serial.read(len(data) + 4))) == (sw.OperationAborted, data[:n] + b"next")
+
+
+def test_a_port_on_a_thread_that_a_loop_left_can_be_closed():
+    port = sw.SerialPort("loop://", timeout=0)
+    data = bytearray(10)
+    asyncio.run(leave_waiting(port, lambda: sw.async_read(port, data, print), "read_side"))
+    port.close()
+    data.append(0)

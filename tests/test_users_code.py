@@ -1,7 +1,9 @@
 """What code of the user's may do in the middle of a transfer: its conditions, its streams, its subclasses of ours."""
 
 import asyncio
+import errno
 import gc
+import os
 import pickle
 import socket
 import threading
@@ -168,3 +170,50 @@ async def test_an_operation_that_is_given_to_a_second_task(pair):
 def test_busy_goes_to_another_process_in_the_same_words():
     error = sw.StreamBusy("a stream", "read")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+class Failing:
+    """A stream whose second step raises, as ``os.write`` does."""
+
+    def __init__(self, error, good=1):
+        self.executor, self.error, self.good = sw.EventLoopExecutor(), error, good
+
+    def get_executor(self):
+        return self.executor
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        self.good -= 1
+        if self.good < 0:
+            raise self.error
+        return sw.async_initiate(lambda handler: self.executor.post(handler, None, 3), token, self.executor)
+
+
+@pytest.mark.parametrize("good", [0, 1, 2])
+@pytest.mark.parametrize("number", [errno.EIO, errno.EBADF, errno.ENOSPC])
+async def test_an_oserror_that_a_users_step_raises_is_told_with_the_count(good, number):
+    kind = {errno.EIO: sw.Disconnected, errno.EBADF: sw.StreamClosed, errno.ENOSPC: sw.TransferError}[number]
+    error = OSError(number, os.strerror(number))
+    with pytest.raises(kind, match=rf"^{3 * good} of 100 bytes accepted") as info:
+        await sw.async_write(Failing(error, good), bytes(100))
+    assert (type(info.value), info.value.errno, info.value.__cause__) == (kind, number, error)
+    results = asyncio.Queue()
+    sw.async_write(Failing(error, good), bytes(100), lambda *args: results.put_nowait(args))
+    told, n = await asyncio.wait_for(results.get(), BOUND)
+    assert (type(told), n, told.bytes_transferred) == (kind, 3 * good, 3 * good)
+
+
+@pytest.mark.parametrize("start", ["async_write_some", "async_read_some", "a layer's", "an operation, called"])
+def test_what_a_token_refuses_was_not_forgotten(start):
+    near, far = socket.socketpair()
+    with near, far, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stream = sw.SocketStream(near)
+        starts = {
+            "async_write_some": lambda: stream.async_write_some(b"x", sw.use_promise),
+            "async_read_some": lambda: stream.async_read_some(bytearray(1), sw.use_promise),
+            "a layer's": lambda: sw.Queued(stream).async_write_some(b"x", sw.use_promise),
+            "an operation, called": lambda: sw.async_write(stream, b"x")(sw.use_promise),
+        }
+        with pytest.raises(RuntimeError, match="event loop"):
+            starts[start]()
+        gc.collect()

@@ -6,8 +6,8 @@ and gives the caller whatever stands for the result.
 """
 
 from ._handler import Completion as Completion, Handler as Handler, WriteHandler as WriteHandler
-from ._initiate import async_initiate as async_initiate, initiate as initiate
-from ._operation import Operation as Operation
+from ._initiate import async_initiate as async_initiate
+from ._operation import Operation as Operation, initiate as initiate
 from ._token import (
     Callback as Callback,
     CompletionToken as CompletionToken,

@@ -1,28 +1,16 @@
-"""How a completion token is given an operation: the library's own, or one of the user's."""
+"""async_initiate: an operation of the user's own, with every completion token."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any, TypeVar, overload
 
 from .._executors import Executor
-from ._handler import Handler, Initiation
-from ._operation import Operation
-from ._token import CompletionToken, resolve
+from ._handler import Initiation
+from ._operation import Operation, initiate
+from ._token import CompletionToken
 
 R = TypeVar("R")
-
-
-def initiate(operation: Operation[Any], token: object) -> Any:
-    """Give ``operation`` to ``token``; refused, it does not count as forgotten."""
-    try:
-        if type(token) is FunctionType and not token.__dict__:  # the commonest token, associated with nothing
-            return operation.launch(Handler(token, operation.executor))
-        return resolve(token).initiate(operation)
-    except BaseException:
-        operation._adopted = True
-        raise
 
 
 @overload

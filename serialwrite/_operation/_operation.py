@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar, cast, overload
+from types import FunctionType
+from typing import Any, TypeVar, overload
 
 from .._cancellation import CancellationSignal, CancellationType
 from .._errors import OperationAborted, timed_out
@@ -16,6 +17,17 @@ from ._token import CompletionToken, deferred, resolve
 
 R = TypeVar("R")
 T_co = TypeVar("T_co", covariant=True)
+
+
+def initiate(operation: Operation[Any], token: object) -> Any:
+    """Give ``operation`` to ``token``; refused, it does not count as forgotten."""
+    try:
+        if type(token) is FunctionType and not token.__dict__:  # the commonest token, associated with nothing
+            return operation.launch(Handler(token, operation.executor))
+        return resolve(token).initiate(operation)
+    except BaseException:
+        operation._adopted = True
+        raise
 
 
 class Operation(Awaitable[T_co]):
@@ -33,6 +45,7 @@ class Operation(Awaitable[T_co]):
     _count = 0
     _default_taken = False
     _launcher: int | None = None
+    _begun = False  # from here on its handler's slot has a listener, until it ends
 
     def __init__(
         self,
@@ -88,10 +101,11 @@ class Operation(Awaitable[T_co]):
 
     def _start(self, handler: Handler) -> None:
         inline = self._launcher == threading.get_ident()
+        self._begun = True
         try:
             self._begin(handler)
         except Exception as error:
-            if inline or self.root is not self:
+            if inline:
                 raise
             handler(error, 0)
 
@@ -165,7 +179,7 @@ class Operation(Awaitable[T_co]):
     @overload
     def __call__(self: Operation[int], token: WriteHandler, /) -> None: ...
     def __call__(self, token: object, /) -> object:
-        return resolve(token).initiate(cast("Operation[int]", self))
+        return initiate(self, token)
 
 
 def _changed(change: Callable[[tuple[Any, ...]], tuple[Any, ...]], outer: Handler) -> Handler:
@@ -218,6 +232,7 @@ class Rewritten(Operation[Any]):
         if args is None:
             return None
         self._launched = True
+        del self._wrap
         return self._at_once(args)
 
     def _abandon(self) -> None:
@@ -225,13 +240,16 @@ class Rewritten(Operation[Any]):
             self._source._abandon()
         super()._abandon()
 
-    def _begin(self, handler: Handler) -> None:
-        source = self._source
-        source._claim_launch()
-        source._launcher = self._launcher
+    def launch(self, handler: Handler) -> None:
+        """Start the source. What it is started with is made here and now, whichever thread this is.
+
+        So a slot that is bound to it has a listener as soon as this has returned.
+        """
+        self._claim_launch()
         wrapped = self._wrap(handler)
+        del self._wrap  # and with it what an adapter holds for the handler
         try:
-            source._start(wrapped)
+            self._source.launch(wrapped)
         except BaseException:
             if wrapped.discard is not None:
                 wrapped.discard()

@@ -9,7 +9,7 @@ from .._buffers import Buffers
 from .._cancellation import CancellationType
 from .._conditions import transfer_at_least
 from .._executors import Executor
-from .._operation import CompletionToken, Handler, default_token as unspecified, deferred, resolve
+from .._operation import CompletionToken, Handler, default_token as unspecified, deferred, initiate
 from .._sides import NOWHERE, left, side_of
 from .._transfer import Transfer
 from ._pollable import ReadSome, WriteSome
@@ -75,11 +75,11 @@ class Layer:
 
     def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``; the stream must have no other write. See the layer's own docs."""
-        return resolve(token).initiate(WriteSome(self, buffers, transfer_at_least(1)))
+        return initiate(WriteSome(self, buffers, transfer_at_least(1)), token)
 
     def async_read_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Read at least one byte into ``buffers``, from the stream beneath."""
-        return resolve(token).initiate(ReadSome(self, buffers, transfer_at_least(1)))
+        return initiate(ReadSome(self, buffers, transfer_at_least(1)), token)
 
     def write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
         """Start one step of the write that has claimed this stream; ``below`` starts one on the stream beneath."""

@@ -23,7 +23,7 @@ from .._cancellation import CancellationType
 from .._conditions import transfer_at_least
 from .._errors import StreamClosed
 from .._executors import CLOSE_TIMEOUT, EventLoopExecutor, loop_executor
-from .._operation import CompletionToken, default_token as unspecified, deferred, resolve
+from .._operation import CompletionToken, default_token as unspecified, deferred, initiate
 from .._posix import require
 from .._transfer import Reading, Writing
 from ._pollable_side import WATCHDOG, Side, side_for
@@ -94,7 +94,7 @@ class PollableStream:
 
         Follows Asio's AsyncWriteStream requirements.
         """
-        return resolve(token).initiate(WriteSome(self, buffers, transfer_at_least(1)))
+        return initiate(WriteSome(self, buffers, transfer_at_least(1)), token)
 
     def async_read_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Read at least one byte into ``buffers``, as many as are there.
@@ -107,7 +107,7 @@ class PollableStream:
 
         Follows Asio's AsyncReadStream requirements.
         """
-        return resolve(token).initiate(ReadSome(self, buffers, transfer_at_least(1)))
+        return initiate(ReadSome(self, buffers, transfer_at_least(1)), token)
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         """Write what the port takes at once, and return how many bytes that was.

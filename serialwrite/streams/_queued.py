@@ -67,7 +67,9 @@ class Place:
     def _forget(self) -> None:
         """Drop the places of operations whose event loop was closed beneath them: they can't go on."""
         while self._line and getattr(self._line[0]._loop, "is_closed", bool)():
-            self._line.popleft()
+            left = self._line.popleft()._user
+            if left is not None:
+                left.drop()
 
     def _admit(self) -> None:
         assert self._user is not None

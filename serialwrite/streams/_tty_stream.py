@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from .._errors import TransferError, transfer_error
 from .._executors import EventLoopExecutor
-from .._operation import Operation, default_token as unspecified, resolve
+from .._operation import Operation, default_token as unspecified, initiate
 from .._timers import checked_seconds
 from ._drain import Drain, DrainLevel, check_level, discard, seconds_per_byte
 from ._line_stream import LineStream
@@ -190,7 +190,7 @@ class TtyStream(LineStream):
         )
 
     def _initiate(self, operation: Spawned, token: Any) -> Any:
-        return resolve(self.default_token if token is unspecified else token).initiate(operation)
+        return initiate(operation, self.default_token if token is unspecified else token)
 
     def _describe(self, error: TransferError) -> None:
         error.verb = "transmitted"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import serial
@@ -15,6 +17,7 @@ from .._cursors import buffer_copy
 from .._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
 from .._operation import Handler
 from .._sides import NOWHERE
+from .._transfer import Transfer
 from ._paced import first_bytes
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class WorkerSide:
         self._stream = stream
         self._backend = stream._backend
         self.user: object = None
+        self._claimed_on: asyncio.AbstractEventLoop | None = None
         self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._step: _Step | None = None  # that runs
@@ -48,11 +52,34 @@ class WorkerSide:
 
     def claim(self, user: object, doing: str) -> None:
         if self.user is not None:
-            raise StreamBusy(self._stream, doing)
+            if not self._left_behind():
+                raise StreamBusy(self._stream, doing)
+            self._forget()
         self.user = user
+        self._claimed_on = asyncio._get_running_loop()
 
     def release(self) -> None:
         self.user = None
+
+    def _left_behind(self) -> bool:
+        """Whether the event loop of the user was closed beneath it."""
+        return self._claimed_on is not None and self._claimed_on.is_closed()
+
+    def _forget(self) -> None:
+        """Drop a user that was left behind. The thread is told to end its step, and settles what that came to."""
+        user, self.user = self.user, None
+        self._interrupt()
+        step, self._step = self._step, None
+        if isinstance(user, Transfer):
+            if step is not None:
+                self._jobs.put(partial(self._settle, step))
+            user.drop()
+
+    def _settle(self, step: _Step) -> None:
+        """Tell the user that was left behind what its last step came to. Run on the thread, once the step has ended."""
+        error, n = step.outcome
+        with suppress(RuntimeError):  # there is no loop in which it could be told
+            self._stream._executor.post(step.handler, error, 0 if error else n)
 
     def stop(self) -> None:
         """Nothing is waited for but a step, which ends by itself."""
@@ -123,6 +150,8 @@ class WorkerSide:
 
     def abort(self, error: TransferError) -> None:
         """End the step that waits here, if any, with ``error``."""
+        if self.user is not None and self._left_behind():
+            self._forget()
         if self._step is not None:
             self._failure = error
             self._interrupt()
@@ -173,11 +202,23 @@ class WritingSide(WorkerSide):
 class ReadingSide(WorkerSide):
     """Reads what is there, a step."""
 
+    _kept = b""  # read for a user that was left behind: the next one's
+
+    def _settle(self, step: _Step) -> None:
+        error, data = step.outcome
+        if error is None:
+            self._kept += data
+            step.outcome = OperationAborted(), None
+        super()._settle(step)
+
     def step(self, buffers: Sequence[memoryview], handler: Handler) -> None:
         backend = self._backend
         size = sum(map(len, buffers))
 
         def work(stop: threading.Event) -> bytes:
+            if self._kept:
+                data, self._kept = self._kept[:size], self._kept[size:]
+                return data
             if size:
                 backend.wait_readable(stop)
             data = backend.read(size)  # told to stop, too: what is there is given to whoever asked for it
