@@ -40,4 +40,7 @@ class SpiedPort(SerialPort):
         finally:
             output = self.serial.formatter.output
             if output is not sys.stderr:  # which pyserial would leave open
-                output.close()
+                try:
+                    output.close()
+                except OSError:  # a full disk: what close() returns must not be lost for it
+                    logging.getLogger("serialwrite").exception("spy:// can't close its log")

@@ -56,7 +56,8 @@ class Traced(Layer):
         sink: a function of a :class:`TraceEvent`; a ``logging.Logger``, told at level DEBUG; or the name of a file,
             which is made anew: ``.pcapng`` for Wireshark (link type RTAC Serial), else JSON, an event a line.
 
-    A sink that raises does not disturb the transfer; the event loop's exception handler is told.
+    A sink that raises does not disturb the transfer; the event loop's exception handler is told,
+    or the logger ``serialwrite`` if there is no loop. A file that can't be written keeps the whole records that it has.
     :meth:`close` closes the file, and then ``stream``.
 
     Cancellation: whatever the stream beneath has.
@@ -109,8 +110,13 @@ class Traced(Layer):
         try:
             self._tell(event)
         except Exception as error:
-            context = {"message": f"the sink of {self!r} raised", "exception": error}
-            asyncio.get_running_loop().call_exception_handler(context)
+            message = f"the sink of {self!r} raised"
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:  # an executor without an event loop
+                logging.getLogger("serialwrite").exception(message)
+            else:
+                loop.call_exception_handler({"message": message, "exception": error})
 
     def close(self, *args: Any, **options: Any) -> Any:
         """Close the trace's file, and then the stream, as its own ``close`` does."""

@@ -326,6 +326,22 @@ def test_xonxoff_leaves_its_characters_out_of_the_pattern():
     assert "1113" in result.runs[0].directions[0].account.pattern
 
 
+async def test_progress_that_raises_is_told_once_and_the_run_goes_on():
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["message"]))
+    calls = []
+
+    def progress(now):
+        calls.append(now)
+        raise OSError("no space left")
+
+    with PtyPair() as rig:
+        result = await loopback.async_run(rig, bytes_to_send=10_000, trips=0, checks=False, progress=progress)
+    assert result.verdict is loopback.Verdict.PASS
+    assert len(calls) == len(told) == 1
+    assert "this run does not call it again" in told[0]
+
+
 async def test_the_async_form_and_its_progress():
     seen = []
     async with PtyPair() as rig:

@@ -6,6 +6,7 @@ import random
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import serial
@@ -95,6 +96,16 @@ async def test_spy_shows_what_was_accepted_and_no_more(tmp_path):
     sent = b"".join(bytes.fromhex(line[3][:49]) for line in shown if line[1] == "TX")
     assert sent == (DATA * 50)[:n]
     assert any("hello" in line[3] for line in shown if line[1] == "RX")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+async def test_spy_log_on_full_disk_leaves_count_and_close(caplog):
+    with PtyPair() as rig:
+        port = sw.SerialPort(f"spy://{rig.port}?file=/dev/full")
+        assert await sw.async_write(port, b"hello") == 5
+        assert port.close("discard") in {None, 0}
+        assert not port.serial.is_open
+    assert "spy:// can't close its log" in caplog.text
 
 
 async def test_a_spy_that_fails_does_not_spoil_the_count(tmp_path, caplog):

@@ -92,6 +92,30 @@ async def test_a_disk_that_is_full_disturbs_nothing(loop_errors):
     loop_errors.clear()
 
 
+@pytest.mark.parametrize("name", ["trace.jsonl", "trace.pcapng"])
+def test_trace_on_full_disk_keeps_whole_records(tmp_path, name):
+    """A file may not grow beyond a limit here: the last record fits in part only."""
+    code = (
+        "import asyncio, resource, signal, sys, serialwrite as sw\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "from serialwrite.testing import PtyPair\n"
+        "with PtyPair() as rig, sw.Traced(sw.SerialPort(rig.port), sys.argv[1]) as port:\n"
+        "    print([sw.write(port, b'x' * 50) for _ in range(20)] == [50] * 20)\n"
+    )
+    path = tmp_path / name
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+    assert "File too large" in done.stderr
+    data = path.read_bytes()
+    assert 500 < len(data) < 1000
+    if name == "trace.jsonl":
+        assert {json.loads(line)["count"] for line in data.decode().splitlines()} == {50}
+        assert data.endswith(b"\n")
+    else:
+        assert len(list(blocks(data))) > 5
+
+
 def blocks(data):
     """The blocks of a pcapng file: type and body."""
     while data:
