@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from ._backend import WATCHDOG, Backend
 from ._descriptor import NO_SIGPIPE
+from ._no_line import no_line, refuse_changes
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 from ._settings import Settings, asked_of
 from ._socket import unacknowledged
@@ -43,6 +44,9 @@ class LoopBackend(Backend):
 
     def wait_readable(self, stop: threading.Event) -> None:
         _await_item(self.port.queue, self.port, stop)
+
+    def set_break(self, on: bool) -> None:
+        raise no_line(self.port.port, "break")
 
     def interrupt(self) -> None:
         with self.port.queue.mutex:
@@ -120,6 +124,10 @@ class SocketBackend(_OverTcp):
         # Otherwise its write waits for the socket to be ready once more *after* it has sent everything.
         port.write_timeout = 0
         port.timeout = 0
+        refuse_changes(port)
+
+    def modem_lines(self) -> None:
+        return None  # pyserial makes some up
 
     def wait_readable(self, stop: threading.Event) -> None:
         # A wake-up may be left from an earlier step, and the socket have nothing: to read then looks like its end.

@@ -22,7 +22,7 @@ class LineStream(PollableStream):
 
     @property
     def modem_lines(self) -> ModemLines | None:
-        """The modem lines now; None where the port has none.
+        """The modem lines now; None where the port has none: a pty, ``socket://``.
 
         Raises:
             TransferError: the port is closed, hung up or unplugged.
@@ -58,7 +58,7 @@ class LineStream(PollableStream):
 
     @property
     def rts(self) -> bool:
-        """Request To Send, as we have set it. Assign to change it; ``io.UnsupportedOperation`` on a pty."""
+        """Request To Send, as we have set it. Assign to change it; ``io.UnsupportedOperation`` without a line."""
         return bool(self.serial.rts)
 
     @rts.setter
@@ -67,7 +67,7 @@ class LineStream(PollableStream):
 
     @property
     def dtr(self) -> bool:
-        """Data Terminal Ready, as we have set it. Assign to change it; ``io.UnsupportedOperation`` on a pty."""
+        """Data Terminal Ready, as we have set it. Assign to change it; ``io.UnsupportedOperation`` without a line."""
         return bool(self.serial.dtr)
 
     @dtr.setter
@@ -76,10 +76,12 @@ class LineStream(PollableStream):
 
     def _set_line(self, name: str, on: bool) -> None:
         self._check_open()
+        before = getattr(self.serial, name)
         try:
             setattr(self.serial, name, on)
         except OSError as error:
-            if error.errno in UNSUPPORTED:
+            setattr(self.serial, f"_{name}_state", before)  # pyserial believes in what it has not set
+            if isinstance(error, io.UnsupportedOperation) or error.errno in UNSUPPORTED:
                 raise io.UnsupportedOperation(f"{name}: {self!r} has no modem lines") from error
             raise transfer_error(error) from error
 

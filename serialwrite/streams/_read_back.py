@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ._settings import Settings, asked_of
+from ._settings import Settings, asked_of, put_settings
 from ._tty import Tty, os_errors
 
 # Drivers round a baud rate to what their clock can make; receivers stand about this much.
@@ -58,7 +58,7 @@ def read_back(port: Any) -> None:
             _reconfigure(lambda: genuine(this, *args, **options), this, tty)
         except ValueError:
             if this is not None and this.is_open:  # else it is being opened, and will be closed again
-                _put(this, kept)
+                put_settings(this, kept)
                 with suppress(OSError, ValueError):
                     _reconfigure(lambda: genuine(this, force_update=True), this, tty)
             raise
@@ -82,15 +82,9 @@ def _reconfigure(genuine: Callable[[], None], port: Any, tty: Tty) -> None:
     check_in_force(port, tty)
     if in_force is None or not tty.is_pty():
         raise ValueError(f"the driver of {port.port} refuses the settings it is given: {asked}")
-    _put(port, asked._replace(bytesize=in_force.bytesize, parity=in_force.parity))
+    put_settings(port, asked._replace(bytesize=in_force.bytesize, parity=in_force.parity))
     try:
         with os_errors():
             genuine()
     finally:
-        _put(port, asked)
-
-
-def _put(port: Any, settings: Settings) -> None:
-    """Have pyserial believe in ``settings``, without setting anything."""
-    for name, value in settings._asdict().items():
-        setattr(port, f"_{name}", value)
+        put_settings(port, asked)

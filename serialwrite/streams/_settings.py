@@ -54,3 +54,9 @@ def decoded(attributes: list[Any], baudrate: int | None) -> Settings:
 def asked_of(port: Any) -> Settings:
     """The settings that ``port``, a ``serial.Serial``, was asked for."""
     return Settings(*(getattr(port, name) for name in Settings._fields))
+
+
+def put_settings(port: Any, settings: Settings) -> None:
+    """Have pyserial believe in ``settings``, without setting anything."""
+    for name, value in settings._asdict().items():
+        setattr(port, f"_{name}", value)

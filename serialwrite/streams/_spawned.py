@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
@@ -100,7 +101,8 @@ class Spawned(Operation[Any]):
         except asyncio.CancelledError:
             return OperationAborted(), self.count
         except Exception as error:
-            return (transfer_error(error) if isinstance(error, OSError) else error), self.count
+            ours = isinstance(error, OSError) and not isinstance(error, io.UnsupportedOperation)
+            return (transfer_error(error) if ours else error), self.count
 
     def _on_cancel(self, requested: CancellationType) -> None:
         if requested & self.cancellable:

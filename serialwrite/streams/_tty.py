@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from .._posix import fcntl, lacking, termios
+from ._no_line import no_line
 from ._settings import Settings, decoded
 
 # <asm-generic/ioctls.h>; Python's termios has only some of them.
@@ -150,7 +151,13 @@ class Tty:
         return LineCounters(*values[:11]) if LINUX and self._ioctl(TIOCGICOUNT, values) else None
 
     def set_break(self, on: bool) -> None:
-        """Hold the line in the break state, or release it. The kernel drains the queue before it sets a break."""
+        """Hold the line in the break state, or release it. The kernel drains the queue before it sets a break.
+
+        Raises:
+            io.UnsupportedOperation: it is a pty, where the kernel says yes and does nothing.
+        """
+        if self.is_pty():
+            raise no_line("a pty", "break")
         if LINUX:
             fcntl.ioctl(self.fileno(), TIOCSBRK if on else TIOCCBRK)
         else:

@@ -156,6 +156,9 @@ class TtyStream(LineStream):
             token: any completion token; ``handler(error, 0)``.
             timeout: seconds; None for no limit. A drain that a peer holds up never ends.
 
+        Raises:
+            io.UnsupportedOperation: the port has no line: a pty, ``socket://``, ``loop://``.
+
         Cancellation: terminal, partial and total while it drains; then terminal and partial: the break ends at once.
         """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -231,6 +232,8 @@ class ReadingSide(WorkerSide):
 
 def translated(error: Exception) -> TransferError | Exception:
     """``error`` of one of pyserial's ports as one of ours: it has the operating system's behind it, in most cases."""
+    if isinstance(error, io.UnsupportedOperation):
+        return error
     if isinstance(error, serial.PortNotOpenError):
         return StreamClosed()
     cause: BaseException | None = error

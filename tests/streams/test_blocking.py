@@ -1,6 +1,7 @@
 """BlockingPortStream: ports with no descriptor, on threads of their own; here loop://, socket:// and a slow one."""
 
 import asyncio
+import io
 import os
 import random
 import socket
@@ -39,6 +40,50 @@ class Peer:
         connection, _ = self.server.accept()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         return connection
+
+
+# -- what raw TCP does not have -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+async def test_raw_tcp_has_no_line_and_makes_none_up(peer, adapted):
+    given = {"parity": "E", "bytesize": 7, "rtscts": True, "dsrdtr": True}  # taken, as programs pass them
+    port = sw.SerialPort(serial.serial_for_url(peer.url) if adapted else peer.url, **({} if adapted else given))
+    with peer.accept() as far:
+        assert (port.modem_lines, port.line_counters, port.in_force) == (None, None, None)
+        for name in ("rts", "dtr"):
+            with pytest.raises(io.UnsupportedOperation, match=f"^{name}: .*has no modem lines"):
+                setattr(port, name, False)
+            assert getattr(port, name) is True
+        with pytest.raises(io.UnsupportedOperation, match=r"^break: socket://.* has no serial line; set it on the"):
+            await port.async_send_break(0.01)
+        far.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            far.recv(1)
+        assert await sw.async_write(port, b"alive") == 5
+        await port.async_close()
+
+
+LATER = {"baudrate": 300, "bytesize": 5, "parity": "O", "stopbits": 2, "xonxoff": True, "rtscts": True, "dsrdtr": True}
+
+
+def test_raw_tcp_refuses_later_changes_of_its_settings(peer):
+    with sw.SerialPort(peer.url, 115200) as port, peer.accept():
+        for name, value in {**LATER, "rts": False, "dtr": False, "break_condition": True}.items():
+            before = getattr(port.serial, name)
+            with pytest.raises(io.UnsupportedOperation, match=f"^{name.removesuffix('_condition')}: socket://"):
+                setattr(port.serial, name, value)
+            assert getattr(port.serial, name) == before
+        port.serial.baudrate = 115200  # as it is
+        port.serial.timeout = 0  # which is pyserial's own
+        with pytest.raises(io.UnsupportedOperation, match=r"^break: "):
+            port.serial.send_break()
+
+
+async def test_a_loop_has_nothing_to_send_a_break_on():
+    async with sw.SerialPort("loop://") as port:
+        with pytest.raises(io.UnsupportedOperation, match=r"^break: loop:// has no serial line"):
+            await port.async_send_break(0.01)
 
 
 # -- which one ------------------------------------------------------------------------------------------

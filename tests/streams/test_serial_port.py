@@ -1,6 +1,7 @@
 """Opening a serial port: its settings, who else may have it, and what is said when it can't be had."""
 
 import errno
+import io
 import os
 import socket
 import subprocess
@@ -47,6 +48,17 @@ def test_every_setting_of_pyserials():
 def test_rts_and_dtr_from_the_start():
     with PtyPair() as rig, sw.SerialPort(rig.port, rts=False, dtr=False) as port:
         assert (port.rts, port.dtr) == (False, False)
+
+
+async def test_a_pty_has_no_lines_to_set_and_no_break():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        for name in ("rts", "dtr"):
+            with pytest.raises(io.UnsupportedOperation, match=f"^{name}: .* has no modem lines"):
+                setattr(port, name, False)
+            assert getattr(port, name) is True  # as it was
+        with pytest.raises(io.UnsupportedOperation, match=r"^break: a pty has no serial line"):
+            await port.async_send_break(0.01)
+        assert await sw.async_write(port, b"alive") == 5
 
 
 def test_an_rs485_mode_that_the_driver_does_not_have():
