@@ -11,7 +11,7 @@ Layers, lowest first: `_prbs`, `_patterns` (what is sent) · `_faults` (the word
 
 from serialwrite.loopback._account import Checker as Checker
 from serialwrite.loopback._budget import Budget as Budget
-from serialwrite.loopback._card import Card as Card, lock_holders as lock_holders, probe as probe
+from serialwrite.loopback._card import Card as Card, probe as probe
 from serialwrite.loopback._confidence import ErrorRate as ErrorRate, bit_error_rate as bit_error_rate
 from serialwrite.loopback._faults import (
     Account as Account,
@@ -52,3 +52,4 @@ from serialwrite.loopback._statistics import (
     Latency as Latency,
     Rate as Rate,
 )
+from serialwrite.streams._holders import lock_holders as lock_holders

@@ -13,6 +13,7 @@ import serialwrite as sw
 from serialwrite.loopback._card_measure import await_unplug, measured
 from serialwrite.loopback._machine import closing_wait_in_words, driver, latency_timer
 from serialwrite.loopback._result import Fact
+from serialwrite.streams._holders import lock_holders
 
 UNTOLD: Final = "can't be told"
 
@@ -72,42 +73,6 @@ def probe(
     finally:
         opened.close("discard")
     return Card(port, opened=True, facts=tuple(facts), advice=tuple(advice))
-
-
-def lock_holders(device: str) -> list[str]:
-    """Return the programs that have a device open, as far as this user may see, or locked: `minicom (process 4711)`."""
-    real, found = os.path.realpath(device), list[str]()
-    locking = _flocked(real)
-    for process in Path("/proc").glob("[0-9]*"):
-        if process.name == str(os.getpid()):
-            continue
-        with contextlib.suppress(OSError):
-            if process.name in locking or any(_target(each) == real for each in (process / "fd").iterdir()):
-                found.append(f"{(process / 'comm').read_text().strip()} (process {process.name})")
-    lock = Path("/var/lock") / f"LCK..{Path(real).name}"
-    with contextlib.suppress(OSError):
-        found.append(f"the lock file {lock} of process {lock.read_text(errors='replace').strip()}")
-    return found
-
-
-def _flocked(real: str) -> set[str]:
-    """The processes that hold a flock on a device: the kernel tells everybody of these, also of another user's."""
-    found = set[str]()
-    with contextlib.suppress(OSError):
-        status = Path(real).stat()
-        wanted = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-        for line in Path("/proc/locks").read_text().splitlines():
-            _, kind, _, _, process, inode, *_ = line.split()
-            if (kind, inode) == ("FLOCK", wanted):
-                found.add(process)
-    return found
-
-
-def _target(link: Path) -> str:
-    try:
-        return str(link.readlink())
-    except OSError:
-        return ""
 
 
 def _device_facts(port: str) -> list[Fact]:

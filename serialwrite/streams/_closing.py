@@ -85,8 +85,9 @@ def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
             unsent = discard(tty, hold=not port.xonxoff) or unsent
         # The kernel waits for the hardware's FIFO, too, which some queues leave out (ftdi_sio's).
         left = bool(tty.output_queue()) or tty.transmitter_empty() is False
-    with suppress(OSError):
-        tty.set_exclusive(False)
+    if getattr(port, "exclusive", None):  # else it is another program's
+        with suppress(OSError):
+            tty.set_exclusive(False)
     if left:
         return unsent if _close_with_a_queue(tty, port) else None
     port.close()

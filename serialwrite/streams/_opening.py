@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
+import socket
 from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
 import serial
 import serial.rs485
 
+from ._holders import flocking, lock_file, lock_holders, program
 from ._read_back import read_back
 from ._settings import checked_baudrate
 from ._tty import Tty, os_errors
 
 Kind: TypeAlias = Literal["descriptor", "spied", "blocking"]
+
+# Seconds to look for those who have a port, where it can't be had.
+PATIENCE = 0.5
 
 # What stands behind the URLs that pyserial brings along.
 URLS: dict[str, Kind] = {
@@ -37,12 +43,20 @@ def kind_of(port: Any) -> Kind:
     return "blocking" if isinstance(port, serial.SerialBase) else "descriptor"
 
 
-def check_port(port: Any) -> None:
-    """TypeError for what is no object of pyserial's."""
+def check_port(port: Any, baudrate: object = None) -> None:
+    """TypeError for what is no object of pyserial's; ``baudrate`` is what stood behind it."""
     if hasattr(port, "is_open") and hasattr(port, "baudrate"):
         return
+    if isinstance(baudrate, (str, os.PathLike)):
+        raise TypeError(f"port: got {port!r}; the port comes first: SerialPort({str(baudrate)!r}, {port!r})")  # pyright: ignore[reportUnknownArgumentType] # any path at all
+    got = f"port: got {type(port).__name__}"
+    if isinstance(port, (socket.socket, asyncio.StreamWriter, asyncio.BaseTransport)):
+        kind = "SocketStream" if isinstance(port, socket.socket) else "as_stream"
+        raise TypeError(f"{got}, which has no settings of a serial port; pass it to {kind}, or as it is to async_write")
+    if hasattr(port, "async_write_some"):
+        raise TypeError(f"{got}, which is a stream already; use it as it is")
     instead = f"; for a file descriptor: DescriptorStream({port})" if isinstance(port, int) else ""
-    raise TypeError(f"port: got {type(port).__name__}; pass a path or a URL as str, or an open serial.Serial{instead}")
+    raise TypeError(f"{got}; pass a path or a URL as str, or an open serial.Serial{instead}")
 
 
 def own_write_of(port: Any) -> str | None:
@@ -104,6 +118,8 @@ def opened(
     made = serial.serial_for_url(port, do_not_open=True, baudrate=checked_baudrate(baudrate), **settings)
     if kind_of(made) != "blocking":
         read_back(made)
+        if made.exclusive:
+            _check_lock_files(port, made.portstr or port)
     if rts is not None:
         made.rts = rts
     if dtr is not None:
@@ -130,8 +146,19 @@ def made_ours(tty: Tty, port: Any) -> None:
     """Keep others out of the open ``port``."""
     if port.exclusive:
         # pyserial's flock is advice that other programs needn't take; this refuses them, all but root's.
+        # On a pty it would outlive this process, however that ends: as long as its master is open.
         with suppress(OSError):
             tty.set_exclusive(True)
+
+
+def _check_lock_files(port: str, device: str) -> None:
+    """SerialException where another program has locked ``device``, before it is opened, which can reset what it is."""
+    if (lock := lock_file(device)) is not None:
+        raise serial.SerialException(
+            errno.EBUSY,
+            f"port {port!r} is in use by {program(lock[1])}, by its lock file {lock[0]}; "
+            "close it there first, or remove the file if that program does not use the port",
+        )
 
 
 def _set_rs485_mode(port: Any, mode: Any) -> None:
@@ -166,12 +193,21 @@ def _advice(port: str, error: OSError) -> str:
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"port {port!r} may not be opened by this user; on most systems: add the user to its group (dialout)"
     if error.errno in {errno.EBUSY, errno.EAGAIN} or "exclusively lock" in str(error):
-        return f"port {port!r} is in use by another program, or open here already; close it there first"
+        return f"port {port!r} is in use by {_users(place.partition('?')[0] if is_url else port)}; close it there first"
     if is_url and scheme in {"socket", "rfc2217"} and ":" not in place:
         return f"port {port!r} can't be opened: write it {scheme}://HOST:PORT"
     if os.strerror(errno.ENOTTY) in str(error):
         return f"port {port!r} is no serial port: it has no settings of one"
     return f"port {port!r} can't be opened: {error}"
+
+
+def _users(device: str) -> str:
+    """Who has ``device``, where the system tells: those who locked it, else those who have it open."""
+    locking = flocking(device)
+    holders = [] if os.getpid() in locking else [program(each) for each in sorted(locking)]
+    if not locking:
+        holders = lock_holders(device, PATIENCE)
+    return ", ".join(holders) or "another program, or open here already"
 
 
 def _lister() -> str:

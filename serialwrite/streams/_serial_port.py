@@ -41,7 +41,10 @@ class SerialPort(TtyStream):
             ``serial.rs485.RS485Settings`` for the driver; ``low_latency=True``: the driver is not to wait for more.
         executor: where the operations run; None for the event loop of the first operation.
 
-    A port that is opened here is kept from being opened again, by any program (``exclusive=False`` turns that off).
+    A port that is opened here is kept from being opened again (``exclusive=False`` turns all of this off): by programs
+    that lock it with flock, as pyserial's ``exclusive`` does, and on a device by all but root's (TIOCEXCL). It can't be
+    opened where another program has locked it, also by a UUCP lock file (``LCK..ttyUSB0``); the message names that
+    program where the system tells.
     Writing goes to the port's descriptor, never through ``Serial.write``, which spins on a full port.
     As a context manager it closes with the policy "drain", and warns if that left something unsent.
 
@@ -74,12 +77,11 @@ class SerialPort(TtyStream):
             settings.setdefault("exclusive", True)
             baudrate = 9600 if baudrate is None else baudrate
             port = opened(os.fspath(port), baudrate, **settings)
-        elif baudrate is not None or settings:
-            given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
-            raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
-        check_port(port)
-        if not mine and isinstance(port, serial.Serial) and kind_of(port) != "blocking":
-            read_back(port)
+        else:
+            check_port(port, baudrate)
+            if baudrate is not None or settings:
+                given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
+                raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
         prepare_closing()
         super().__init__(port, executor)
         self._finishing = threading.Lock()
@@ -90,6 +92,8 @@ class SerialPort(TtyStream):
             if mine:
                 self.serial.close()
             raise
+        if not mine and isinstance(port, serial.Serial) and kind_of(port) != "blocking":
+            read_back(port)
         # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
         self._finalizer = weakref.finalize(self, close_forgotten, *self._to_finalize(), repr(self)) if mine else None
 

@@ -184,7 +184,9 @@ class Tty:
     # -- who may open it, and how it closes ---------------------------------------------------------------
 
     def set_exclusive(self, on: bool) -> None:
-        """Refuse every further open by processes without CAP_SYS_ADMIN (TIOCEXCL)."""
+        """Refuse every further open by processes without CAP_SYS_ADMIN (TIOCEXCL); nothing on a pty, which keeps it."""
+        if self.is_pty():
+            return
         fcntl.ioctl(self.fileno(), termios.TIOCEXCL if on else termios.TIOCNXCL)
 
     def closing_wait(self) -> int | None:

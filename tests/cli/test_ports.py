@@ -10,7 +10,7 @@ import pytest
 
 import serialwrite as sw
 from serialwrite.cli import _ports
-from serialwrite.loopback import _card
+from serialwrite.streams import _holders
 from serialwrite.testing import PtyPair
 
 ADAPTER = {
@@ -80,7 +80,7 @@ def test_whoever_holds_it_is_named_and_it_is_not_opened(adapter, program, capfd,
 
 
 def test_whoever_has_locked_it_is_named_to_any_user(adapter, program, capfd, monkeypatch):
-    monkeypatch.setattr(_card, "_target", lambda link: "")  # as of another user's processes
+    monkeypatch.setattr(_holders, "_targets", lambda _: [])  # as of another user's processes
     code = f"import serialwrite; port = serialwrite.SerialPort({adapter.port!r}); print(flush=True); input()"
     process = program.start(shell=f'exec {sys.executable} -c "{code}"', stdin=subprocess.PIPE)
     process.stdout.readline()

@@ -4,10 +4,8 @@ import errno
 import io
 import os
 import socket
-import subprocess
-import sys
 import termios
-from pathlib import Path
+import traceback
 
 import pytest
 import serial
@@ -15,7 +13,7 @@ import serial.rs485
 
 import serialwrite as sw
 from serialwrite.streams._tty import Tty
-from serialwrite.testing import PtyPair, TcpPair, UnixPair
+from serialwrite.testing import PtyPair, ScriptedStream, TcpPair, UnixPair
 
 
 def test_every_setting_of_pyserials():
@@ -103,11 +101,31 @@ def test_what_is_said_when_it_cannot_be_opened(number, says, monkeypatch):
         (3, r"port: got int; .* DescriptorStream\(3\)"),
         (b"/dev/ttyUSB0", "port: got bytes; .* str"),
         (object(), "port: got object"),
+        (ScriptedStream(), "port: got ScriptedStream, which is a stream already"),
     ],
 )
 def test_what_is_no_port(port, says):
     with pytest.raises(TypeError, match=says):
         sw.SerialPort(port)
+
+
+def test_a_port_and_a_baud_rate_in_the_wrong_order():
+    with pytest.raises(TypeError, match=r"^port: got 9600; the port comes first: SerialPort\('/dev/ttyUSB0', 9600\)$"):
+        sw.SerialPort(9600, "/dev/ttyUSB0")
+
+
+@pytest.mark.parametrize("baudrate", [None, 115200])
+def test_a_socket_is_sent_to_its_own_stream(baudrate):
+    with UnixPair() as rig, pytest.raises(TypeError, match=r"^port: got socket, which has no .* SocketStream"):
+        sw.SerialPort(rig.port, baudrate)
+
+
+def test_a_wrong_name_is_told_in_one_traceback():
+    for name in ("/dev/ttyNONE", "/dev/null", "socket://127.0.0.1:1", "rfc2217://nonsense"):
+        with pytest.raises(serial.SerialException) as caught:
+            sw.SerialPort(name)
+        shown = "".join(traceback.format_exception(caught.value))
+        assert shown.count("Traceback") == 1
 
 
 @pytest.mark.parametrize(
@@ -135,17 +153,10 @@ def test_settings_that_no_driver_can_have():
         sw.SerialPort("loop://", rs485_mode=serial.rs485.RS485Settings())
 
 
-def test_two_programs_cannot_have_it():
-    with PtyPair() as rig, sw.SerialPort(rig.port):
-        with pytest.raises(serial.SerialException, match="in use by another program, or open here"):
-            sw.SerialPort(rig.port)
-        # A program that takes no notice of locks is refused by the kernel, unless it is root's.
-        program = f"import os; os.setuid(65534); os.open({rig.port!r}, os.O_RDWR | os.O_NOCTTY)"
-        Path(rig.port).chmod(0o666)
-        if os.geteuid() == 0:
-            done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-            assert "Device or resource busy" in done.stderr
+def test_two_cannot_have_it_at_once():
     with PtyPair() as rig:
+        with sw.SerialPort(rig.port), pytest.raises(serial.SerialException, match="in use by another program, or open"):
+            sw.SerialPort(rig.port)
         with sw.SerialPort(rig.port, exclusive=False), sw.SerialPort(rig.port, exclusive=False):
             pass
         with sw.SerialPort(rig.port) as port:
