@@ -108,7 +108,7 @@ def buffer_size(buffers: BytesLike | Iterable[BytesLike], /) -> int:
 class DynamicBuffer:
     """A bytearray that a write consumes from the front and a read appends to. Made by :func:`dynamic_buffer`."""
 
-    __slots__ = ("_data", "max_size")
+    __slots__ = ("_data", "max_size", "searched")
 
     def __init__(self, data: bytearray, max_size: int | None = None) -> None:
         if not isinstance(data, bytearray):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
@@ -117,6 +117,7 @@ class DynamicBuffer:
             )
         self._data = data
         self.max_size: int | None = max_size
+        self.searched: tuple[object, bytes] | None = None  # what async_read_until looked for in vain, and where
 
     def __len__(self) -> int:
         return len(self._data)

@@ -54,7 +54,7 @@ class Ending(Account):
         else:
             self.executor.post(self._deliver)
 
-    def _result(self) -> int:
+    def _result(self) -> Any:
         return self.bytes_transferred
 
     def _on_cancel(self, requested: CancellationType) -> None:

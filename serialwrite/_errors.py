@@ -39,6 +39,8 @@ class TransferError(OSError):
         stall: what held the port when it ended (``"CTS low"``, ``"XOFF received"``,
             ``"peer not reading"``); None where nothing held it, or nobody knows.
         total: bytes asked for; None where that is unknown.
+        data: what a read of a size had got; None for any other operation.
+        awaited: what a read had been waiting for and had not got, in words; None where there is no such thing.
         elapsed: seconds from the start of the operation to its end; None where it was not measured.
     """
 
@@ -65,6 +67,8 @@ class TransferError(OSError):
         self.elapsed = elapsed
         self.queued = queued
         self.stall = stall
+        self.data: bytes | None = None
+        self.awaited: str | None = None
         self.verb = verb  # what "transferred" means in the message
 
     @property
@@ -85,7 +89,10 @@ class TransferError(OSError):
         count += f" bytes {self.verb}"
         if self.elapsed is not None:
             count += f" in {self.elapsed:.2f} s"
-        return f"{count}; {self._reason()}"
+        return "; ".join(filter(None, (count, self._reason(), self.awaited)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
 
     def _reason(self) -> str:
         return self.stall or str(self.strerror)

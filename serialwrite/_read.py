@@ -2,75 +2,29 @@
 
 from __future__ import annotations
 
-import errno
-import re
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar, overload
+from collections.abc import Callable, Coroutine
+from numbers import Integral
+from typing import Any, TypeVar, overload
 
 from ._buffers import Buffers, DynamicBuffer
-from ._conditions import MAX_TRANSFER, TRANSFER_ALL, CompletionCondition
-from ._errors import TransferError
-from ._operation import CompletionToken, Operation, default_token, deferred, initiate
+from ._conditions import TRANSFER_ALL, CompletionCondition
+from ._operation import CompletionToken, Deferred, Operation, default_token, deferred, initiate
+from ._stackful import yield_context
 from ._sync import run_blocking
 from ._timers import checked_timeout
+from ._tokens import OperationFuture, OperationPromise, UseAwaitable, UseFuture, UsePromise
 from ._transfer import Reading
+from ._until import LONGEST_MATCH, Delimiter, ReadUntilOperation, SizedReadOperation
 from .streams._adapt import ReadTarget, as_stream
 from .streams._pollable import PollableStream
 
 R = TypeVar("R")
-Delimiter: TypeAlias = bytes | re.Pattern[bytes]
 
 
 class ReadOperation(Reading):
     """A composed read that is ready to start; see :func:`async_read`."""
 
     name = "async_read"
-
-
-class ReadUntilOperation(Reading):
-    """A read up to a delimiter, ready to start; see :func:`async_read_until`."""
-
-    name = "async_read_until"
-
-    def __init__(
-        self,
-        stream: Any,
-        dynamic: DynamicBuffer,
-        delimiter: Delimiter,
-        timeout: float | None,
-        idle_timeout: float | None,
-    ) -> None:
-        super().__init__(stream, dynamic, self._more, timeout, idle_timeout)
-        self._data = dynamic.data
-        self._delimiter = delimiter
-        self._searched = 0  # bytes from the front that hold no start of the delimiter
-        self._end = 0  # just behind the delimiter, once it was found
-
-    @property
-    def asks_nobody(self) -> bool:
-        return True  # the condition is our own
-
-    def _more(self, error: TransferError | None, n: int) -> int:
-        """The completion condition: go on until the delimiter is in the buffer."""
-        if isinstance(self._delimiter, bytes):
-            found = self._data.find(self._delimiter, self._searched)
-            end = found + len(self._delimiter) if found >= 0 else 0
-            self._searched = max(0, len(self._data) - len(self._delimiter) + 1)
-        else:
-            match = self._delimiter.search(self._data)
-            end = match.end() if match else 0
-        self._end = end
-        return 0 if error or end else MAX_TRANSFER
-
-    def _finish(self, error: BaseException | None) -> None:
-        if self._end:
-            error = None
-        elif error is None:
-            error = TransferError(errno.ENOBUFS, "the buffer is at its max_size, and the delimiter has not come")
-        super()._finish(error)
-
-    def _result(self) -> int:
-        return self._end or self.bytes_transferred
 
 
 @overload
@@ -99,6 +53,94 @@ def async_read(
     stream: ReadTarget,
     buffers: Buffers,
     token: Callable[[Any, int], object],
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+    idle_timeout: float | None = ...,
+) -> None: ...
+@overload
+def async_read(
+    stream: ReadTarget,
+    buffers: int,
+    token: Deferred = ...,
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+    idle_timeout: float | None = ...,
+) -> Operation[bytes]: ...
+@overload
+def async_read(
+    stream: ReadTarget,
+    buffers: int,
+    token: UseAwaitable,
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+    idle_timeout: float | None = ...,
+) -> Coroutine[Any, Any, bytes]: ...
+@overload
+def async_read(
+    stream: ReadTarget,
+    buffers: int,
+    token: UseFuture,
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+    idle_timeout: float | None = ...,
+) -> OperationFuture[bytes]: ...
+@overload
+def async_read(
+    stream: ReadTarget,
+    buffers: int,
+    token: UsePromise,
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+    idle_timeout: float | None = ...,
+) -> OperationPromise[bytes]: ...
+@overload
+def async_read(  # type: ignore[overload-overlap] # a class could be a number and a buffer
+    stream: ReadTarget,
+    buffers: int,
+    token: yield_context | type[yield_context],
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+    idle_timeout: float | None = ...,
+) -> bytes: ...
+@overload
+def async_read(
+    stream: ReadTarget,
+    buffers: int,
+    token: CompletionToken[None, None],
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+    idle_timeout: float | None = ...,
+) -> None: ...
+@overload
+def async_read(
+    stream: ReadTarget,
+    buffers: int,
+    token: CompletionToken[Any, Any],
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+    idle_timeout: float | None = ...,
+) -> Any: ...
+@overload
+def async_read(
+    stream: ReadTarget,
+    buffers: int,
+    token: Callable[[Any, bytes], object],
     /,
     *,
     completion_condition: CompletionCondition = ...,
@@ -119,25 +161,28 @@ def async_read(
 
     ``n = await async_read(port, reply := bytearray(16), timeout=1.0)``
 
+    ``reply = await async_read(port, 16, timeout=1.0)``
+
     Args:
         stream: any stream with ``async_read_some``, or what :func:`as_stream` adapts.
         buffers: one writable bytes-like or an iterable of them, of any itemsize; or a ``dynamic_buffer``, which grows:
-            give a ``completion_condition`` with it, or it reads to the end of the stream.
+            give a ``completion_condition`` with it, or it reads to the end of the stream; or a size, 0 bytes or more.
         token: how the result is to come; by default the stream's ``default_token``, which is ``deferred``.
         completion_condition: after each step, whether to go on; by default until the buffers are full.
         timeout: seconds for the whole read; None for no limit. Short for ``cancel_after(timeout, token)``.
         idle_timeout: seconds without a byte received, after which the read ends with TransferTimeout; None: no limit.
 
     Returns:
-        What the token gives; awaited: the bytes read.
+        What the token gives; awaited: the number of bytes read. Of a size, the bytes themselves: then
+        a function as token is called ``handler(error, data)``.
 
     Raises:
         TypeError, ValueError: at once, for an argument that can't be used; nothing is read.
         StreamBusy: at once, while another read is in progress on the stream. A write may be: the directions are apart.
         EndOfFile: the stream ended first. Otherwise as :func:`async_write`. Each with ``bytes_transferred``:
-            so many bytes are in ``buffers``, and none was lost.
+            so many bytes are in ``buffers``, and none was lost. Of a size, what had come is the error's ``data``.
 
-    Cancellation: terminal and partial; what was read stays in ``buffers``.
+    Cancellation: terminal and partial; what was read stays in ``buffers``. Of a size, it is the operation's ``data``.
 
     Follows Asio's ``async_read``.
     """
@@ -151,6 +196,7 @@ def async_read_until(
     delimiter: Delimiter,
     /,
     *,
+    longest_match: int = ...,
     timeout: float | None = ...,
     idle_timeout: float | None = ...,
 ) -> Operation[int]: ...
@@ -162,6 +208,7 @@ def async_read_until(
     token: CompletionToken[R, Any],
     /,
     *,
+    longest_match: int = ...,
     timeout: float | None = ...,
     idle_timeout: float | None = ...,
 ) -> R: ...
@@ -173,6 +220,7 @@ def async_read_until(
     token: Callable[[Any, int], object],
     /,
     *,
+    longest_match: int = ...,
     timeout: float | None = ...,
     idle_timeout: float | None = ...,
 ) -> None: ...
@@ -183,6 +231,7 @@ def async_read_until(
     token: object = default_token,
     /,
     *,
+    longest_match: int = LONGEST_MATCH,
     timeout: float | None = None,
     idle_timeout: float | None = None,
 ) -> Any:
@@ -196,6 +245,8 @@ def async_read_until(
             Data that is in it already is searched first, and may be enough.
         delimiter: bytes, or a compiled bytes pattern (``re.compile(rb"OK|ERROR")``). A pattern is matched against what
             is there so far: one that could match more of what is still to come ends as soon as it matches.
+        longest_match: of a pattern, the most bytes that a match may have. What has come is searched once; before what
+            is new, so many bytes are searched again, in which a match may have begun. A longer match may not be found.
         token: how the result is to come; by default the stream's ``default_token``, which is ``deferred``.
         timeout: seconds for the whole read; None for no limit.
         idle_timeout: seconds without a byte received, after which the read ends with TransferTimeout; None: no limit.
@@ -211,18 +262,38 @@ def async_read_until(
 
     Follows Asio's ``async_read_until``.
     """
-    return _initiate(_until(stream, dynamic_buffer, delimiter, timeout, idle_timeout), token)
+    return _initiate(_until(stream, dynamic_buffer, delimiter, longest_match, timeout, idle_timeout), token)
 
 
+@overload
+def read(
+    stream: ReadTarget,
+    buffers: int,
+    /,
+    *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+    idle_timeout: float | None = ...,
+) -> bytes: ...
+@overload
 def read(
     stream: ReadTarget,
     buffers: Buffers,
     /,
     *,
+    completion_condition: CompletionCondition = ...,
+    timeout: float | None = ...,
+    idle_timeout: float | None = ...,
+) -> int: ...
+def read(
+    stream: Any,
+    buffers: Any,
+    /,
+    *,
     completion_condition: CompletionCondition = TRANSFER_ALL,
     timeout: float | None = None,
     idle_timeout: float | None = None,
-) -> int:
+) -> Any:
     """Read until ``buffers`` are full, and block until they are; otherwise as :func:`async_read`.
 
     Raises:
@@ -239,6 +310,7 @@ def read_until(
     delimiter: Delimiter,
     /,
     *,
+    longest_match: int = LONGEST_MATCH,
     timeout: float | None = None,
     idle_timeout: float | None = None,
 ) -> int:
@@ -249,17 +321,29 @@ def read_until(
 
     Follows Asio's ``read_until``.
     """
-    return run_blocking(_until(stream, dynamic_buffer, delimiter, timeout, idle_timeout))
+    n: int = run_blocking(_until(stream, dynamic_buffer, delimiter, longest_match, timeout, idle_timeout))
+    return n
 
 
 def _reading(
     stream: Any, buffers: Any, condition: CompletionCondition, timeout: float | None, idle_timeout: float | None
-) -> ReadOperation:
-    return ReadOperation(_adapted(stream), buffers, condition, *_limits(timeout, idle_timeout))
+) -> Reading:
+    limits = _limits(timeout, idle_timeout)
+    if isinstance(buffers, Integral):
+        return SizedReadOperation(_adapted(stream), _size(buffers), condition, *limits)
+    return ReadOperation(_adapted(stream), buffers, condition, *limits)
+
+
+def _size(size: Any) -> int:
+    if isinstance(size, bool):
+        raise TypeError("buffers: got bool; pass memory to read into, or a size in bytes")
+    if size < 0:
+        raise ValueError(f"buffers: got the size {size}; pass 0 bytes or more")
+    return int(size)
 
 
 def _until(
-    stream: Any, dynamic: Any, delimiter: Any, timeout: float | None, idle_timeout: float | None
+    stream: Any, dynamic: Any, delimiter: Any, longest_match: Any, timeout: float | None, idle_timeout: float | None
 ) -> ReadUntilOperation:
     if not isinstance(dynamic, DynamicBuffer):
         raise TypeError(f"dynamic_buffer: got {type(dynamic).__name__}; pass dynamic_buffer(a_bytearray)")
@@ -268,7 +352,11 @@ def _until(
         raise TypeError("delimiter: got text; pass bytes, or a pattern of bytes: re.compile(rb'...')")
     if not isinstance(pattern, bytes) or not pattern:
         raise TypeError("delimiter: pass bytes, at least one, or a compiled pattern of bytes")
-    return ReadUntilOperation(_adapted(stream), dynamic, delimiter, *_limits(timeout, idle_timeout))
+    if not isinstance(longest_match, int) or isinstance(longest_match, bool):
+        raise TypeError(f"longest_match={longest_match!r}: pass a number of bytes, 1 or more")
+    if longest_match < 1:
+        raise ValueError(f"longest_match={longest_match!r}: pass a number of bytes, 1 or more")
+    return ReadUntilOperation(_adapted(stream), dynamic, delimiter, longest_match, *_limits(timeout, idle_timeout))
 
 
 def _adapted(stream: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 from ._errors import OperationAborted
 from ._executors import EventLoopExecutor
@@ -13,13 +14,12 @@ from ._tokens import OperationFuture, use_future
 from ._transfer import Transfer
 
 
-def run_blocking(operation: Transfer) -> int:
+def run_blocking(operation: Transfer) -> Any:
     """Run ``operation`` and return its count, or raise its error."""
     try:
         if asyncio._get_running_loop() is not None:
-            raise RuntimeError(
-                f"{operation.doing}() would block the running event loop: await async_{operation.doing}(...) here"
-            )
+            name = operation.name.removeprefix("async_")
+            raise RuntimeError(f"{name}() would block the running event loop: await async_{name}(...) here")
         executor = operation.executor
         if isinstance(executor, EventLoopExecutor) and executor.running_elsewhere():
             return _wait_for_future(operation)
@@ -32,12 +32,12 @@ def run_blocking(operation: Transfer) -> int:
     return asyncio.run(_awaited(operation))
 
 
-async def _awaited(operation: Transfer) -> int:
+async def _awaited(operation: Transfer) -> Any:
     return await operation
 
 
-def _wait_for_future(operation: Transfer) -> int:
-    future: OperationFuture[int] = use_future.initiate(operation)
+def _wait_for_future(operation: Transfer) -> Any:
+    future: OperationFuture[Any] = use_future.initiate(operation)
     try:
         return future.result()
     except BaseException:
@@ -47,7 +47,7 @@ def _wait_for_future(operation: Transfer) -> int:
         raise
 
 
-def _poll(operation: Transfer) -> int:
+def _poll(operation: Transfer) -> Any:
     """Drive the operation with poll(2): the stream has a file descriptor, and no event loop is wanted."""
     operation._claim_launch()
     side = operation._side = side_of(operation._stream, operation.side)

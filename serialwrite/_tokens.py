@@ -66,6 +66,11 @@ class OperationFuture(Future[T]):
         """What is left of the caller's buffers."""
         return self._operation.remaining
 
+    @property
+    def data(self) -> bytes | None:
+        """What a read of a size has got so far; None for any other operation."""
+        return self._operation.data
+
     def cancel(self) -> bool:
         """Ask the operation to stop. True when it had not ended yet. May be called from any thread."""
         if self.done():
@@ -128,6 +133,11 @@ class OperationPromise(asyncio.Future[T]):
     def remaining(self) -> tuple[memoryview, ...]:
         """What is left of the caller's buffers."""
         return self._operation.remaining
+
+    @property
+    def data(self) -> bytes | None:
+        """What a read of a size has got so far; None for any other operation."""
+        return self._operation.data
 
     def cancel(self, msg: Any = None) -> bool:
         """Ask the operation to stop. True when it had not ended yet."""

@@ -244,6 +244,14 @@ class Reading(Transfer):
     doing = "read"
     side = "read_side"
 
+    def _export(self, buffers: Buffers) -> None:
+        if isinstance(buffers, (int, str)):
+            self._adopted = True  # refused, it is not forgotten
+            raise TypeError(
+                f"buffers: got {type(buffers).__name__}; pass memory to read into, for example bytearray(16)"
+            )
+        super()._export(buffers)
+
     def _viewed(self, buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
         made = views(buffers)
         if any(view.readonly for view in made):

@@ -250,4 +250,5 @@ def write(
         timeout=timeout,
         idle_timeout=idle_timeout,
     )
-    return run_blocking(operation)
+    n: int = run_blocking(operation)
+    return n

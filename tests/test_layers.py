@@ -15,7 +15,7 @@ LAYERS = [
     {"_cancelling", "_account"},
     {"_ending"},
     {"_transfer"},
-    {"_sync"},
+    {"_until", "_sync"},
     {"streams"},
     {"_write", "_read"},
     {"__init__"},

@@ -45,6 +45,7 @@ class Operation(Awaitable[T_co]):
     _count = 0
     _default_taken = False
     _launcher: int | None = None
+    _nothing: Any = 0  # the result of an operation that was refused
     _begun = False  # from here on its handler's slot has a listener, until it ends
 
     def __init__(
@@ -84,6 +85,11 @@ class Operation(Awaitable[T_co]):
         """What is left of the caller's buffers."""
         return ()
 
+    @property
+    def data(self) -> bytes | None:
+        """What a read of a size has got so far; None for any other operation."""
+        return None
+
     # -- launching ---------------------------------------------------------------------------------
 
     def launch(self, handler: Handler) -> None:
@@ -107,7 +113,7 @@ class Operation(Awaitable[T_co]):
         except Exception as error:
             if inline:
                 raise
-            handler(error, 0)
+            handler(error, self._nothing)
 
     def _begin(self, handler: Handler) -> None:
         if self._timed:
@@ -175,6 +181,8 @@ class Operation(Awaitable[T_co]):
     @overload
     def __call__(self: Operation[int], token: CompletionToken[R, object], /) -> R: ...
     @overload
+    def __call__(self: Operation[bytes], token: CompletionToken[Any, Any], /) -> Any: ...
+    @overload
     def __call__(self: Operation[Completion], token: CompletionToken[object, R], /) -> R: ...
     @overload
     def __call__(self: Operation[int], token: WriteHandler, /) -> None: ...
@@ -224,6 +232,10 @@ class Rewritten(Operation[Any]):
     @property
     def remaining(self) -> tuple[memoryview, ...]:
         return self._source.remaining
+
+    @property
+    def data(self) -> bytes | None:
+        return self._source.data
 
     def attempt(self) -> tuple[Any, ...] | None:
         if self._at_once is None or self._launched:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
+from .._buffers import Buffers
 from .._operation import Operation
 from .._read import async_read
 from ._probe import Made, Probe, broken, difference, entered, require, settled, until
@@ -32,7 +33,7 @@ class ReadCase:
 
             yield stream, sent
 
-    def start(self, stream: Any, into: Any) -> tuple[Operation[int], Probe]:
+    def start(self, stream: Any, into: Buffers) -> tuple[Operation[int], Probe]:
         """An async_read that has been launched."""
         operation = async_read(stream, into)
         probe = Probe(stream, self.timeout)

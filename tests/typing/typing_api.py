@@ -54,6 +54,7 @@ ref = ErrorRef()
 
 
 def on_done(error: TransferError | None, n: int) -> None: ...
+def on_data(error: TransferError | None, data: bytes) -> None: ...
 def on_pair(pair: Completion) -> None: ...
 def on_count(n: int) -> None: ...
 def used(coroutine: object) -> None: ...
@@ -206,6 +207,7 @@ def streams(port: serial.Serial, sock: socket.socket, writer: asyncio.StreamWrit
     assert_type(async_write(sw.SerialPort("/dev/ttyUSB0", 115200, rtscts=True), b), Operation[int])
     assert_type(sw.write(port, b, timeout=1.0, idle_timeout=1), int)
     assert_type(sw.read(port, bytearray(1)), int)
+    assert_type(sw.read(port, 4), bytes)
 
 
 def buffers(s: AsyncWriteStream, b: bytes, mapped: mmap.mmap) -> None:
@@ -234,6 +236,12 @@ def reading(s: AsyncReadStream, into: bytearray) -> None:
     assert_type(async_read(s, into, use_future), OperationFuture[int])
     assert_type(async_read(s, into, as_tuple(use_future)), OperationFuture[Completion])
     assert_type(async_read(s, into, on_done), None)
+    assert_type(async_read(s, 4), Operation[bytes])
+    assert_type(async_read(s, 4, deferred), Operation[bytes])
+    assert_type(async_read(s, 4, use_future), OperationFuture[bytes])
+    assert_type(async_read(s, 4, use_promise), OperationPromise[bytes])
+    assert_type(async_read(s, 4, detached), None)
+    assert_type(async_read(s, 4, on_data), None)
     dynamic = sw.dynamic_buffer(into)
     assert_type(async_read_until(s, dynamic, b"\n"), Operation[int])
     assert_type(async_read_until(s, dynamic, re.compile(rb"OK|ERROR"), use_promise), OperationPromise[int])
