@@ -19,6 +19,10 @@ from ._tty import Tty, os_errors
 
 Kind: TypeAlias = Literal["descriptor", "spied", "blocking"]
 
+# Flags of struct serial_rs485, <linux/serial.h>, by pyserial's names for them.
+RS485_FLAGS = {0x01: "it", 0x02: "rts_level_for_tx", 0x04: "rts_level_for_rx", 0x10: "loopback"}
+INSTEAD = "wrap the port in RS485(port), which switches RTS itself"
+
 # Seconds to look for those who have a port, where it can't be had.
 PATIENCE = 0.5
 
@@ -167,17 +171,22 @@ def _set_rs485_mode(port: Any, mode: Any) -> None:
             raise NotImplementedError("it is no port of this machine")
         port.rs485_mode = mode
     except (NotImplementedError, ValueError) as error:
-        raise ValueError(
-            f"rs485_mode: the driver of {port.port} has none ({error}); wrap the port in RS485(port), "
-            "which switches RTS itself"
-        ) from error
+        raise ValueError(f"rs485_mode: the driver of {port.port} has none ({error}); {INSTEAD}") from None
+    # The kernel leaves out what a driver can't do, and says nothing.
+    flags = Tty(lambda: int(port.fd)).rs485_flags()
+    if flags is None:  # not Linux, where it can't be read
+        return
+    wanted = {0x01: True, 0x02: mode.rts_level_for_tx, 0x04: mode.rts_level_for_rx, 0x10: mode.loopback}
+    wrong = [RS485_FLAGS[bit] for bit, asked in wanted.items() if bool(flags & bit) != bool(asked)]
+    if wrong:
+        raise ValueError(f"rs485_mode: the driver of {port.port} has not taken {', '.join(wrong)}; {INSTEAD}")
 
 
 def _set_low_latency(port: Any) -> None:
     try:
         port.set_low_latency_mode(True)
     except (AttributeError, NotImplementedError, ValueError) as error:
-        raise ValueError(f"low_latency: the driver of {port.port} has no such thing ({error})") from error
+        raise ValueError(f"low_latency: the driver of {port.port} has no such thing ({error})") from None
 
 
 def _told(port: str, error: OSError) -> serial.SerialException:

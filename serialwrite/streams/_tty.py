@@ -20,6 +20,7 @@ TIOCSERGETLSR = 0x5459
 TIOCSER_TEMT = 0x01
 TIOCGICOUNT = 0x545D
 TCGETS2 = 0x802C542A
+TIOCGRS485 = 0x542E
 TIOCSBRK, TIOCCBRK = 0x5427, 0x5428
 
 # struct serial_struct, <linux/serial.h>: the fields that are used here, and room for the rest.
@@ -173,6 +174,11 @@ class Tty:
                 return None
             raise
         return decoded(attributes, self.output_speed())
+
+    def rs485_flags(self) -> int | None:
+        """The flags of the driver's RS-485 mode (TIOCGRS485, struct serial_rs485)."""
+        values = array.array("I", bytes(32))
+        return values[0] if LINUX and self._ioctl(TIOCGRS485, values) else None
 
     def output_speed(self) -> int | None:
         """Bits per second as the driver has set them, which may not be what was asked for."""

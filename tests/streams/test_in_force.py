@@ -1,9 +1,12 @@
 """Settings: what is asked is read back from the driver; a pty has no line, and takes whatever it is asked for."""
 
+import array
+import fcntl
 import termios
 
 import pytest
 import serial
+import serial.rs485
 from fake_uart import FakeSerial, FakeTty, FakeUart
 
 import serialwrite as sw
@@ -153,6 +156,30 @@ def test_a_baud_rate_that_is_none_is_refused(pty, baudrate):
 def test_a_baud_rate_in_other_words_is_taken(pty, baudrate):
     with sw.SerialPort(pty, baudrate) as port:
         assert port.in_force.baudrate == port.serial.baudrate == 57600
+
+
+@pytest.mark.parametrize("lost", [0, 0x01, 0x02, 0x04, 0x10])
+def test_an_rs485_mode_is_read_back_too(pty, monkeypatch, lost):
+    names = {0x01: "it", 0x02: "rts_level_for_tx", 0x04: "rts_level_for_rx", 0x10: "loopback"}
+    genuine, flags = fcntl.ioctl, array.array("i", [0])
+
+    def driver(fd, request, buffer=0, *rest):
+        """Has the mode that it was given, without the flag that is lost."""
+        if request == 0x542F:
+            flags[0] = buffer[0] & ~lost
+        elif request == 0x542E:
+            buffer[0] = flags[0]
+        else:
+            return genuine(fd, request, buffer, *rest)
+        return 0
+
+    monkeypatch.setattr(fcntl, "ioctl", driver)
+    mode = serial.rs485.RS485Settings(rts_level_for_tx=True, rts_level_for_rx=True, loopback=True)
+    if not lost:
+        sw.SerialPort(pty, rs485_mode=mode).close()
+    else:
+        with pytest.raises(ValueError, match=rf"has not taken {names[lost]}; wrap the port in RS485\(port\)"):
+            sw.SerialPort(pty, rs485_mode=mode)
 
 
 def test_an_error_of_termios_is_one_of_pyserials(pty, monkeypatch):
