@@ -1,9 +1,9 @@
 """What is printed never ends the work: full disks, readers and terminals that leave or take nothing, closed streams."""
 
+import contextlib
 import json
 import os
 import pty
-import select
 import shlex
 import signal
 import sys
@@ -63,7 +63,7 @@ def test_json_lost_is_said_on_stderr(program, line, device, tmp_path):
 
 @pytest.mark.parametrize("ending", ["goes away", "takes nothing"])
 def test_write_goes_on_when_terminal(program, line, device, firmware, ending):
-    """Takes nothing: as after Ctrl-S; no more than what a pty holds is drawn then."""
+    """Takes nothing: as after Ctrl-S."""
     program.env |= {"TERM": "xterm-256color"}
     master, slave = pty.openpty()
     words = ("write", line.port, firmware, "--idle-timeout", 0.01, "--retries", 100_000)
@@ -74,8 +74,8 @@ def test_write_goes_on_when_terminal(program, line, device, firmware, ending):
     if ending == "goes away":
         os.close(master)
         os.close(slave)
-    else:  # some 20 kB are held by a pty: that is 250 lines
-        _wait_until_full(slave)
+    else:
+        _fill(slave)
     received = receive(device, SIZE)
     assert received == firmware.read_bytes()
     if ending == "takes nothing":
@@ -95,11 +95,15 @@ def _read_until(master, words):
     return text
 
 
-def _wait_until_full(slave):
-    deadline = time.monotonic() + PATIENCE
-    while select.select([], [slave], [], 0)[1]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def _fill(slave):
+    """Leave no room in a terminal, so that a program that prints there blocks."""
+    end = os.open(os.ttyname(slave), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    for _ in range(2):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(end, b"." * 1000)
+        time.sleep(0.3)  # thirty more retries are printed meanwhile
+    os.close(end)
 
 
 @full_disk

@@ -115,6 +115,21 @@ async def test_what_a_stalled_driver_holds_is_dropped_and_resumed(long_source, r
         assert (report.accepted, report.unsent) == (min(ring, len(DATA)), min(ring, len(DATA)))
 
 
+async def test_whole_timeout_ends_a_drain_that_moves(long_source):
+    """3,000 bytes take 1.6 s of line at 19,200 Bd; the queue is never idle for long."""
+    with simulated_port(baudrate=19200, ring=4095) as port:
+        sending = _sending.Sending(port, long_source, 30, 9, len(DATA), timeout=0.3)
+        with pytest.raises(TransferTimeout) as caught:
+            await sending.run(0, Silence(len(DATA), 0))
+        report = Report(port="/dev/x", file="f", resume_from=0, timeout=0.3, outcome=Outcome.TIMED_OUT)
+        report.failed(caught.value)
+        unsent = port.close("discard")
+        report.count(sending, long_source, unsent)
+        assert 0 <= report.offset - len(port.uart.received) <= 16  # what is in the FIFO goes out still
+        assert report.offset < len(DATA) == sending.accepted
+    assert report.complaint()[0].startswith("serialwrite: timed out (--timeout 0.3 s")
+
+
 async def test_a_port_that_goes_away_while_it_drains(long_source):
     with simulated_port(baudrate=9600) as port:
         sending, run = sending_to(port, long_source, timeout=None)
