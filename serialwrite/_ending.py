@@ -123,6 +123,8 @@ class Ending(Account):
     def _finish(self, error: BaseException | None) -> None:
         """The transfer is over: nothing more goes out from here on."""
         self._over = True
+        if self._expired and type(error) is OperationAborted and self._loop is not None and self._loop.buffers.empty:
+            error = None  # nothing to do is done
         if self._side is not None:
             self._side.stop()
         if self._handler is not None:

@@ -13,6 +13,8 @@ import threading
 from contextlib import suppress
 from typing import Any, ClassVar
 
+import serial
+
 from ._backend import WATCHDOG, Backend
 from ._descriptor import NO_SIGPIPE
 from ._no_line import no_line, refuse_changes
@@ -20,6 +22,9 @@ from ._proof import UNKNOWN, ProofLevel, ProofLevels
 from ._settings import Settings, asked_of
 from ._socket import unacknowledged
 from ._tty import CLOSING_WAIT_NONE
+
+# Seconds that pyserial's close takes, always: it sleeps for 0.3, in case the same server is connected to again.
+CLOSING_TIME = 0.35
 
 
 class LoopBackend(Backend):
@@ -102,6 +107,29 @@ class _OverTcp(Backend):
         """Bytes that the other machine has not acknowledged."""
         return unacknowledged(self._socket)
 
+    def check_peer(self) -> None:
+        try:
+            self._socket.getpeername()
+        except OSError as error:  # not connected: what is not acknowledged never will be
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
+
+    def close_port(self, port: Any) -> None:
+        if not self._ended():
+            port.close()
+            return
+        port.is_open = False  # without pyserial's sleep
+        self._socket.close()
+
+    def _ended(self) -> bool:
+        """Whether the connection is over, or the server's half of it."""
+        try:
+            self._socket.settimeout(0)  # else Python would wait for something to come
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def closing_wait(self) -> int | None:
         return 0  # the kernel goes on sending behind a close, for as long as it takes
 
@@ -142,24 +170,41 @@ class SocketBackend(_OverTcp):
 class Rfc2217Backend(_OverTcp):
     """``rfc2217://``: a remote port, by Telnet. Its write sends everything or fails, so that a chunk has to fit."""
 
-    closing_time = 0.35  # pyserial's close sleeps for 0.3 s, in case the server is connected to again
+    closing_time = CLOSING_TIME
 
     def __init__(self, port: Any) -> None:
         super().__init__(port)
         self.chunk = 512
 
     def wait_readable(self, stop: threading.Event) -> None:
-        _await_item(self.port._read_buffer, self.port, stop)
+        _await_item(self.port._read_buffer, self.port, stop, self.port._thread)
 
     def settings(self) -> Settings:
         return asked_of(self.port)  # it raises what the server does not grant
 
     def read(self, size: int) -> bytes:
-        """It has a thread of its own that reads, and a None in its queue for the end."""
-        data = super().read(size)
-        if not data and not self.port._thread.is_alive():
+        """It has a thread of its own that reads, and a None in its queue for the end.
+
+        pyserial's own read looks first whether that thread has ended, and what had come before is lost.
+        """
+        if not self.port.is_open:
+            raise serial.PortNotOpenError
+        data = bytearray()
+        alive = self.port._thread.is_alive()
+        with self.port._read_buffer.mutex:
+            items = self.port._read_buffer.queue
+            while len(data) < size and items and items[0] is not None:
+                data += items.popleft()
+            ended = bool(items) and items[0] is None
+        if size and not data and (ended or not alive):
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-        return data
+        return bytes(data)
+
+    def close_port(self, port: Any) -> None:
+        super().close_port(port)
+        thread, port._thread = port._thread, None
+        if thread is not None:  # else pyserial has waited for it
+            thread.join(CLOSING_TIME)
 
     def interrupt(self) -> None:
         super().interrupt()
@@ -179,7 +224,9 @@ def backend_for(port: Any) -> Backend:
     return kinds.get(module, Backend)(port)
 
 
-def _await_item(items: queue.Queue[Any], port: Any, stop: threading.Event) -> None:
+def _await_item(
+    items: queue.Queue[Any], port: Any, stop: threading.Event, source: threading.Thread | None = None
+) -> None:
     with items.not_empty:
-        while port.is_open and not items._qsize() and not stop.is_set():
+        while port.is_open and not items._qsize() and not stop.is_set() and (source is None or source.is_alive()):
             items.not_empty.wait(WATCHDOG)

@@ -90,7 +90,7 @@ def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
             tty.set_exclusive(False)
     if left:
         return unsent if _close_with_a_queue(tty, port) else None
-    port.close()
+    tty.close_port(port)
     return unsent
 
 
@@ -109,7 +109,7 @@ def _close_with_a_queue(tty: Tty, port: Any) -> bool:
         if before is not None and before != CLOSING_WAIT_NONE:
             tty.set_closing_wait(CLOSING_WAIT_NONE)
             waits = before
-    closed = call_interrupted(lambda: _close_quietly(port), f"closing {path}", PATIENCE + tty.closing_time)
+    closed = call_interrupted(lambda: _close_quietly(tty, port), f"closing {path}", PATIENCE + tty.closing_time)
     if closed and hangs_up is not None:
         with suppress(OSError), tty.opened_anew(path) as anew:
             if waits is not None:
@@ -118,9 +118,9 @@ def _close_with_a_queue(tty: Tty, port: Any) -> bool:
     return closed
 
 
-def _close_quietly(port: Any) -> None:
+def _close_quietly(tty: Tty, port: Any) -> None:
     with suppress(OSError):  # closed under us, by the owner of the serial.Serial
-        port.close()
+        tty.close_port(port)
 
 
 def close_forgotten(tty: Tty, port: Any, name: str) -> None:

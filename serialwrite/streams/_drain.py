@@ -73,6 +73,7 @@ class Drain:
         """
         self.queued = self._tty.output_queue()
         if self.queued:
+            self._tty.check_peer()
             self._stale_until = time.monotonic() + self._lag
             return self._pause(self.queued)
         if not self._last:

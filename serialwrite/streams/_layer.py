@@ -27,6 +27,7 @@ class Layer:
 
     verb: str | None = None  # what "transferred" means here; None: what it means beneath
     cancellable = CancellationType.ALL
+    waits = False  # whether a step waits for more than the stream beneath
 
     def __init__(self, stream: Any) -> None:
         from ._adapt import as_stream  # noqa: PLC0415 # which knows SerialPort, which has on_wire, which is a layer
@@ -147,7 +148,11 @@ class LayerSide:
         self._beneath.wait(attempt)
 
     def step(self, buffers: Any, handler: Handler) -> None:
-        self._step(step_of(self._layer.stream, self._beneath), buffers, handler)
+        below = step_of(self._layer.stream, self._beneath)
+        if self._layer.waits and not any(map(len, buffers)):
+            below(buffers, handler)  # nothing to do: no gap is waited for, and no transmitter is switched
+        else:
+            self._step(below, buffers, handler)
 
     def release(self) -> None:
         self._beneath.release()

@@ -32,6 +32,7 @@ class OnWire(Layer):
 
     verb: str | None = "transmitted"
     name = "on_wire"
+    waits = True
 
     def __init__(self, port: TtyStream) -> None:
         super().__init__(port)

@@ -49,6 +49,8 @@ class Paced(Layer):
     What had come of an answer counts in the next write.
     """
 
+    waits = True
+
     def __init__(
         self,
         stream: Any,

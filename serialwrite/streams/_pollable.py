@@ -12,8 +12,9 @@ a subclass gives                        which is
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, ClassVar, Self
@@ -147,34 +148,52 @@ class PollableStream:
     def close(self) -> int | None:
         """Close at once. Operations that wait end with :class:`StreamClosed`, each with its count.
 
-        From any thread: while the stream's event loop runs on another one, it is closed there, and waited for;
-        5 s at most, where that loop does not turn.
+        From any thread: while the stream's event loop runs on another one, it is closed there, and waited for; where
+        that loop does not turn, for 5 s at most: it is then closed once the loop turns again.
 
         Returns:
             Bytes accepted before that were still in the driver's queue, and are not sent; None where that is unknown.
         """
         if self._executor.running_elsewhere():
-            return self._close_by_its_loop()
+            return self._close_by_its_loop(lambda done: done(self._close_here()), self._close_here)
         return self._close_here()
 
-    def _close_by_its_loop(self) -> int | None:
-        """Watchers are their loop's own business, and it may be about to write to the descriptor."""
+    def _close_by_its_loop(
+        self,
+        begin: Callable[[Callable[[int | None], None]], object],
+        close_here: Callable[[], int | None],
+        longest: float = 0.0,
+    ) -> int | None:
+        """Close the stream from another thread than its event loop's.
+
+        Watchers are their loop's own business, and it may be about to write to the descriptor.
+
+        Args:
+            begin: called on the loop, with a function that takes the result.
+            close_here: closes the stream on this thread; called where the loop has stopped.
+            longest: seconds that closing takes at the most, once it has begun.
+
+        Returns:
+            The result; None where the loop's thread does not come to it. That thread waits for this one, perhaps.
+        """
+        begun = threading.Event()
         closed: Future[int | None] = Future()
 
-        def close() -> None:
+        def start() -> None:
+            begun.set()
             try:
-                closed.set_result(self._close_here())
+                begin(closed.set_result)
             except Exception as error:
                 closed.set_exception(error)
 
         with suppress(RuntimeError):  # the loop was closed meanwhile
-            self._executor.post(close)
-        deadline = time.monotonic() + CLOSE_TIMEOUT
+            self._executor.post(start)
+        started = time.monotonic()
         while not wait([closed], WATCHDOG).done:
             if not self._executor.running_elsewhere():  # it has stopped, and will not get round to it
-                return self._close_here()
-            if time.monotonic() > deadline:
-                return None  # its thread waits for this one, perhaps
+                return close_here()
+            if time.monotonic() - started > CLOSE_TIMEOUT + longest * begun.is_set():
+                return None
         return closed.result()
 
     def _close_here(self) -> int | None:

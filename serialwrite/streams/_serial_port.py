@@ -16,12 +16,11 @@ import serial
 from .._errors import StreamClosed
 from .._executors import EventLoopExecutor, loop_executor
 from .._operation import Handler, Operation, default_token as unspecified
-from ._closing import ClosePolicy, ClosingDrain, check_closing, close_forgotten, close_now
+from ._closing import LONGEST_DRAIN, ClosePolicy, ClosingDrain, check_closing, close_forgotten, close_now
 from ._descriptor import read_descriptor, took_nothing, write_bytes, write_descriptor
 from ._interrupted import prepare as prepare_closing
 from ._line_stream import fileno_of
 from ._opening import check_port, check_write, kind_of, made_ours, opened
-from ._pollable_side import WATCHDOG
 from ._read_back import read_back
 from ._spawned import Result, Spawned, completion
 from ._tty import Tty
@@ -151,6 +150,9 @@ class SerialPort(TtyStream):
         * ``"discard"``: drop what is queued, and close.
         * ``"abort"``: close, and ask the device for nothing.
 
+        From any thread. Where the event loop of the port runs on another one and does not turn, it gives up after 5 s,
+        with None; the port is then closed once that loop turns again.
+
         The kernel's own wait for the queue (closing_wait, 30 s) is kept out of the way, and left as it was.
 
         Returns:
@@ -159,7 +161,15 @@ class SerialPort(TtyStream):
         """
         check_closing(policy, timeout)
         if self._executor.running_elsewhere():
-            return self._close_on_its_loop(policy, timeout)
+
+            def begin(done: Callable[[int | None], None]) -> None:
+                def complete(_: BaseException | None, unsent: int | None) -> None:
+                    done(unsent)
+
+                self._closing(policy, timeout).launch(Handler(complete, self._executor))
+
+            longest = LONGEST_DRAIN if timeout is None else timeout
+            return self._close_by_its_loop(begin, lambda: self._finish(policy), longest)
         self._stop_operations()
         if policy == "drain" and not self._finished:
             with suppress(OSError):
@@ -189,15 +199,6 @@ class SerialPort(TtyStream):
             return await completion(self._finish_on_a_thread(policy), self._executor)
 
         return Spawned(self._executor, work, "async_close", before=self._stop_operations, sure=True)
-
-    def _close_on_its_loop(self, policy: ClosePolicy, timeout: float | None) -> int | None:
-        closed = threading.Event()
-        operation = self._closing(policy, timeout)
-        operation.launch(Handler(lambda *_: closed.set(), self._executor))
-        while not closed.wait(WATCHDOG):
-            if not self._executor.running_elsewhere():  # it has stopped, and will not get round to it
-                return self._finish(policy)
-        return self.unsent
 
     def _stop_operations(self) -> None:
         """From here on nothing is accepted any more; what waits ends."""

@@ -9,7 +9,7 @@ import struct
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .._posix import fcntl, lacking, termios
 from ._no_line import no_line
@@ -82,6 +82,13 @@ class Tty:
     def __init__(self, fileno: Callable[[], int]) -> None:
         self.fileno = fileno
         self._known_pty = (-1, False)  # a descriptor, and whether it is one
+
+    def check_peer(self) -> None:
+        """OSError where the peer is gone for good, though the queue is there still."""
+
+    def close_port(self, port: Any) -> None:
+        """Close ``port``, the ``serial.Serial``."""
+        port.close()
 
     # -- what has been accepted, and has not left yet --------------------------------------------------
 

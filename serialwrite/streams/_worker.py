@@ -192,9 +192,10 @@ class WritingSide(WorkerSide):
         chunk = b"".join(first_bytes(buffers, backend.chunk))
 
         def work(stop: threading.Event) -> int:
-            backend.wait_writable(stop)
-            if stop.is_set():
-                raise OperationAborted
+            if chunk:
+                backend.wait_writable(stop)
+                if stop.is_set():
+                    raise OperationAborted
             return backend.write(chunk)
 
         self.run(work, handler)

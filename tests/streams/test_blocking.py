@@ -5,14 +5,22 @@ import io
 import os
 import random
 import socket
+import struct
 import threading
 import time
+import tty
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import serial
+import serial.rfc2217
+import serial.urlhandler.protocol_socket
+from rfc2217_server import rfc2217_server
 
 import serialwrite as sw
+from serialwrite.streams import _drain
 from serialwrite.testing import PtyPair, receive, receive_available
 
 DATA = random.Random(2217).randbytes(20_000)
@@ -84,6 +92,104 @@ async def test_a_loop_has_nothing_to_send_a_break_on():
     async with sw.SerialPort("loop://") as port:
         with pytest.raises(io.UnsupportedOperation, match=r"^break: loop:// has no serial line"):
             await port.async_send_break(0.01)
+
+
+# -- the end comes behind the data ------------------------------------------------------------------------
+
+
+@contextmanager
+def said_and_gone(kind, words):
+    """A stream whose peer has said ``words``, and is gone."""
+    if kind == "rfc2217://":
+        with rfc2217_server() as server, sw.SerialPort(server.url, 9600) as port:
+            with server.serve_no_more() as connection:
+                connection.sendall(words)
+            while port.serial._thread.is_alive():
+                time.sleep(0.001)
+            yield port
+    elif kind == "socket://":
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            with sw.SerialPort("socket://{}:{}".format(*server.getsockname())) as port:
+                with server.accept()[0] as connection:
+                    connection.sendall(words)
+                yield port
+    elif kind == "master of a pty":
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        os.write(slave, words)
+        with sw.DescriptorStream(master) as stream:
+            os.close(slave)
+            yield stream
+    elif kind == "pipe":
+        reader, writer = os.pipe()
+        os.write(writer, words)
+        os.close(writer)
+        with sw.DescriptorStream(reader) as stream:
+            yield stream
+    else:
+        near, far = socket.socketpair()
+        with sw.SocketStream(near) as stream:
+            with far:
+                far.sendall(words)
+            yield stream
+
+
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
+@pytest.mark.parametrize("size", [10, 100])
+@pytest.mark.parametrize("kind", ["rfc2217://", "socket://", "master of a pty", "pipe", "socket"])
+async def test_what_had_come_is_read_before_the_end_is_told(kind, size):
+    words = DATA[:100].replace(b"\xff", b"")  # Telnet's own, which would have to be doubled
+    with said_and_gone(kind, words) as stream:
+        for at in range(0, len(words) // size * size, size):
+            assert await sw.async_read(stream, piece := bytearray(size), timeout=30) == size
+            assert piece == words[at : at + size]
+        rest = len(words) % size
+        with pytest.raises((sw.Disconnected, sw.EndOfFile)) as caught:
+            await sw.async_read(stream, bytearray(200), timeout=30)
+        assert caught.value.bytes_transferred == rest
+        with pytest.raises((sw.Disconnected, sw.EndOfFile)):
+            await sw.async_read(stream, bytearray(1), timeout=30)
+
+
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
+@pytest.mark.parametrize("kind", ["rfc2217://", "socket://"])
+async def test_a_dead_connection_is_closed_at_once_and_drained_by_nobody(kind, monkeypatch):
+    """Its queue stands still for ever: nothing of it is waited for, and pyserial's own sleep is left out."""
+    with ExitStack() as resources:
+        if kind == "rfc2217://":
+            server = resources.enter_context(rfc2217_server())
+            port = await asyncio.to_thread(sw.SerialPort, server.url, 9600)
+            connection = await asyncio.to_thread(server.serve_no_more)
+        else:
+            server = resources.enter_context(socket.create_server(("127.0.0.1", 0)))
+            port = sw.SerialPort("socket://{}:{}".format(*server.getsockname()))
+            connection, _ = server.accept()
+        with pytest.raises(sw.TransferTimeout):
+            await sw.async_write(port, bytes(30_000_000), timeout=0.5)
+        sleepless = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: pytest.fail("it slept"))
+        for module in (serial.rfc2217, serial.urlhandler.protocol_socket, _drain):
+            monkeypatch.setattr(module, "time", sleepless)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        with pytest.raises(sw.Disconnected):
+            await port.async_drain(timeout=30)
+        assert port.close() > 0
+        assert not port.serial.is_open
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+async def test_nothing_to_write_is_done_whatever_the_timeout(peer, blocked):
+    port = sw.SerialPort(peer.url)
+    with peer.accept():
+        if blocked:
+            with pytest.raises(sw.TransferTimeout):
+                await sw.async_write(port, bytes(30_000_000), timeout=0.2)
+        assert await asyncio.wait_for(sw.async_write(port, b""), 30) == 0
+        for timeout in (0, 1e-9, 1e-4):
+            assert await sw.async_write(port, b"", timeout=timeout) == 0
+            assert await sw.async_write(port, [b"", b""], sw.cancel_after(timeout)) == 0
+            assert await sw.async_read(port, bytearray(), timeout=timeout) == 0
+        await port.async_close(policy="abort")
 
 
 # -- which one ------------------------------------------------------------------------------------------

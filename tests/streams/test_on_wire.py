@@ -262,6 +262,26 @@ async def test_without_a_shift_register_the_fifo_is_given_its_time():
         assert (on, sent) == (False, 8)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda port: port.on_wire,
+        sw.RS485,
+        lambda port: sw.Paced(port, prompt=b"> ", prompt_first=True),
+        lambda port: sw.Queued(sw.RS485(port)),
+    ],
+)
+async def test_nothing_to_write_waits_for_nothing(layer):
+    with simulated_port() as port:
+        stream = layer(port)
+        port.uart.stuck = True
+        await sw.async_write(port, DATA[:100])  # which never leaves
+        before = list(port.uart.rts_log)
+        assert await sw.async_write(stream, b"", timeout=30) == 0
+        assert await sw.async_write(stream, [b"", b""], timeout=1e-9) == 0
+        assert port.uart.rts_log == before
+
+
 # -- pyserial's own RS485 objects --------------------------------------------------------------------------
 
 

@@ -192,24 +192,29 @@ async def test_closed_by_another_thread_the_watcher_goes_on_the_loops_own(monkey
             await sw.async_write(stream, b"x")
 
 
-def test_closed_by_another_thread_for_which_the_loop_has_no_time(monkeypatch):
+@pytest.mark.parametrize("layer", [lambda stream: stream, sw.Queued])
+@pytest.mark.parametrize("kind", ["SocketStream", "SerialPort", "loop://"])
+def test_closed_by_another_thread_for_which_the_loop_has_no_time(monkeypatch, kind, layer):
     """Waiting for the thread on the loop's own would be for ever; it is closed when the loop turns."""
     monkeypatch.setattr(_pollable, "CLOSE_TIMEOUT", 0.1)
-    near, far = socket.socketpair()
 
-    async def hold():
-        stream = sw.SocketStream(near)
+    async def hold(target):
+        stream = layer(sw.SocketStream(target) if kind == "SocketStream" else sw.SerialPort(target))
         await sw.async_write(stream, b"x")
         thread = threading.Thread(target=stream.close)
         thread.start()
-        thread.join(10)
+        thread.join(30)
         assert not thread.is_alive()
         assert stream.is_open()
-        await asyncio.sleep(0)
-        assert not stream.is_open()
+        async with asyncio.timeout(30):
+            while stream.is_open():
+                await asyncio.sleep(0)
+            while kind != "SocketStream" and getattr(stream, "stream", stream).serial.is_open:
+                await asyncio.sleep(0)
 
-    with near, far:
-        asyncio.run(hold())
+    near, far = socket.socketpair()
+    with near, far, PtyPair() as rig:
+        asyncio.run(hold({"SocketStream": near, "SerialPort": rig.port}.get(kind, kind)))
 
 
 def test_closed_by_another_thread_as_the_loop_stops(monkeypatch):

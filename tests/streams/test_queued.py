@@ -231,3 +231,16 @@ async def test_a_queue_of_many_costs_no_more_than_its_length(kind):
         counts = await asyncio.gather(*(sw.async_write(queued, b"x") for _ in range(2000)))
         assert sum(counts) == len(stream.script.written) == 2000
         assert time.process_time() - started < 10
+
+
+async def test_nothing_to_write_that_stands_in_line_is_done_when_its_time_is_over():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        queued = sw.Queued(port)
+        first = sw.async_write(queued, bytes(1_000_000), sw.as_tuple(sw.use_promise))
+        await asyncio.sleep(0)
+        assert await sw.async_write(queued, b"", timeout=0.02) == 0
+        with pytest.raises(sw.TransferTimeout):
+            await sw.async_write(queued, b"x", timeout=0.02)
+        first.cancel()
+        await asyncio.wait([first])
+        port.close("abort")

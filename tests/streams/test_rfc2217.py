@@ -11,7 +11,7 @@ import pytest
 from ser2net import ser2net
 
 import serialwrite as sw
-from serialwrite.testing import SocatPair, receive_available
+from serialwrite.testing import SocatPair, receive_available, send
 
 DATA = random.Random(2217).randbytes(100_000)  # with every byte in it, Telnet's 255 too
 
@@ -131,6 +131,26 @@ async def test_a_server_that_goes_away_is_disconnected(remote):
     with pytest.raises(sw.Disconnected):
         await sw.async_read(port, bytearray(1), timeout=10)
     await port.async_close()
+
+
+async def test_the_devices_last_words_are_read_before_the_end_is_told(need_tool, tmp_path):
+    program, words = need_tool("ser2net"), b"last words" * 10
+    need_tool("socat")
+    with SocatPair() as rig, ser2net(program, tmp_path, rig.port) as number:
+        async with await opened(f"rfc2217://127.0.0.1:{number}?ign_set_control") as port:
+            with rig.open_peer() as peer:
+                send(peer, words)
+                async with asyncio.timeout(30):
+                    while port.serial.in_waiting < len(words):
+                        await asyncio.sleep(0.01)
+            rig.hang_up("port")  # and so the server closes the connection
+            async with asyncio.timeout(30):
+                while port.serial._thread.is_alive():
+                    await asyncio.sleep(0.01)
+            assert await sw.async_read(port, got := bytearray(len(words)), timeout=30) == len(words)
+            assert got == words
+            with pytest.raises(sw.Disconnected):
+                await sw.async_read(port, bytearray(1), timeout=30)
 
 
 async def test_a_stalled_write_is_cancelled_and_resumed(remote):
