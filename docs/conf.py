@@ -1,10 +1,12 @@
 """The documentation's build. Sphinx, since its autodoc and its strict mode hold the pages to the source."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent / "_ext")]
 
@@ -86,7 +88,21 @@ def readable_signature(
     return signature, returns
 
 
+def find_private_files() -> None:
+    """Public names say that they stand in their package, and Sphinx looks there for the words of their attributes."""
+    for package in ("serialwrite", "serialwrite.testing", "serialwrite.loopback"):
+        import_module(package)
+        public = ModuleAnalyzer.for_module(package)
+        public.analyze()
+        for name in [one for one in sys.modules if one.startswith(f"{package}.")]:
+            private = ModuleAnalyzer.for_module(name)
+            private.analyze()
+            public.attr_docs.update(private.attr_docs)
+            public.tagorder.update(private.tagorder)
+
+
 def setup(sphinx: Sphinx) -> None:
+    find_private_files()
     keep_colons(sphinx)
     sphinx.connect("autodoc-process-signature", readable_signature)
     sphinx.connect("doctree-read", trim_excerpts)

@@ -1,5 +1,8 @@
 """serialwrite: the write that tells you exactly how far it got."""
 
+from types import FunctionType as _FunctionType
+from typing import Any as _Any
+
 from ._adapters import (
     ErrorRef as ErrorRef,
     append as append,
@@ -95,3 +98,14 @@ from .streams._socket import SocketStream as SocketStream
 from .streams._traced import Traced as Traced, TraceEvent as TraceEvent
 from .streams._transport import TransportStream as TransportStream
 from .streams._tty import LineCounters as LineCounters, ModemLines as ModemLines
+
+
+def _show_as_public(package: str, names: dict[str, _Any]) -> None:
+    """Let reprs, errors and pickles name what is public by where it is imported from, not by its private file."""
+    for name, value in names.items():
+        named = isinstance(value, (type, _FunctionType)) and not name.startswith("_")
+        if named and value.__module__.startswith("serialwrite.") and "._" in value.__module__:
+            value.__module__ = package
+
+
+_show_as_public(__name__, globals())

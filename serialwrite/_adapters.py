@@ -88,6 +88,8 @@ def redirect_error(token: object, ref: ErrorRef, /) -> CompletionToken[Any, Any]
     A function as token is called ``handler(bytes_transferred)``. Where another adapter has already made the error
     part of the result (``as_tuple``, ``prepend``), the result passes unchanged.
     """
+    if not isinstance(ref, ErrorRef):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
+        raise TypeError(f"redirect_error: got {ref!r}; pass an ErrorRef()")
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
         if not operation.error_first:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable
+from types import FunctionType
 from typing import TypeAlias
 
 from ._errors import TransferError
@@ -54,6 +55,20 @@ def _checked(n: int, name: str) -> int:
 
 
 TRANSFER_ALL = TransferAll()
+
+
+def check_condition(condition: object) -> None:
+    """TypeError for what is not a completion condition."""
+    if isinstance(condition, FunctionType) and condition.__module__ == "serialwrite":
+        wrong, instead = f"the function {condition.__name__} itself", "call it: "
+    elif callable(condition):
+        return
+    else:
+        wrong, instead = repr(condition), "pass "
+    raise TypeError(
+        f"completion_condition: got {wrong}; {instead}transfer_all(), transfer_at_least(n) or transfer_exactly(n), "
+        "or pass a function (error, bytes_transferred)"
+    )
 
 
 def transfer_all() -> TransferAll:

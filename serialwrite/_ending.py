@@ -46,6 +46,13 @@ class Ending(Account):
         executor: Executor = self._stream.get_executor()
         return executor
 
+    def __repr__(self) -> str:
+        count = f"{self.bytes_transferred:,}"
+        if self._loop is not None and self._loop.buffers.size_asked is not None:
+            count += f" of {self._loop.buffers.size_asked:,}"
+        state = "ended" if self._over else "in progress" if self._launched else "not launched"
+        return f"<{self.name} on {self._stream!r}, {state}: {count} bytes {self.verb}>"
+
     def _complete_at_once(self, handler: Handler) -> None:
         if handler.immediate_bound:
             error = self._error

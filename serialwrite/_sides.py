@@ -42,6 +42,11 @@ class ForeignSide:
     in_use: ClassVar[dict[tuple[int, str], tuple[Any, Any]]] = {}  # who uses it, on which event loop
 
     def __init__(self, stream: Any, side: str) -> None:
+        if not hasattr(stream, SOME[side]):
+            raise TypeError(
+                f"stream: {stream!r} has no {SOME[side]}(buffers, token), which this takes"
+                + ("; what it receives is read by its owner" if side == "read_side" else "")
+            )
         self._stream = stream
         self._side = side
         self._key = (id(stream), side)  # the operation keeps the stream alive, so nothing else gets this id

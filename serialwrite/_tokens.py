@@ -163,7 +163,12 @@ class UsePromise(CompletionToken[OperationPromise[int], OperationPromise[Complet
     """Start now; give an :class:`asyncio.Future`. Follows Asio's ``experimental::use_promise``."""
 
     def initiate(self, operation: Operation[Any], /) -> Any:
-        loop = asyncio.get_running_loop()
+        loop = asyncio._get_running_loop()
+        if loop is None:
+            raise RuntimeError(
+                "use_promise: no event loop runs here, and its future belongs to one; "
+                "pass use_future, or use the blocking form: write(), read()"
+            )
         promise: OperationPromise[Any] = OperationPromise(operation, loop)
         here = EventLoopExecutor(loop)
 

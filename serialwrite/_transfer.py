@@ -14,7 +14,14 @@ from typing import Any, ClassVar
 
 from ._buffers import Buffers, BytesLike, DynamicBuffer, views
 from ._cancellation import CancellationSignal
-from ._conditions import TRANSFER_ALL, CompletionCondition, TransferAll, TransferAtLeast, TransferExactly
+from ._conditions import (
+    TRANSFER_ALL,
+    CompletionCondition,
+    TransferAll,
+    TransferAtLeast,
+    TransferExactly,
+    check_condition,
+)
 from ._cursors import ConsumingBuffers, GrowingBuffer
 from ._ending import Ending
 from ._errors import OperationAborted, TransferError, transfer_error
@@ -46,6 +53,10 @@ class Transfer(Ending):
     ) -> None:
         # No super().__init__: what it would set is asked of the stream, where it is needed.
         # async_write does the same without this call, which would be a seventh of a small write's time.
+        if type(condition) not in OURS:
+            self._adopted = True  # until it is known that it can be launched: refused, it is not forgotten
+            check_condition(condition)
+            self._adopted = False
         self._stream = stream
         self._buffers: Any = buffers
         self._condition = condition

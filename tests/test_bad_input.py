@@ -299,3 +299,89 @@ async def test_a_timer_on_an_executor_that_has_none(token):
     operation = sw.async_initiate(lambda handler: None, token, Plain())
     with pytest.raises(TypeError, match=r"^cancel_(at|after): <.*Plain.*> has no call_later\(\); run the stream on"):
         await operation
+
+
+ADAPTERS = ["as_tuple", "append", "prepend", "consign", "redirect_error", "cancel_after", "cancel_at", "bind_executor"]
+
+
+@pytest.mark.parametrize(
+    "name", [*ADAPTERS, "bind_immediate_executor", "bind_cancellation_slot", "transfer_all", "spawn"]
+)
+async def test_a_function_of_ours_is_not_a_handler(line, name):
+    for wrap in (lambda token: token, sw.as_tuple):
+        with pytest.raises(TypeError, match=rf"^token: got the function {name} itself; pass what it returns: {name}\("):
+            sw.async_write(line[0], b"x", wrap(getattr(sw, name)))
+    assert receive_available(line[1], quiet=0.01) == b""
+
+
+@pytest.mark.parametrize("name", ["deferred", "detached", "use_awaitable", "use_future", "use_promise"])
+def test_a_token_is_passed_without_parentheses(name):
+    with pytest.raises(TypeError, match=rf"^{name} is a completion token already; pass it without \(\)"):
+        getattr(sw, name)()
+
+
+@pytest.mark.parametrize("condition", [2, None, "x", sw.transfer_all, sw.transfer_at_least, sw.transfer_exactly])
+@pytest.mark.parametrize("token", TOKENS[:3], ids=repr)
+async def test_a_completion_condition_that_is_none(line, condition, token):
+    what = "the function transfer_.* itself" if callable(condition) else re.escape(repr(condition))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for call, buffers in ((sw.async_write, b"x"), (sw.async_read, bytearray(1)), (sw.async_read, 4)):
+            with pytest.raises(TypeError, match=rf"^completion_condition: got {what}; .*transfer_all\(\)"):
+                call(line[0], buffers, token, completion_condition=condition)
+
+
+def test_use_promise_without_a_loop_says_what_else_there_is(line):
+    with pytest.raises(RuntimeError, match=r"^use_promise: no event loop runs here.*use_future.*write\(\)"):
+        sw.async_write(line[0], b"x", sw.use_promise)
+
+
+def test_redirect_error_takes_an_instance():
+    with pytest.raises(TypeError, match=r"^redirect_error: .*pass an ErrorRef\(\)"):
+        sw.redirect_error(sw.deferred, sw.ErrorRef)
+
+
+URLS = ["loop://", "socket://host:1", "rfc2217://host:1", "spy:///dev/null", "/dev/null"]
+
+
+@pytest.mark.parametrize("port", URLS)
+def test_a_port_that_was_never_opened_says_so(port):
+    closed = serial.serial_for_url(port, do_not_open=True)
+    for use in (sw.SerialPort, sw.as_stream, lambda one: sw.write(one, b"x"), lambda one: sw.read(one, 4)):
+        with pytest.raises(sw.StreamClosed, match=r"; port .* is closed; open\(\) it first$"):
+            use(closed)
+    with pytest.raises(sw.StreamClosed, match=r"; this serial\.Serial is closed; set its port and open\(\) it first$"):
+        sw.write(serial.Serial(), b"x")
+
+
+async def test_a_stream_reader_and_its_writer_send_nobody_round_in_circles():
+    near, far = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=near)
+    with far:
+        with pytest.raises(
+            TypeError, match=r"StreamReader; read with its own methods .*; and write|StreamReader; read with"
+        ):
+            sw.async_read(reader, 4)
+        with pytest.raises(TypeError, match=r"async_read_some.*read by its owner"):
+            await sw.async_read(sw.BufferedTransportStream(writer.transport), 4)
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_a_layer_over_a_buffered_transport_can_be_closed(busy):
+    near, far = socket.socketpair()
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    _, writer = await asyncio.open_connection(sock=near)
+    stream = sw.BufferedTransportStream(writer.transport)
+    with far:
+        writing = None
+        async with sw.Queued(stream) as queued:
+            if busy:
+                writing = sw.async_write(queued, bytes(1 << 20), sw.use_promise)
+                await asyncio.sleep(0.01)
+            queued.close()
+            assert writer.transport.is_closing()
+        if writing is not None:
+            with pytest.raises(sw.TransferError):
+                await writing

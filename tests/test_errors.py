@@ -9,6 +9,7 @@ import pytest
 
 import serialwrite as sw
 from serialwrite._errors import timed_out, transfer_error
+from serialwrite.testing import PtyPair
 
 TREE = {
     sw.OperationAborted: (errno.ECANCELED, [sw.TransferError]),
@@ -90,3 +91,23 @@ async def test_an_error_goes_to_another_process_with_a_copy_of_what_remains():
     assert (type(there), str(there)) == (sw.TransferTimeout, str(caught.value))
     assert there.bytes_transferred == caught.value.bytes_transferred
     assert there.remaining == caught.value.remaining
+
+
+def test_the_repr_of_an_error_has_its_words():
+    error = sw.TransferTimeout(bytes_transferred=13824, total=262144, elapsed=0.5, stall="CTS low")
+    assert repr(error) == "TransferTimeout('13,824 of 262,144 bytes accepted in 0.50 s; CTS low')"
+
+
+async def test_the_repr_of_an_operation_says_how_far_it_is():
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
+        operation = sw.async_read(port, 4, timeout=0)
+        assert repr(operation) == f"<async_read on {port!r}, not launched: 0 bytes received>"
+        task = asyncio.ensure_future(operation)
+        assert "async_read()" in repr(task)
+        with pytest.raises(sw.TransferTimeout):
+            await task
+        assert repr(operation) == f"<async_read on {port!r}, ended: 0 of 4 bytes received>"
+        drain = port.async_drain()
+        assert repr(drain) == "<async_drain, not launched: 0 bytes transferred>"
+        await drain
+        assert repr(drain) == "<async_drain, launched: 0 bytes transferred>"

@@ -1,7 +1,10 @@
 """``import serialwrite`` is cheap: what is for extras is loaded by what uses it."""
 
+import pickle
 import subprocess
 import sys
+from importlib import import_module
+from types import FunctionType
 
 import pytest
 
@@ -42,3 +45,11 @@ def test_the_core_works_without(extra):
     code = f"import sys; sys.modules[{extra!r}] = None; import serialwrite; print(serialwrite.buffer_size(b'abc'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "3\n"
+
+
+@pytest.mark.parametrize("package", ["serialwrite", "serialwrite.testing", "serialwrite.loopback"])
+def test_public_names_show_as_they_are_imported(package):
+    for name, value in vars(import_module(package)).items():
+        if isinstance(value, (type, FunctionType)) and not name.startswith("_"):
+            assert f"{value.__module__}.{value.__qualname__}" == f"{package}.{name}"
+            assert pickle.loads(pickle.dumps(value)) is value

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import serialwrite as sw
+from serialwrite import _adapters
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "asio.md"
 ROWS = [
@@ -31,7 +32,7 @@ def test_what_stands_in_our_column_exists(name):
 
 def test_every_token_and_adapter_has_a_row():
     tokens = {name for name in dir(sw) if isinstance(getattr(sw, name), sw.CompletionToken)}
-    adapters = {name for name in dir(sw) if getattr(getattr(sw, name), "__module__", "") == "serialwrite._adapters"}
+    adapters = {name for name in dir(sw) if getattr(getattr(sw, name), "__globals__", None) is vars(_adapters)}
     filters = {
         name for name in dir(sw) if name.startswith(("enable_", "disable_", "Cancellation", "transfer_", "async_"))
     }

@@ -22,7 +22,8 @@ T_co = TypeVar("T_co", covariant=True)
 def initiate(operation: Operation[Any], token: object) -> Any:
     """Give ``operation`` to ``token``; refused, it does not count as forgotten."""
     try:
-        if type(token) is FunctionType and not token.__dict__:  # the commonest token, associated with nothing
+        # The commonest token: a function of the caller's, associated with nothing.
+        if type(token) is FunctionType and not token.__dict__ and token.__module__ != "serialwrite":
             return operation.launch(Handler(token, operation.executor))
         return resolve(token).initiate(operation)
     except BaseException:
@@ -57,6 +58,14 @@ class Operation(Awaitable[T_co]):
         self._initiation = initiation
         self._executor = executor
         self.name = name
+
+    def __repr__(self) -> str:
+        state = "launched" if self._launched else "not launched"
+        return f"<{self.name}, {state}: {self.bytes_transferred:,} bytes transferred>"
+
+    @property
+    def __name__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] # asyncio shows it of a task
+        return self.name
 
     @property
     def executor(self) -> Executor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 
 from .._cancellation import UNCONNECTED
@@ -31,6 +32,11 @@ class CompletionToken(Generic[R_co, P_co]):
     def initiate(self, operation: Operation[Any], /) -> Any:
         """Take charge of ``operation``: launch it, or keep it, and return what stands for its result."""
         raise NotImplementedError(f"{type(self).__name__} must define initiate(operation)")
+
+    if not TYPE_CHECKING:  # a checker would take tokens for handlers
+
+        def __call__(self, *_: object, **__: object) -> None:
+            raise TypeError(f"{self!r} is a completion token already; pass it without ()")
 
     @classmethod
     def here(cls) -> Self:
@@ -96,9 +102,15 @@ def resolve(token: object) -> CompletionToken[Any, Any]:
     if _is_token_class(token):
         here: CompletionToken[Any, Any] = cast("Any", token).here()
         return here
+    if isinstance(token, FunctionType) and token.__module__ == "serialwrite":
+        raise TypeError(
+            f"token: got the function {token.__name__} itself; pass what it returns: {token.__name__}(...), "
+            "or a handler of your own"
+        )
     if callable(token):
         return Callback(token)
+    hint = ", not what calling it gave" if token is None else ""
     raise TypeError(
-        f"token: {token!r} is no completion token; "
-        "pass deferred, use_awaitable, use_future, detached or a function handler(error, bytes_transferred)"
+        f"token: {token!r} is not a completion token; pass deferred, use_awaitable, use_future, detached "
+        f"or a function handler(error, bytes_transferred){hint}"
     )

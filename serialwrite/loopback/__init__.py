@@ -9,6 +9,7 @@ Layers, lowest first: `_prbs`, `_patterns` (what is sent) · `_faults` (the word
 `_transfer`, `_run` (the measured run) · `_card_measure`, `_card` (a port's card).
 """
 
+from serialwrite import _show_as_public
 from serialwrite.loopback._account import Checker as Checker
 from serialwrite.loopback._budget import Budget as Budget
 from serialwrite.loopback._card import Card as Card, probe as probe
@@ -53,3 +54,5 @@ from serialwrite.loopback._statistics import (
     Rate as Rate,
 )
 from serialwrite.streams._holders import lock_holders as lock_holders
+
+_show_as_public(__name__, globals())

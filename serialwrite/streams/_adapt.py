@@ -150,7 +150,10 @@ def _maker(target: Any) -> Callable[[Any], Adapted]:
             f"stream: got the name {target!r}; open it first, for example SerialPort({os.fspath(target)!r})"
         )
     if isinstance(target, asyncio.StreamReader):
-        raise TypeError("stream: got a StreamReader; pass the writer that came with it")
+        raise TypeError(
+            "stream: got a StreamReader; read with its own methods (readexactly, readuntil), "
+            "and write to the StreamWriter that came with it"
+        )
     if isinstance(target, tuple):
         raise TypeError("stream: got a tuple; of a (reader, writer) pair pass the writer")
     if isinstance(target, io.IOBase):

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 from .._buffers import BytesLike, views
 from .._cancellation import CancellationType
@@ -77,6 +77,32 @@ class BufferedTransportStream:
             _Chunk(self, chunk, handler).look()
 
         return async_initiate(initiation, token, self._executor, name="async_write_some")
+
+    def close(self) -> None:
+        """Close the transport. A write that waits ends with StreamClosed, and its chunk is given up: the transport is
+        aborted then, so that nothing more goes out."""
+        if self._executor.running_elsewhere():
+            self._executor.post(self._close)  # transports are their loop's own business
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        if self._busy:
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
 
     def _pending(self) -> int:
         """Bytes in the transport's buffer, and in that of the transport beneath it where it says."""

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import serial
 import serial.rs485
 
+from .._errors import StreamClosed
 from ._holders import flocking, lock_file, lock_holders, program
 from ._read_back import read_back
 from ._settings import checked_baudrate
@@ -48,8 +49,15 @@ def kind_of(port: Any) -> Kind:
 
 
 def check_port(port: Any, baudrate: object = None) -> None:
-    """TypeError for what is no object of pyserial's; ``baudrate`` is what stood behind it."""
+    """TypeError for what is not an object of pyserial's, StreamClosed for one that is not open.
+
+    ``baudrate`` is what stood behind it.
+    """
     if hasattr(port, "is_open") and hasattr(port, "baudrate"):
+        if not port.is_open:
+            named = "this serial.Serial" if port.port is None else f"port {port.port}"
+            first = "set its port and open() it" if port.port is None else "open() it"
+            raise StreamClosed(reason=f"{named} is closed; {first} first")
         return
     if isinstance(baudrate, (str, os.PathLike)):
         raise TypeError(f"port: got {port!r}; the port comes first: SerialPort({str(baudrate)!r}, {port!r})")  # pyright: ignore[reportUnknownArgumentType] # any path at all

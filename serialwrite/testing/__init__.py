@@ -1,5 +1,6 @@
 """For tests of serial code: rigs made of ptys, socat, sockets or hardware, and what every stream must keep to."""
 
+from serialwrite import _show_as_public
 from serialwrite.testing._conformance import (
     check_read_stream as check_read_stream,
     check_write_stream as check_write_stream,
@@ -63,3 +64,5 @@ from serialwrite.testing._socat import (
 from serialwrite.testing._virtual_time import (
     VirtualTime as VirtualTime,
 )
+
+_show_as_public(__name__, globals())
