@@ -71,9 +71,10 @@ class Account(Operation[int]):
             self._loop.buffers.release()
         self._views = ()
         self._error = None
-        before, self._given_back = self._given_back, True
-        if isinstance(self._buffers, DynamicBuffer) and not before:  # dropped with its loop, it may end later, too
+        if isinstance(self._buffers, DynamicBuffer) and not self._given_back:  # dropped with its loop, it may end later
             self._dynamic_done(self._buffers)
+        # Behind it, with no call between them: a signal's handler may end this, and then it is called again.
+        self._given_back = True
 
     def _dynamic_done(self, dynamic: DynamicBuffer) -> None:
         dynamic.consume(self.bytes_transferred)

@@ -83,6 +83,10 @@ class ConsumingBuffers:
             n -= size
         self._offset = n
 
+    def settle(self, count: int) -> None:
+        """Take in that ``count`` bytes are transferred, after a step that was interrupted."""
+        self.total_consumed = count
+
     def release(self) -> None:
         """Give the memory back: a bytearray can be resized again."""
         for view in self._given:
@@ -111,7 +115,7 @@ def remaining(views: Iterable[memoryview], consumed: int) -> tuple[memoryview, .
 class GrowingBuffer(ConsumingBuffers):
     """The cursor of a read into a dynamic buffer: what comes is appended, so that only real data is ever in it."""
 
-    __slots__ = ("_chunk", "_dynamic")
+    __slots__ = ("_before", "_chunk", "_dynamic")
 
     CHUNK = 65536  # bytes asked of one read at the most
 
@@ -119,6 +123,7 @@ class GrowingBuffer(ConsumingBuffers):
         super().__init__(())
         self._dynamic = dynamic
         self._chunk = bytearray()
+        self._before: int = len(dynamic)  # when the last step began
         room = sys.maxsize if dynamic.max_size is None else dynamic.max_size - len(dynamic)
         self.total_size: int = max(0, room)
 
@@ -129,6 +134,7 @@ class GrowingBuffer(ConsumingBuffers):
     def prepare(self, max_size: int) -> list[memoryview]:
         size = min(max_size, self.CHUNK, self.total_size - self.total_consumed)
         self.offered = size
+        self._before = len(self._dynamic)
         if len(self._chunk) < size:
             self._chunk = bytearray(size)
         return [memoryview(self._chunk)[:size]] if size else []
@@ -136,6 +142,12 @@ class GrowingBuffer(ConsumingBuffers):
     def consume(self, n: int) -> None:
         self._dynamic.append(memoryview(self._chunk)[:n])
         self.total_consumed += n
+
+    def settle(self, count: int) -> None:
+        came = count - self.total_consumed
+        if len(self._dynamic) == self._before:
+            self._dynamic.append(memoryview(self._chunk)[:came])
+        super().settle(count)
 
     def release(self) -> None:
         self._chunk = bytearray()

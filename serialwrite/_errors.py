@@ -198,6 +198,11 @@ def transfer_error(error: BaseException) -> TransferError:
     return _caused(kind(number), error)
 
 
+def of_the_system(error: Exception) -> bool:
+    """Whether ``error`` is what a step of a stream of ours ends with: the operating system's, or ours."""
+    return isinstance(error, TransferError) or (isinstance(error, OSError) and error.errno is not None)
+
+
 def _caused(mine: TransferError, cause: BaseException) -> TransferError:
     mine.__cause__ = cause
     return mine

@@ -298,6 +298,7 @@ def read(
 
     Raises:
         RuntimeError: when called inside a running event loop, which it would block.
+        KeyboardInterrupt, or what else a signal handler raises: with ``bytes_transferred`` and a note that has it.
 
     Follows Asio's ``read``.
     """
@@ -318,6 +319,7 @@ def read_until(
 
     Raises:
         RuntimeError: when called inside a running event loop, which it would block.
+        KeyboardInterrupt, or what else the handler of a signal raises: as from :func:`read`.
 
     Follows Asio's ``read_until``.
     """

@@ -24,14 +24,15 @@ from ._conditions import (
 )
 from ._cursors import ConsumingBuffers, GrowingBuffer
 from ._ending import Ending
-from ._errors import OperationAborted, TransferError, transfer_error
+from ._errors import OperationAborted, TransferError, of_the_system, transfer_error
 from ._executors import call_later, now, outstanding
 from ._operation import CompletionToken, Handler, deferred
 from ._sides import side_of
 
 OURS = (TransferAll, TransferAtLeast, TransferExactly)  # conditions that run no code of the user's
-# Bytes that one operation moves before the event loop gets a turn (rule 9).
-TURN = 1 << 20
+# Bytes that one operation moves before the event loop gets a turn (rule 9), or a blocking form looks at its limits;
+# and the bytes that each step counts for beside its own.
+TURN, PER_STEP = 1 << 20, 1 << 13
 
 
 class Transfer(Ending):
@@ -41,6 +42,7 @@ class Transfer(Ending):
     side: ClassVar[str]  # the attribute of our own streams that stands for this direction
 
     _full = False  # the stream is known to take nothing now
+    _blocking = False  # it runs on a thread without an event loop
     _initiating = False  # while it is being initiated
 
     def __init__(
@@ -181,6 +183,8 @@ class Transfer(Ending):
                 self._full = True
                 return False
             except Exception as error:
+                if self._blocking and not of_the_system(error):
+                    raise  # what the handler of a signal raised
                 if self._step(transfer_error(error), 0):
                     return True
                 turn -= TURN // 16  # a condition that goes on in spite of errors must not hold the loop
@@ -190,7 +194,7 @@ class Transfer(Ending):
             if n < self._loop.buffers.offered:
                 self._full = True  # another try would only meet EAGAIN
                 return False
-            turn -= n
+            turn -= n + PER_STEP
         return False
 
     def _on_ready(self) -> bool:

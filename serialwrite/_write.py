@@ -239,6 +239,8 @@ def write(
 
     Raises:
         RuntimeError: when called inside a running event loop, which it would block.
+        KeyboardInterrupt, or what else the handler of a signal raises: with ``bytes_transferred``, ``remaining`` (empty
+            of a ``dynamic_buffer``, which holds the rest) and a note that says them.
 
     Follows Asio's ``write``.
     """

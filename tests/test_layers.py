@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "serialwrite"
 LAYERS = [
-    {"_timers", "_idle", "_posix"},
+    {"_timers", "_idle", "_ledger", "_posix"},
     {"_errors", "_buffers", "_cancellation", "_executors"},
     {"_operation", "_conditions", "_cursors"},
     {"_tokens"},

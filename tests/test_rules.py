@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import errno
 import itertools
+import os
 import random
 import socket
 import threading
@@ -729,3 +730,37 @@ def test_rule_11_with_no_loop_at_all_an_io_thread_owns_one(kind):
         stream.script.steps.clear()
         assert sw.write(stream, error.remaining) == 4
         assert stream.script.written == b"abcdef"
+
+
+# -- a stream that keeps giving ----------------------------------------------------------------------------
+
+
+def one_at_a_time(error, n):
+    return 1
+
+
+ENDLESS = {
+    "write": lambda stream, **how: sw.write(stream, bytes(1 << 24), completion_condition=one_at_a_time, **how),
+    "read": lambda stream, **how: sw.read(stream, bytearray(1 << 24), completion_condition=one_at_a_time, **how),
+    "read_until": lambda stream, **how: sw.read_until(stream, sw.dynamic_buffer(bytearray(), 1 << 32), b"\n", **how),
+}
+
+
+@pytest.mark.parametrize("form", ENDLESS)
+def test_a_blocking_form_times_out_while_bytes_move(form):
+    with sw.DescriptorStream(os.open("/dev/null" if form == "write" else "/dev/zero", os.O_RDWR)) as stream:
+        with pytest.raises(sw.TransferTimeout) as caught:
+            ENDLESS[form](stream, timeout=0.1)
+        assert caught.value.bytes_transferred > 0
+
+
+async def test_9_small_steps_let_the_loop_turn():
+    with sw.DescriptorStream(os.open("/dev/zero", os.O_RDWR)) as stream:
+        reading = asyncio.ensure_future(
+            sw.async_read(stream, memory := bytearray(1 << 14), completion_condition=one_at_a_time)
+        )
+        turns = 0
+        while not reading.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns > len(memory) / 256

@@ -14,6 +14,7 @@ from typing import Any
 from .._buffers import MAX_BUFFERS
 from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
+from .._ledger import kept
 from ._open_file import OpenFile, open_file
 from ._pollable import PollableStream
 
@@ -27,9 +28,9 @@ def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
         BlockingIOError: it took nothing.
     """
     if len(buffers) == 1:
-        return os.write(fd, buffers[0]) or took_nothing(buffers[0])
+        return kept(os.write, fd, buffers[0]) or took_nothing(buffers[0])
     window = buffers[:MAX_BUFFERS]
-    return os.writev(fd, window) or took_nothing(*window)
+    return kept(os.writev, fd, window) or took_nothing(*window)
 
 
 # A peer that is gone is an error to report, not a SIGPIPE; and a blocking socket is not to block us.
@@ -45,8 +46,8 @@ def send_some(sock: socket.SocketType, buffers: Sequence[Any]) -> int:
         BlockingIOError: it took nothing.
     """
     if len(buffers) == 1:
-        return sock.send(buffers[0], FLAGS)
-    return sock.sendmsg(buffers[:MAX_BUFFERS], (), FLAGS)
+        return kept(sock.send, buffers[0], FLAGS)
+    return kept(sock.sendmsg, buffers[:MAX_BUFFERS], (), FLAGS)
 
 
 def sender(fd: int) -> socket.SocketType | None:
@@ -78,7 +79,7 @@ def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:
         OSError: as the operating system raised it; EIO for a terminal that was hung up.
     """
     wanted = buffers[:MAX_BUFFERS]
-    n = os.readv(fd, wanted)
+    n = kept(os.readv, fd, wanted)
     if n or not any(map(len, wanted)):
         return n
     if not stat.S_ISCHR(os.fstat(fd).st_mode):  # not isatty(): a terminal that was hung up is none any more
@@ -89,7 +90,7 @@ def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:
     events = poller.poll(0)
     if events and events[0][1] & (select.POLLHUP | select.POLLERR):
         raise OSError(errno.EIO, "hung up")
-    n = os.readv(fd, wanted) if events else 0
+    n = kept(os.readv, fd, wanted) if events else 0
     if n:
         return n
     if events and not os.isatty(fd):

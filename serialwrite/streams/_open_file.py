@@ -45,7 +45,9 @@ class OpenFile:
                 and status.st_dev == self._device
                 and (self._mark is None or fcntl.fcntl(fd, fcntl.F_GETSIG) == self._mark)
             )
-        except OSError:
+        except OSError as error:
+            if error.errno is None:
+                raise  # not the system's: what the handler of a signal raised
             return False
 
     def number(self) -> int:

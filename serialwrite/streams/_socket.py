@@ -11,6 +11,7 @@ from typing import Any
 from .._buffers import MAX_BUFFERS
 from .._errors import EndOfFile, StreamClosed
 from .._executors import EventLoopExecutor
+from .._ledger import kept
 from .._posix import fcntl
 from ._descriptor import FLAGS, read_descriptor, send_some, sender
 from ._pollable import PollableStream
@@ -71,7 +72,7 @@ class SocketStream(PollableStream):
         if not any(map(len, buffers)):
             self.wait_fd()
             return 0  # the kernel would say EAGAIN while nothing is there
-        n, _, _, _ = sock.recvmsg_into(buffers[:MAX_BUFFERS], 0, FLAGS)
+        n, _, _, _ = kept(sock.recvmsg_into, buffers[:MAX_BUFFERS], 0, FLAGS)
         if n == 0:
             raise EndOfFile
         return n

@@ -1,0 +1,225 @@
+"""What the handler of a signal raises ends a blocking form, and its count is exact, whenever the signal comes."""
+
+import os
+import random
+import re
+import signal
+import socket
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+import serialwrite as sw
+from serialwrite.testing import PtyPair, receive, receive_available
+
+PATTERN = random.Random(1).randbytes(1 << 20)
+RUNS = 60
+BOUND = 60
+
+
+class Alarm(Exception):
+    """What a handler raises."""
+
+
+class TimeIsUp(TimeoutError):
+    """What another one raises: an OSError, as a stream's own may be."""
+
+
+KINDS = (Alarm, TimeIsUp, KeyboardInterrupt)
+
+
+@contextmanager
+def alarms():
+    """Give a context in which an alarm may raise one of KINDS; outside of it, it does nothing."""
+
+    def handler(number, frame):
+        if armed and frame.f_code.co_name != "__del__":  # Python ignores what is raised there
+            raise armed.pop()
+
+    armed = []
+
+    @contextmanager
+    def alarm(seconds, kind):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        armed.append(kind)
+        try:
+            yield
+        finally:
+            armed.clear()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        yield alarm
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def pipe():
+    read, write = os.pipe()
+    return sw.DescriptorStream(write), os.fdopen(read, "rb", buffering=0)
+
+
+def unix():
+    near, far = socket.socketpair()
+    with far:
+        return sw.SocketStream(near), far.makefile("rb", buffering=0)
+
+
+LINES = {"pipe": pipe, "socket": unix}
+FORMS = {
+    "bytes": PATTERN,
+    "many buffers": [PATTERN[at : at + 512] for at in range(0, len(PATTERN), 512)],
+    "dynamic_buffer": None,
+}
+
+
+before_it_began = pytest.mark.filterwarnings("ignore:.* was never launched")
+
+
+@before_it_began
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("line", LINES)
+def test_a_flowing_write(line, form):
+    dice = random.Random(f"{line} {form}")
+    interrupted = 0
+    with alarms() as alarm:
+        for _ in range(RUNS):
+            stream, far = LINES[line]()
+            received = bytearray()
+            reading = threading.Thread(target=drain, args=(far, received))
+            reading.start()
+            memory = bytearray(PATTERN)
+            data = sw.dynamic_buffer(memory) if FORMS[form] is None else FORMS[form]
+            try:
+                with alarm(dice.uniform(0.00005, 0.002), dice.choice(KINDS)):
+                    count = sw.write(stream, data, timeout=BOUND)
+            except KINDS as error:
+                count = getattr(error, "bytes_transferred", None)
+                if count is not None:  # else it came after the write, or before it
+                    interrupted += 1
+                    check_told(error, count, memory if FORMS[form] is None else None)
+                del error
+            assert stream.write_side.user is None
+            stream.close()
+            reading.join()
+            far.close()
+            if count is not None:
+                assert len(received) == count
+            assert received == PATTERN[: len(received)]
+    assert interrupted > RUNS / 4
+
+
+def drain(far, received):
+    while data := far.read(4096):
+        received += data
+
+
+def check_told(error, count, memory):
+    (note,) = error.__notes__
+    of = f" of {len(PATTERN):,}" if count else "( of .*)?"  # it may not have begun
+    assert re.fullmatch(rf"write\(\) was interrupted: {count:,}{of} bytes accepted", note)
+    if memory is None:
+        assert b"".join(error.remaining) == PATTERN[count:]
+    else:
+        assert error.remaining == ()
+        assert memory == PATTERN[count:]
+        if count:  # else it may be interrupted while the memory is taken
+            memory.append(0)  # nothing keeps it from being resized
+
+
+@before_it_began
+@pytest.mark.parametrize("dynamic", [False, True], ids=["bytearray", "dynamic_buffer"])
+def test_a_flowing_read(dynamic):
+    dice = random.Random(5)
+    interrupted = 0
+    with alarms() as alarm:
+        for _ in range(RUNS):
+            near, far = socket.socketpair()
+            with near, far:
+                giving = threading.Thread(target=give, args=(far,))
+                giving.start()
+                memory = bytearray() if dynamic else bytearray(len(PATTERN))
+                buffer = sw.dynamic_buffer(memory, len(PATTERN)) if dynamic else memory
+                try:
+                    with alarm(dice.uniform(0.00005, 0.002), dice.choice(KINDS)):
+                        count = sw.read(near, buffer, timeout=BOUND)
+                except KINDS as error:
+                    count = getattr(error, "bytes_transferred", None)
+                    interrupted += count is not None
+                if count is not None:
+                    assert memory[:count] == PATTERN[:count]
+                    assert not dynamic or len(memory) == count
+                    rest = near.recv(512)
+                    assert rest == PATTERN[count:][: len(rest)]
+                near.close()
+                giving.join()
+    assert interrupted > RUNS / 4
+
+
+def give(far):
+    try:
+        for at in range(0, len(PATTERN), 4096):
+            far.sendall(PATTERN[at : at + 4096])
+        far.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def test_a_blocked_write_to_a_port():
+    with alarms() as alarm, PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
+        with pytest.raises(KeyboardInterrupt) as caught, alarm(0.1, KeyboardInterrupt):
+            sw.write(port, PATTERN, timeout=BOUND)
+        n = caught.value.bytes_transferred
+        assert receive(peer, n) == PATTERN[:n]
+        assert receive_available(peer, quiet=0.05) == b""
+        assert sw.write(port, b"more") == 4
+
+
+def test_a_write_inside_a_handler():
+    """The transfer that was interrupted keeps its own count."""
+    inner, outer = socket.socketpair(), socket.socketpair()
+    written = []
+
+    def handler(*_):
+        written.append(sw.write(inner[0], bytes(100)))
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with inner[0], inner[1], outer[0], outer[1]:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(Alarm) as caught:
+                sw.write(outer[0], PATTERN, timeout=BOUND)
+            n = caught.value.bytes_transferred
+            outer[0].close()
+            received = bytearray()
+            with outer[1].makefile("rb", buffering=0) as far:
+                drain(far, received)
+            assert (written, len(received)) == ([100], n)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("blocking_port", [False, True], ids=["a user's stream", "loop://"])
+def test_a_stream_without_a_descriptor(blocking_port):
+    """It runs on an event loop of its own: Ctrl-C there ends the task."""
+    if blocking_port:
+        stream = sw.SerialPort("loop://")
+        read = lambda: sw.read(stream, bytearray(4))  # noqa: E731
+    else:
+        from serialwrite.testing import BLOCKED, ScriptedStream  # noqa: PLC0415
+
+        stream = ScriptedStream(3, BLOCKED)
+        read = lambda: sw.write(stream, b"0123456789")  # noqa: E731
+    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            read()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        if blocking_port:
+            stream.close()
+    assert caught.value.bytes_transferred == (0 if blocking_port else 3)
