@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json as jsonlib
 import os
+import signal
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from serialwrite.loopback import PATTERN_NAMES, Result, Verdict, async_run, to_json, write_junit, write_report
+from serialwrite.loopback import PATTERN_NAMES, Progress, Result, Verdict, async_run, to_json, write_junit, write_report
 from serialwrite.loopback._sweep import AXES
 from serialwrite.loopback._words import printable, sentence
 
@@ -120,6 +121,13 @@ def loopback(
     if words and rig is not None:
         raise typer.BadParameter("a rig or a port, not both", param_hint="--rig")
     _must_be_writable(junit, report)
+    phase = ""
+
+    def tell(progress: Progress) -> None:
+        nonlocal phase
+        phase = progress.phase
+        watcher.tell(progress)
+
     with live(console(stderr=True), quiet=json) as watcher:
         stop = asyncio.Event()
         running = async_run(
@@ -144,11 +152,11 @@ def loopback(
             sweep=axes,
             stop_early=stop_early,
             stop=stop,
-            progress=watcher.tell,
+            progress=tell,
             command=shell_line(["serialwrite", *sys.argv[1:]], from_stdin=False),
         )
         try:
-            result = asyncio.run(_until_signalled(running, stop))
+            result = asyncio.run(_until_signalled(running, stop, blocked=lambda: phase == "opening"))
         except (ValueError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -164,8 +172,11 @@ def loopback(
     raise typer.Exit(unwritten or result.exit_code)
 
 
-async def _until_signalled(running: Any, stop: asyncio.Event) -> Result:
-    """Wait for the result; the first Ctrl-C (SIGTERM, SIGHUP) asks for what there is, the second ends it at once."""
+async def _until_signalled(running: Any, stop: asyncio.Event, blocked: Callable[[], bool]) -> Result:
+    """Wait for the result; the first Ctrl-C (SIGTERM, SIGHUP) asks for what there is, the second ends it at once.
+
+    While the loop is `blocked`, as the opening of a remote port blocks it for seconds, it is interrupted.
+    """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 
@@ -176,10 +187,18 @@ async def _until_signalled(running: Any, stop: asyncio.Event) -> Result:
         stop.set()
         say("serialwrite: stopping; Ctrl-C again ends at once", stderr=True)
 
-    for number in STOP_SIGNALS:
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, end)
-    result: Result = await running
+    def at_signal(*_: object) -> None:
+        if blocked():
+            stop.set()
+            raise KeyboardInterrupt
+        loop.call_soon_threadsafe(end)
+
+    before = {number: signal.signal(number, at_signal) for number in STOP_SIGNALS}
+    try:
+        result: Result = await running
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return result
 
 

@@ -139,6 +139,10 @@ async def async_run(
                 disconnected |= test.disconnected
         except NotInForce as error:
             run = Run(settings, Verdict.NOT_TESTED, (str(error),), in_force=error.in_force)
+        except KeyboardInterrupt:  # that asked for the stop, while a port was being opened
+            if not stop.is_set():
+                raise
+            run = Run(settings, Verdict.STOPPED)
         except LineUnavailable as error:
             run = Run(settings, Verdict.NOT_RUN, (str(error),))
         if stop.is_set() and run.verdict is not Verdict.FAIL:

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import time
 import xml.etree.ElementTree as ET
 
@@ -157,8 +158,22 @@ def test_second_ctrl_c_cancels_a_test_that_goes_on(capsys):
 
     stop = asyncio.Event()
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(asyncio.wait_for(_until_signalled(deaf(), stop), 60))
+        asyncio.run(asyncio.wait_for(_until_signalled(deaf(), stop, blocked=lambda: False), 60))
     assert "Ctrl-C again ends at once" in capsys.readouterr().err
+
+
+@pytest.mark.time_limit(60)
+def test_ctrl_c_while_a_remote_port_is_opened_stops_it(program):
+    """The server accepts, and never speaks RFC 2217: opening holds the loop, and would fail after seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        process = program.start("loopback", f"rfc2217://127.0.0.1:{server.getsockname()[1]}")
+        server.settimeout(30)
+        with server.accept()[0] as peer:
+            assert peer.recv(1)  # it negotiates
+            process.send_signal(signal.SIGINT)
+            code, out, _ = program.end(process)
+    assert code == 130
+    assert out == "STOPPED  stopped on request, before anything was sent\n"
 
 
 def test_ctrl_c_in_the_accounting_keeps_what_was_found(program):
