@@ -100,6 +100,10 @@ class BlockingPortStream(SerialPort):
     def _to_finalize(self) -> tuple[Backend, Any]:
         return self._backend, self.serial
 
+    def _close(self) -> None:
+        super()._close()
+        self._backend.closed()
+
     def _close_now(self, policy: ClosePolicy) -> int | None:
         unsent = super()._close_now(policy)
         for side in (self.write_side, self.read_side):

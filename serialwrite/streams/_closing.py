@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from contextlib import suppress
@@ -123,9 +124,28 @@ def _close_quietly(tty: Tty, port: Any) -> None:
         tty.close_port(port)
 
 
-def close_forgotten(tty: Tty, port: Any, name: str) -> None:
+def close_inherited(port: Any) -> None:
+    """Close the descriptors that a forked child has of ``port``, and ask nothing of the driver or of the other machine.
+
+    pyserial's own close shuts a connection down for the parent, too; and what a close of another kind of port does
+    (cp2110, on USB) is not known: that one is only marked as closed.
+    """
+    if hasattr(port, "fd"):
+        port.close()
+        return
+    connection = getattr(port, "_socket", None)
+    if connection is not None:
+        connection.close()
+        port._socket = None
+    port.is_open = False
+
+
+def close_forgotten(tty: Tty, port: Any, name: str, made_by: int | None = None) -> None:
     """Close a port whose stream is gone, or whose program ends; at the end of a program no warning is seen."""
     if not port.is_open:
+        return
+    if made_by not in {None, os.getpid()}:
+        close_inherited(port)
         return
     try:
         with suppress(OSError):

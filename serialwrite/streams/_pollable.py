@@ -12,6 +12,7 @@ a subclass gives                        which is
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -55,6 +56,7 @@ class PollableStream:
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
         require(type(self).__name__, *self.needs, instead="pass a SerialPort, or an asyncio StreamWriter or transport")
         self._executor: EventLoopExecutor = loop_executor(executor, type(self).__name__)
+        self._made_by = os.getpid()
         self.write_side: Side = side_for(self, writing=True)
         self.read_side: Side = side_for(self, writing=False)
 
@@ -150,13 +152,30 @@ class PollableStream:
 
         From any thread: while the stream's event loop runs on another one, it is closed there, and waited for; where
         that loop does not turn, for 5 s at most: it is then closed once the loop turns again.
+        In a forked child it closes the child's descriptor and no more.
 
         Returns:
             Bytes accepted before that were still in the driver's queue, and are not sent; None where that is unknown.
         """
+        if self.inherited:
+            self._close_inherited()
+            return None
         if self._executor.running_elsewhere():
             return self._close_by_its_loop(lambda done: done(self._close_here()), self._close_here)
         return self._close_here()
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process is a fork of the one that made the stream: only its descriptor is its own (rule 14)."""
+        return self._made_by != os.getpid()
+
+    def _close_inherited(self) -> None:
+        """The event loop, its watchers, the operations and the driver's state are the parent's."""
+        if not self._closed:
+            self._closed = True
+            for side in (self.write_side, self.read_side):
+                side.abort(StreamClosed())
+            self._close()
 
     def _close_by_its_loop(
         self,

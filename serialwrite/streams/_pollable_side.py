@@ -48,6 +48,7 @@ class Side:
         self._attempt: Callable[[], bool] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd: int | None = None  # a duplicate of the stream's, watched by the loop
+        self._waits_in = 0  # the process that the watcher was set in
         self._lies = 0
         self._pause: asyncio.TimerHandle | None = None
         self._watchdog: asyncio.TimerHandle | None = None
@@ -104,7 +105,10 @@ class Side:
         return self.budget <= 0 and self.user is None and self.running_loop() is not None
 
     def _left_behind(self) -> bool:
-        """Whether the event loop of the user was closed beneath it: it can neither go on nor be told."""
+        """Whether the user can neither go on nor be told: its event loop was closed, or is that of a parent process."""
+        return self._loop_closed() or (self._attempt is not None and self._waits_in != os.getpid())
+
+    def _loop_closed(self) -> bool:
         return self._claimed_on is not None and self._claimed_on.is_closed()
 
     def _forget(self) -> None:
@@ -138,6 +142,7 @@ class Side:
         """Call ``attempt`` whenever the port may be ready, until :meth:`stop`; it says whether it got anywhere."""
         if self._fd is None and self._pause is None:
             self._loop = self._stream._executor.loop
+            self._waits_in = os.getpid()
             self._lies = 0
             self._arm()
             if self._watchdog is None:
@@ -155,7 +160,7 @@ class Side:
     def abort(self, error: TransferError) -> None:
         """End the operation that waits here, if any, with ``error``; try nothing any more that has no claim."""
         self.idle_in = NOWHERE
-        if self.user is not None and self._left_behind():
+        if self.user is not None and self._loop_closed():
             self._forget()
         elif self._attempt is not None and self.user is not None:
             self.user.fail(error)
@@ -187,6 +192,8 @@ class Side:
 
     def _unwatch(self, fd: int) -> None:
         assert self._loop is not None
+        if self._waits_in != os.getpid():
+            return  # a forked child shares the epoll of the loop: removed here, it would be removed there, too
         (self._loop.remove_writer if self._writing else self._loop.remove_reader)(fd)
 
     def _close_duplicate(self) -> None:
@@ -195,6 +202,8 @@ class Side:
             os.close(fd)
 
     def _ready(self) -> None:
+        if self._waits_in != os.getpid():
+            return  # a forked child that lets the loop turn once more, to end its tasks: the operation is its parent's
         if not self._stream.is_open():
             self.abort(why_closed(self._fd))
             return

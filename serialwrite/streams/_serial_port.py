@@ -16,7 +16,15 @@ import serial
 from .._errors import StreamClosed
 from .._executors import EventLoopExecutor, loop_executor
 from .._operation import Handler, Operation, default_token as unspecified
-from ._closing import LONGEST_DRAIN, ClosePolicy, ClosingDrain, check_closing, close_forgotten, close_now
+from ._closing import (
+    LONGEST_DRAIN,
+    ClosePolicy,
+    ClosingDrain,
+    check_closing,
+    close_forgotten,
+    close_inherited,
+    close_now,
+)
 from ._descriptor import read_descriptor, took_nothing, write_bytes, write_descriptor
 from ._interrupted import prepare as prepare_closing
 from ._line_stream import fileno_of
@@ -94,7 +102,9 @@ class SerialPort(TtyStream):
         if not mine and isinstance(port, serial.Serial) and kind_of(port) != "blocking":
             read_back(port)
         # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
-        self._finalizer = weakref.finalize(self, close_forgotten, *self._to_finalize(), repr(self)) if mine else None
+        self._finalizer = (
+            weakref.finalize(self, close_forgotten, *self._to_finalize(), repr(self), self._made_by) if mine else None
+        )
 
     def _check(self, *, mine: bool) -> None:
         """See that the port is open, and may be written to; if it was opened here, make it ours alone."""
@@ -154,12 +164,16 @@ class SerialPort(TtyStream):
         with None; the port is then closed once that loop turns again.
 
         The kernel's own wait for the queue (closing_wait, 30 s) is kept out of the way, and left as it was.
+        In a forked child all of them close the child's descriptor and no more: queue and lock are the parent's.
 
         Returns:
             Bytes accepted that are not sent; None where the driver can't tell. A USB driver counts a transfer until all
             of it is over (ftdi_sio: 256 bytes), though the adapter may have taken some of it, and sends that.
         """
         check_closing(policy, timeout)
+        if self.inherited:
+            self._close_inherited()
+            return None
         if self._executor.running_elsewhere():
 
             def begin(done: Callable[[int | None], None]) -> None:
@@ -191,6 +205,14 @@ class SerialPort(TtyStream):
         return self._initiate(self._closing(policy, timeout), token)
 
     def _closing(self, policy: ClosePolicy, timeout: float | None) -> Spawned:
+        if self.inherited:
+
+            async def close_here(_: Spawned) -> Result:
+                self._close_inherited()
+                return None, None
+
+            return Spawned(EventLoopExecutor(), close_here, "async_close", sure=True)  # not on the parent's loop
+
         async def work(operation: Spawned) -> Result:
             if policy == "drain" and not self._finished:
                 with suppress(asyncio.CancelledError, OSError):
@@ -232,6 +254,11 @@ class SerialPort(TtyStream):
                     self._finalizer.detach()
                 self.unsent = self._close_now(policy)
         return self.unsent
+
+    def _close(self) -> None:
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        close_inherited(self.serial)
 
     def _close_now(self, policy: ClosePolicy) -> int | None:
         return close_now(self._tty, self.serial, flush=policy != "abort")

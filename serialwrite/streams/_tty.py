@@ -81,7 +81,6 @@ class Tty:
 
     def __init__(self, fileno: Callable[[], int]) -> None:
         self.fileno = fileno
-        self._known_pty = (-1, False)  # a descriptor, and whether it is one
 
     def check_peer(self) -> None:
         """OSError where the peer is gone for good, though the queue is there still."""
@@ -94,10 +93,7 @@ class Tty:
 
     def is_pty(self) -> bool:
         """Whether this is a pseudo-terminal, which has no line behind it."""
-        fd = self.fileno()
-        if fd != self._known_pty[0]:
-            self._known_pty = fd, os.major(os.fstat(fd).st_rdev) in PTY_MAJORS
-        return self._known_pty[1]
+        return os.major(os.fstat(self.fileno()).st_rdev) in PTY_MAJORS  # asked anew: a number may stand for another
 
     def output_queue(self) -> int | None:
         """Bytes in the driver's output queue (TIOCOUTQ). Some drivers leave their hardware's FIFO out of it."""

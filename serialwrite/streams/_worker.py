@@ -145,7 +145,7 @@ class WorkerSide:
         return self._step is not None
 
     def _interrupt(self) -> None:
-        if self._step is not None:
+        if self._step is not None and self._thread is not None and self._thread.is_alive():  # else it is a parent's
             self._step.stop.set()
             self._backend.interrupt()
 

@@ -66,6 +66,7 @@ class Rig(ABC, Generic[EndT]):
         # interpreter's exit all give it back in reverse order.
         self._resources = contextlib.ExitStack()
         self._finalizer: weakref.finalize[..., Rig[EndT]] | None = None
+        self._made_by = os.getpid()
         self._ends: tuple[EndT, EndT] | None = None
 
     @abstractmethod
@@ -117,14 +118,19 @@ class Rig(ABC, Generic[EndT]):
             except BaseException:
                 resources.close()
                 raise
-            self._finalizer = weakref.finalize(self, _close_forgotten, resources, self.name)
+            self._finalizer = weakref.finalize(self, _close_forgotten, resources, self.name, self._made_by)
         elif not self._finalizer.alive:
             raise RuntimeError(f"{self.name} was closed; a rig is opened once")
         return self
 
     def close(self) -> None:
-        """Give everything back: threads, processes, links, descriptors. Bounded, and idempotent."""
-        if self._finalizer is None or self._finalizer.detach() is not None:
+        """Give everything back: threads, processes, links, descriptors. Bounded, and idempotent.
+
+        In a forked child it does nothing: they are the parent's.
+        """
+        if self._made_by != os.getpid():
+            self._ends = None
+        elif self._finalizer is None or self._finalizer.detach() is not None:
             self._ends = None
             self._resources.close()
 
@@ -176,7 +182,9 @@ def open_device(path: str) -> io.FileIO:
     return io.FileIO(path, "r+", opener=lambda name, _: os.open(name, flags))
 
 
-def _close_forgotten(resources: contextlib.ExitStack, name: str) -> None:
+def _close_forgotten(resources: contextlib.ExitStack, name: str, made_by: int) -> None:
+    if made_by != os.getpid():
+        return
     with contextlib.ExitStack() as stack:
         stack.push(resources)  # closed even where the warning is an error
         message = f"a {name} rig was never closed: use it in a `with` block"
