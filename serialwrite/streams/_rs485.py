@@ -72,7 +72,18 @@ class RS485(OnWire):
 
     @property
     def write_side(self) -> Any:
-        return side_of(self.stream, "write_side") if self._mode is None else super().write_side
+        if self._mode is None:
+            return side_of(self.stream, "write_side")
+        side = super().write_side
+        if not self._checked:
+            side.claim = self._claim_checked
+        return side
+
+    def _claim_checked(self, user: Any, doing: str) -> None:
+        if self.stream.is_open():
+            super()._check_driver()
+            self._checked = True
+        side_of(self.stream, "write_side").claim(user, doing)
 
     def _check_driver(self) -> None:
         self._checked = self._bus is None
@@ -85,9 +96,6 @@ class RS485(OnWire):
 
     def write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
         port: TtyStream = self.stream
-        if not self._checked and port.is_open():
-            super()._check_driver()
-            self._checked = True
 
         async def work(operation: Spawned) -> Result:
             await port._drain(None).wait()
