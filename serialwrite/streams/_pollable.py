@@ -52,6 +52,7 @@ class PollableStream:
     default_token: CompletionToken[Any, Any] = deferred
     needs: ClassVar[tuple[str, ...]] = POLLING  # what it calls of the system that not every system has
     _closed = False
+    samples_stall = False  # whether note_waiting() is to be called while a write waits
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
         require(type(self).__name__, *self.needs, instead="pass a SerialPort, or an asyncio StreamWriter or transport")
@@ -84,7 +85,7 @@ class PollableStream:
         return "peer not reading"
 
     def note_waiting(self) -> None:
-        """Called every WATCHDOG seconds while an operation waits: the time to note how things are."""
+        """Called every WATCHDOG seconds while a write waits, if ``samples_stall``: the time to note how things are."""
 
     def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``, as many as the port takes at once.

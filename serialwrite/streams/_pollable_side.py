@@ -15,6 +15,7 @@ from .._cancellation import CancellationType
 from .._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
 from .._sides import NOWHERE
 from .._transfer import Transfer
+from ._lookout import lookout_of
 
 if TYPE_CHECKING:
     from ._pollable import PollableStream
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # What operations that complete at once may cost between two turns of the loop (rule 9), counted in bytes;
 # and what each of them costs beside its bytes.
 FAIR_BUDGET, PER_OPERATION = 64 << 12, 1 << 12
-# How often a stream that waits looks whether its file was closed beneath it, in seconds.
+# How often a write that waits on a UART notes how far its queue is, and a blocking form how things are, in seconds.
 WATCHDOG = 0.05
 # A readiness that lies this often in a row is asked again only after a pause, in seconds, which doubles (rule 8).
 LIES, FIRST_PAUSE, LONGEST_PAUSE = 3, 0.001, 0.05
@@ -145,8 +146,10 @@ class Side:
             self._waits_in = os.getpid()
             self._lies = 0
             self._arm()
-            if self._watchdog is None:
-                self._watchdog = self._loop.call_later(WATCHDOG, self._look)
+            if not (self._writing and self._stream.samples_stall):
+                lookout_of(self._loop).add(self)
+            elif self._watchdog is None:
+                self._watchdog = self._loop.call_later(WATCHDOG, self._sample)
         self._attempt = attempt
 
     def stop(self) -> None:
@@ -226,17 +229,20 @@ class Side:
     def _pause_length(self) -> float:
         return 0.0 if self._lies < LIES else float(min(FIRST_PAUSE * 2 ** min(self._lies - LIES, 10), LONGEST_PAUSE))
 
-    def _look(self) -> None:
-        """Whoever adapted a port of his own may close it under us: the watcher would never hear of it."""
+    def look(self) -> None:
+        """The owner of the file may have closed it: the watcher would never hear of it."""
+        if not self._stream.is_open():
+            self.abort(why_closed(self._fd))
+
+    def _sample(self) -> None:
+        """As :meth:`look`, and note how things are, for what is said of a stall."""
         self._watchdog = None
-        if self._attempt is None:
-            return
-        if self._stream.is_open():
+        if self._attempt is not None:
+            self.look()
+        if self._attempt is not None:
             self._stream.note_waiting()
             assert self._loop is not None
-            self._watchdog = self._loop.call_later(WATCHDOG, self._look)
-        else:
-            self.abort(why_closed(self._fd))
+            self._watchdog = self._loop.call_later(WATCHDOG, self._sample)
 
     # -- waiting without a loop ---------------------------------------------------------------------
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class TtyStream(LineStream):
     """A stream over ``port``, a ``serial.Serial`` that is open."""
 
+    samples_stall = True
+
     def __init__(self, port: Any, executor: EventLoopExecutor | None = None) -> None:
         super().__init__(port, executor)
         self._stall = StallWatch(self._tty, port)

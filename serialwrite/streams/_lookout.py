@@ -1,0 +1,61 @@
+"""One look a second, per event loop, at what waits there: its owner may close it, of which no watcher hears."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import Protocol
+
+# Seconds between two looks.
+LOOK = 1.0
+
+
+class Waiting(Protocol):
+    """What may wait."""
+
+    @property
+    def waiting(self) -> bool: ...
+
+    def look(self) -> None:
+        """See whether what it waits for is still open."""
+
+
+class Lookout:
+    """Looks at all that waits on one event loop, which it does not keep alive, nor them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)
+        self._all: weakref.WeakSet[Waiting] = weakref.WeakSet()
+        self._armed = False  # the timer is the loop's alone: a handle knows its loop
+
+    def add(self, one: Waiting) -> None:
+        """Look at ``one`` for as long as it waits."""
+        self._all.add(one)
+        self._arm()
+
+    def _arm(self) -> None:
+        loop = self._loop()
+        if loop is not None and not self._armed:
+            self._armed = True
+            loop.call_later(LOOK, self._look)
+
+    def _look(self) -> None:
+        self._armed = False
+        for one in tuple(self._all):
+            if one.waiting:
+                one.look()
+            else:
+                self._all.discard(one)
+        if self._all:
+            self._arm()
+
+
+_lookouts: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Lookout] = weakref.WeakKeyDictionary()
+
+
+def lookout_of(loop: asyncio.AbstractEventLoop) -> Lookout:
+    """The one of ``loop``."""
+    found = _lookouts.get(loop)
+    if found is None:
+        found = _lookouts[loop] = Lookout(loop)
+    return found
