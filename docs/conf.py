@@ -10,10 +10,12 @@ from sphinx.pycode import ModuleAnalyzer
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent / "_ext")]
 
+import serialwrite
+
 project = "serialwrite"
 author = "The serialwrite developers"
 copyright = "2026, the serialwrite developers"  # noqa: A001 # Sphinx's name for it
-release = version = "0.1.0"
+release = version = serialwrite.__version__
 
 extensions = [
     "myst_parser",

@@ -99,6 +99,8 @@ from .streams._traced import Traced as Traced, TraceEvent as TraceEvent
 from .streams._transport import TransportStream as TransportStream
 from .streams._tty import LineCounters as LineCounters, ModemLines as ModemLines
 
+__version__ = "0.1.0"
+
 
 def _show_as_public(package: str, names: dict[str, _Any]) -> None:
     """Let reprs, errors and pickles name what is public by where it is imported from, not by its private file."""

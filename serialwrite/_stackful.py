@@ -264,5 +264,5 @@ def _load_greenlet() -> None:
     try:
         from greenlet import getcurrent, greenlet  # noqa: PLC0415 # only spawn needs it
     except ImportError as error:
-        raise ImportError("spawn needs greenlet: pip install serialwrite[stackful]") from error
+        raise ImportError("spawn needs greenlet, which is not installed: pip install greenlet") from error
     current_greenlet, new_greenlet = getcurrent, greenlet

@@ -162,6 +162,40 @@ def test_the_marks_of_an_excerpt_are_in_its_file(page):
             assert mark in text
 
 
+OPTION = re.compile(r':([\w-]+): "?(.*?)"?$', re.MULTILINE)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def excerpt(text, options):
+    """What Sphinx shows of a file with these options."""
+    lines = text.splitlines(keepends=True)
+    if mark := options.get("start-at") or options.get("start-after"):
+        lines = lines[next(i for i, line in enumerate(lines) if mark in line) + ("start-after" in options) :]
+    if mark := options.get("end-before"):
+        lines = lines[: next(i for i, line in enumerate(lines) if i and mark in line)]
+    return "".join(lines)
+
+
+def blocks():
+    """Every block of Python that a page shows: page, line, text. A tutorial's reader types them into one file."""
+    for page in PAGES:
+        text, so_far = page.read_text(encoding="utf-8"), {}
+        for found in re.finditer(r"```\{literalinclude\} (\S+\.py)\n(.*?)```", text, re.DOTALL):
+            shown = excerpt((page.parent / found[1]).read_text(encoding="utf-8"), dict(OPTION.findall(found[2])))
+            if page.parent.name == "tutorial":
+                shown = so_far[found[1]] = so_far.get(found[1], "") + shown
+            yield pytest.param(shown, id=f"{page.relative_to(DOCS)}:{text.count(chr(10), 0, found.start()) + 1}")
+    for found in re.finditer(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE):
+        yield pytest.param(found[1], id=f"README.md:{README.count(chr(10), 0, found.start()) + 1}")
+
+
+@pytest.mark.parametrize("code", [*blocks()])
+def test_a_block_by_itself_has_all_its_names(code):
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", "--select", "F821,E9", "-"]
+    done = subprocess.run(ruff, input=code, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 TRANSCRIPTS = [
     (page, name, said)
     for page in PAGES

@@ -671,7 +671,7 @@ except ImportError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=BOUND, check=True)
-    assert done.stdout.strip() == "spawn needs greenlet: pip install serialwrite[stackful]"
+    assert done.stdout.strip() == "spawn needs greenlet, which is not installed: pip install greenlet"
     code = "import sys, serialwrite; print(sorted({'greenlet', 'numpy', 'typer', 'rich', 'matplotlib'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=BOUND, check=True)
     assert done.stdout.strip() == "[]"

@@ -9,7 +9,6 @@ from serialwrite.testing import PtyPair
 async def main():
     with PtyPair() as rig, sw.SerialPort(rig.port) as port:
         data = b"hello"
-        # begin
         n = await sw.async_write(port, data, sw.cancel_after(1.0))
         # end
         print(n)  # prints: 5

@@ -6,7 +6,6 @@ import serialwrite as sw
 from serialwrite.testing import PtyPair
 
 
-# start
 def main():
     with PtyPair() as rig, sw.IoThread() as io, sw.SerialPort(rig.port, executor=io.get_executor()) as port:
         # A function as the token: called once, on the loop's thread, never inside this call.

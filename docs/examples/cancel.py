@@ -8,7 +8,6 @@ from serialwrite.testing import PtyPair, receive_available
 PAYLOAD = bytes(1 << 20)
 
 
-# start
 async def by_task(port):
     operation = sw.async_write(port, PAYLOAD)  # keep the operation: it holds the count
     task = asyncio.create_task(operation)

@@ -7,7 +7,6 @@ import serialwrite as sw
 from serialwrite.testing import PtyPair
 
 
-# begin reads
 async def read_all_ways(port):
     header = bytearray(4)
     await sw.async_read(port, header, timeout=1.0)  # just so many bytes

@@ -8,7 +8,6 @@ import serialwrite as sw
 from serialwrite.testing import PtyPair
 
 
-# start
 async def talk(reader, writer):
     writer.write(b"as before; ")  # plain writes keep their order
     n = await sw.async_write(writer, b"and exactly", timeout=1.0)

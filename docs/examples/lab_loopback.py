@@ -4,7 +4,6 @@ from serialwrite import loopback
 from serialwrite.testing import SimulatedUart
 
 
-# begin validate
 def validate(*ports, **options):
     """Prove a line, and say in one line how it went."""
     result = loopback.run(*ports, bytes_to_send=50_000, **options)

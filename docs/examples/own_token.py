@@ -6,7 +6,6 @@ import serialwrite as sw
 from serialwrite.testing import PtyPair
 
 
-# begin
 class ToQueue(sw.CompletionToken[None, None]):
     """Start now; put the count, or the error, into a queue."""
 

@@ -6,7 +6,6 @@ import serialwrite as sw
 from serialwrite.testing import PtyPair
 
 
-# start
 async def write_and_prove(port, data):
     await sw.async_write(port, data, timeout=5)  # accepted by the operating system
     await port.async_drain(timeout=5)  # as far as this port's driver can tell

@@ -6,7 +6,6 @@ import serialwrite as sw
 from serialwrite.testing import PtyPair
 
 
-# start
 def query(port, received, command, *, timeout=1.0):
     """Send ``command`` and return the device's reply, one line. ``received`` keeps what came behind it."""
     sw.write(port, command + b"\r\n", timeout=timeout)

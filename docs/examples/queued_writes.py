@@ -6,7 +6,6 @@ import serialwrite as sw
 from serialwrite.testing import PtyPair, receive_available
 
 
-# start
 async def sensor(port, name):
     for value in range(3):
         await sw.async_write(port, f"{name}={value};".encode(), timeout=5)

@@ -7,7 +7,6 @@ import serialwrite as sw
 from serialwrite.testing import receive
 
 
-# begin remote
 async def send(url, data):
     """``socket://host:port`` is the bare bytes; ``rfc2217://host:port`` sets the baud rate over there, too."""
     async with await asyncio.to_thread(sw.SerialPort, url, 115200) as port:  # opening may take its time

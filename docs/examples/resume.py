@@ -7,7 +7,6 @@ import serialwrite as sw
 from serialwrite.testing import PtyPair, receive
 
 
-# start
 async def upload(port, firmware):
     """Write all of ``firmware``, however often the device makes us wait."""
     rest = firmware

@@ -8,7 +8,6 @@ import serial.rs485
 import serialwrite as sw
 
 
-# begin bus
 def open_bus(path, baudrate=19200):
     """The driver switches the transmitter, where it can; elsewhere we do, by RTS."""
     try:

@@ -6,7 +6,6 @@ import serialwrite as sw
 from serialwrite.testing import PtyPair
 
 
-# begin ask
 def ask(port, received, command, *, timeout=1.0, attempts=2):
     """Send ``command`` and return the reply; ask again where it doesn't come whole."""
     for attempt in range(attempts):

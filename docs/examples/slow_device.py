@@ -8,7 +8,6 @@ from serialwrite.testing import PtyPair
 PROGRAM = b"G28\nG1 X10 Y10\nG1 X20 Y20\nM84\n"
 
 
-# start
 async def send_slowly(port):
     slow = sw.Paced(port, bytes_per_second=960, line_gap=0.05)
     return await sw.async_write(slow, PROGRAM, timeout=10)

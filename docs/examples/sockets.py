@@ -7,7 +7,6 @@ import serialwrite as sw
 from serialwrite.testing import TcpPair, receive
 
 
-# begin sockets
 async def over_a_socket(sock):
     """A plain socket; several buffers go out in one call of the system, unjoined."""
     return await sw.async_write(sock, [b"header ", b"and payload"], timeout=1.0)

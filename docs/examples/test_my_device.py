@@ -6,7 +6,6 @@ import serialwrite as sw
 from serialwrite.testing import receive
 
 
-# begin code
 class Display:
     """The code under test: it writes a text to a display, and says how much of it was taken."""
 
@@ -20,10 +19,6 @@ class Display:
         self.port.close()
 
 
-# end code
-
-
-# begin tests
 def test_what_is_shown_arrives(serial_pair):
     display = Display(serial_pair.port)
     with serial_pair.open_peer() as device:
@@ -48,6 +43,3 @@ def test_a_display_behind_a_bad_cable(simulated_uart):
         assert display.show("hello") == 6  # accepted; what the cable does with it is another matter
         assert receive(device, 5) == b"helo\n"
     display.close()
-
-
-# end tests

@@ -1,6 +1,5 @@
 """A tool that a test needs: missing, it skips at home, and fails in CI."""
 
-# begin
 import os
 import shutil
 

@@ -9,7 +9,6 @@ import serialwrite as sw
 from serialwrite.testing import PtyPair
 
 
-# begin
 async def write_traced(port, data, file):
     with sw.Traced(port, file) as traced:  # .jsonl: a JSON object a line; .pcapng: for Wireshark
         return await sw.async_write(traced, data, timeout=5.0)

@@ -4,7 +4,6 @@ from serialwrite import TransferTimeout, async_write, use_future
 from serialwrite.testing import BLOCKED, ScriptedStream, VirtualTime
 
 
-# begin
 def test_an_hour():
     clock = VirtualTime()
     stream = ScriptedStream(4, BLOCKED, executor=clock)  # takes 4 bytes, then nothing

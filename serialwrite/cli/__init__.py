@@ -19,7 +19,7 @@ def main() -> None:
             raise
         print(
             f"serialwrite: the command line needs {missing.name}, which is not installed; "
-            "install it with: pip install 'serialwrite[cli]'",
+            "install what it needs with: pip install typer rich",
             file=sys.stderr,
         )
         sys.exit(2)

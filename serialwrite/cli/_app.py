@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
+
+from serialwrite import __version__
 
 from ._demo import demo
 from ._loopback import LOOPBACK_EXIT_CODES, loopback
@@ -35,10 +36,7 @@ app.command(epilog="Exit codes: 0 it was opened; 1 the result can't be printed; 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        try:
-            print(f"serialwrite {version('serialwrite')}")
-        except PackageNotFoundError:
-            print("serialwrite, run from a source tree that is not installed")
+        print(f"serialwrite {__version__}")
         raise typer.Exit
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import serial
 
 import serialwrite as sw
 from serialwrite.loopback._result import Fact
@@ -23,7 +24,7 @@ def machine_facts() -> tuple[Fact, ...]:
         Fact("kernel", f"{system.system} {system.release} {system.machine}", "uname"),
         Fact("processors", str(os.cpu_count() or "unknown")),
         Fact("Python", f"{platform.python_implementation()} {platform.python_version()}"),
-        Fact("serialwrite", f"{_version('serialwrite')}, pyserial {_version('pyserial')}"),
+        Fact("serialwrite", f"{sw.__version__}, pyserial {serial.__version__}"),
     )
 
 
@@ -70,10 +71,3 @@ def closing_wait_in_words(value: int) -> str:
     if value in {0, 65535}:
         return "waits for ever" if value == 0 else "none"
     return f"{value / CLOSING_WAIT_UNIT:g} s"
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "from source"

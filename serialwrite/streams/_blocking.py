@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import serial
 
@@ -38,7 +38,7 @@ class BlockingPortStream(SerialPort):
     Cancellation: terminal and partial. It waits for the chunk that is under way, 50 ms or so.
     """
 
-    needs = ()  # what pyserial calls is its own business
+    needs: ClassVar[tuple[str, ...]] = ()  # what pyserial calls is its own business
     _backend: Backend
 
     def __init__(

@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from serialwrite.testing._rig import NO_STALL, NOT_A_TTY, End, Rig, check_end
 
@@ -67,7 +67,7 @@ class UnixPair(SocketRig):
     """Two connected Unix stream sockets."""
 
     name = "unix"
-    needs = ("socket.AF_UNIX",)
+    needs: ClassVar[tuple[str, ...]] = ("socket.AF_UNIX",)
 
     def _connect(self, resources: ExitStack) -> tuple[socket.socket, socket.socket]:
         port, peer = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from serialwrite.testing._links import Link
 from serialwrite.testing._pty_end import PtyEnd
@@ -51,7 +51,7 @@ class PtyPair(PathRig):
     """
 
     name = "pty"
-    needs = (*PathRig.needs, "os.openpty")
+    needs: ClassVar[tuple[str, ...]] = (*PathRig.needs, "os.openpty")
     quirks: frozenset[str] = PTY_QUIRKS
 
     def __init__(self, links: Links = (None, None)) -> None:

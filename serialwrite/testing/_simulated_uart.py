@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from serialwrite.testing._fault_script import rules_of
 from serialwrite.testing._faults import LOSSLESS_KINDS, Fault
@@ -54,7 +54,7 @@ class SimulatedUart(PathRig):
     """
 
     name = "uart"
-    needs = (*PathRig.needs, "os.openpty")
+    needs: ClassVar[tuple[str, ...]] = (*PathRig.needs, "os.openpty")
 
     def __init__(
         self,
