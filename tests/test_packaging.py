@@ -28,7 +28,7 @@ def test_the_sdist_has_what_its_tests_look_for():
     # Files at the top that a test names; hatchling packs pyproject.toml and .gitignore unasked.
     named = {name for name in re.findall(r'"(\.?[\w.]+)(?:/\w+)?"', tests) if (ROOT / name).exists()}
     assert {".ci", "Makefile", "README.md"} <= named
-    made = {line.strip("/\n") for line in (ROOT / ".gitignore").open(encoding="utf-8")}
+    made = {line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()}
     assert named - made - {".", ".git", "pyproject.toml", ".gitignore"} <= packed
 
 
