@@ -56,13 +56,9 @@ from ._executors import (
     IoThread as IoThread,
     inline_executor as inline_executor,
 )
-from ._operation import (
-    Completion as Completion,
-    CompletionToken as CompletionToken,
-    Handler as Handler,
-    Operation as Operation,
-    async_initiate as async_initiate,
-)
+from ._handler import Completion as Completion, Handler as Handler
+from ._initiate import async_initiate as async_initiate
+from ._operation import CompletionToken as CompletionToken, Operation as Operation
 from ._read import (
     async_read as async_read,
     async_read_until as async_read_until,

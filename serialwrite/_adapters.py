@@ -8,15 +8,8 @@ from typing import Any, Generic, TypeVar, overload
 
 from ._errors import TransferError
 from ._executors import Executor, executor_of
-from ._operation import (
-    Completion,
-    CompletionToken,
-    Handler,
-    Operation,
-    WriteHandler,
-    default_token,
-    resolve,
-)
+from ._handler import Completion, Handler, WriteHandler
+from ._operation import CompletionToken, Operation, default_token, resolve
 
 R = TypeVar("R")
 P = TypeVar("P")

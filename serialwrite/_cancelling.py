@@ -7,8 +7,9 @@ from typing import Any, TypeVar, overload
 
 from ._adapters import Adapted, unchanged
 from ._cancellation import CancellationSignal, CancellationSlot, CancellationType
-from ._executors import Timer, call_later
-from ._operation import Completion, CompletionToken, Handler, Operation, WriteHandler, default_token
+from ._deadlines import Deadline
+from ._handler import Completion, Handler, WriteHandler
+from ._operation import CompletionToken, Operation, default_token
 from ._timers import checked_number, checked_seconds
 
 R = TypeVar("R")
@@ -30,11 +31,11 @@ def bind_cancellation_slot(slot: CancellationSlot, token: object, /) -> Completi
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
         def wrap(outer: Handler) -> Handler:
             signal = CancellationSignal()
-            executor, root = operation.executor, operation.root
+            executor = operation.executor
 
             def request(type: CancellationType) -> None:
                 # Launched from another thread it may not have begun: the request follows it there.
-                (executor.dispatch if root._begun else executor.post)(signal.emit, type)
+                (executor.dispatch if operation.has_begun else executor.post)(signal.emit, type)
 
             slot.assign(request)
             outer.cancellation_slot.assign(signal.emit)
@@ -76,7 +77,7 @@ def cancel_after(
         cancel_type: the type of cancellation that is requested.
     """
     seconds = checked_seconds(seconds, "cancel_after")
-    return _timed("cancel_after", token, cancel_type, lambda _: seconds, needs=("call_later",))
+    return _timed("cancel_after", token, cancel_type, seconds, needs=("call_later",))
 
 
 @overload
@@ -110,45 +111,18 @@ def cancel_at(
 
 
 def _timed(
-    name: str, token: object, cancel_type: CancellationType, seconds: Callable[[Any], float], needs: tuple[str, ...]
+    name: str,
+    token: object,
+    cancel_type: CancellationType,
+    seconds: float | Callable[[Any], float],
+    needs: tuple[str, ...],
 ) -> CompletionToken[Any, Any]:
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        def wrap(outer: Handler) -> Handler:
-            signal = CancellationSignal()
-
-            def expire() -> None:
-                root.expiring = True
-                try:
-                    signal.emit(cancel_type)
-                finally:
-                    root.expiring = False
-
-            timer: Timer | None = None
-            released = False
-
-            def start() -> None:
-                nonlocal timer
-                if not released:
-                    timer = call_later(executor, seconds(executor), expire)
-
-            def release() -> None:
-                nonlocal released
-                released = True
-                if timer is not None:
-                    timer.cancel()
-                outer.cancellation_slot.clear()
-
-            executor = operation.executor
-            for needed in needs:
-                if not hasattr(executor, needed):
-                    raise TypeError(f"{name}: {executor!r} has no {needed}(); run the stream on an EventLoopExecutor")
-            executor.dispatch(start)  # a timer is set on its own thread, where the operation follows it
-            outer.cancellation_slot.assign(signal.emit)
-            return _released_first(outer, release, signal)
-
-        root = operation.root
-        root._timed = True
-        return operation.rewritten(wrap, at_once=unchanged)
+        executor = operation.executor
+        for needed in needs:
+            if not hasattr(executor, needed):
+                raise TypeError(f"{name}: {executor!r} has no {needed}(); run the stream on an EventLoopExecutor")
+        return operation.limited(Deadline(seconds, cancel_type))
 
     return Adapted(name, token, rewrite)
 

@@ -4,19 +4,70 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import accumulate
+from typing import Any, Protocol, cast
 
-from ._buffers import MAX_BUFFERS, BytesLike, DynamicBuffer, views
+from ._buffers import MAX_BUFFERS, Buffers, BytesLike, DynamicBuffer, gather, unviewed, views
+
+
+class Cursor(Protocol):
+    """The caller's memory, and how far in it a transfer has come.
+
+    Attributes:
+        offered: bytes of the last :meth:`prepare`.
+        total_size: bytes of all the memory; for a read that lets it grow, the most that may be added.
+        total_consumed: bytes transferred.
+    """
+
+    offered: int
+    total_size: int
+    total_consumed: int
+
+    @property
+    def size_asked(self) -> int | None:
+        """Bytes asked for, for messages; None where there is no such number."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left."""
+        ...
+
+    @property
+    def remaining(self) -> tuple[memoryview, ...]:
+        """What is left, as new views."""
+        ...
+
+    def open(self) -> None:
+        """The transfer begins. Memory that is not exported yet is exported now."""
+
+    def prepare(self, max_size: int, /) -> Sequence[memoryview]:
+        """What the next step may take: at most ``max_size`` bytes."""
+        ...
+
+    def consume(self, n: int, /) -> None:
+        """Move on by ``n`` bytes."""
+
+    def settle(self, count: int, /) -> None:
+        """Take in that ``count`` bytes are transferred, after a step that was interrupted."""
+
+    def release(self) -> None:
+        """Give the memory back: a bytearray can be resized again. May be called again."""
 
 
 class ConsumingBuffers:
-    """A cursor over buffers: what is left of them, and how much was consumed. Follows Asio's ``consuming_buffers``."""
+    """A cursor over buffers: what is left of them, and how much was consumed. Follows Asio's ``consuming_buffers``.
 
-    __slots__ = ("_cut", "_given", "_index", "_offset", "_views", "offered", "total_consumed", "total_size")
+    Args:
+        views: views of the caller's memory, or plain ``bytes`` (see ``unviewed``). They are exported until ``release``.
+        source: what they are views of.
+    """
 
-    def __init__(self, views: Sequence[memoryview]) -> None:
+    __slots__ = ("_cut", "_given", "_index", "_offset", "_source", "_views", "offered", "total_consumed", "total_size")
+
+    def __init__(self, views: Sequence[memoryview], source: Any = ()) -> None:
+        self._source = source
         self._views = views
         self._index: int = 0  # of the first view that is not consumed
         self._offset: int = 0  # bytes consumed of that view
@@ -26,6 +77,14 @@ class ConsumingBuffers:
         self.total_size: int = sum(map(len, views))
         self.total_consumed: int = 0
         ConsumingBuffers.consume(self, 0)  # empty ones count as consumed: a run of them must not fill a step
+
+    def open(self) -> None:
+        """The transfer begins. Memory that is not exported yet is exported now."""
+
+    @property
+    def remaining(self) -> tuple[memoryview, ...]:
+        """What is left, as new views."""
+        return remaining(views(self._source), self.total_consumed)
 
     @property
     def size_asked(self) -> int | None:
@@ -112,6 +171,95 @@ def remaining(views: Iterable[memoryview], consumed: int) -> tuple[memoryview, .
     return tuple(rest)
 
 
+class SingleBuffer:
+    """The cursor over one buffer, as most transfers have.
+
+    Args:
+        view: a view of the caller's memory, or plain ``bytes``.
+        source: what it is a view of.
+    """
+
+    __slots__ = ("_given", "_source", "_view", "offered", "total_consumed", "total_size")
+
+    def __init__(self, view: Any, source: Any) -> None:
+        self._source = source
+        self._view = view
+        self._given: memoryview | None = None  # the slice made for the last prepare()
+        self.offered: int = 0
+        self.total_size: int = len(view)
+        self.total_consumed: int = 0
+
+    def open(self) -> None:
+        """The transfer begins."""
+
+    @property
+    def size_asked(self) -> int | None:
+        return self.total_size
+
+    @property
+    def empty(self) -> bool:
+        return self.total_consumed >= self.total_size
+
+    @property
+    def remaining(self) -> tuple[memoryview, ...]:
+        return remaining(views(self._source), self.total_consumed)
+
+    def prepare(self, max_size: int) -> Sequence[memoryview]:
+        start, left = self.total_consumed, self.total_size - self.total_consumed
+        if self._given is not None:  # the step before is over, but its stream may still have it on the stack
+            _release(self._given)
+            self._given = None
+        self.offered = min(max_size, left)
+        if not left:
+            return ()
+        if self.offered == self.total_size:
+            return (cast("memoryview", self._view),)
+        if not self.offered:
+            return ()
+        self._given = memoryview(self._view)[start : start + self.offered]
+        return (self._given,)
+
+    def consume(self, n: int) -> None:
+        self.total_consumed += n
+
+    def settle(self, count: int) -> None:
+        self.total_consumed = count
+
+    def release(self) -> None:
+        if self._given is not None:
+            _release(self._given)
+            self._given = None
+        if type(self._view) is memoryview:
+            _release(self._view)
+        self._view = b""
+
+
+class ShrinkingBuffer(ConsumingBuffers):
+    """The cursor of a write from a dynamic buffer, whose front it consumes when it is released."""
+
+    __slots__ = ("_dynamic", "_open")
+
+    def __init__(self, dynamic: DynamicBuffer) -> None:
+        super().__init__(())
+        self._dynamic = dynamic
+        self._open = False
+
+    def open(self) -> None:
+        super().__init__(views(self._dynamic.data))
+        self._open = True
+
+    @property
+    def remaining(self) -> tuple[memoryview, ...]:
+        return remaining(views(self._dynamic.data), self.total_consumed if self._open else 0)
+
+    def release(self) -> None:
+        super().release()
+        if self._open:
+            self._dynamic.consume(self.total_consumed)
+            # Behind it, with no call between: the handler of a signal may end this, and then it is called again.
+            self._open = False
+
+
 class GrowingBuffer(ConsumingBuffers):
     """The cursor of a read into a dynamic buffer: what comes is appended, so that only real data is ever in it."""
 
@@ -130,6 +278,10 @@ class GrowingBuffer(ConsumingBuffers):
     @property
     def size_asked(self) -> int | None:
         return None if self._dynamic.max_size is None else self.total_size
+
+    @property
+    def remaining(self) -> tuple[memoryview, ...]:
+        return ()  # a dynamic buffer has no end to be read up to
 
     def prepare(self, max_size: int) -> list[memoryview]:
         size = min(max_size, self.CHUNK, self.total_size - self.total_consumed)
@@ -151,6 +303,42 @@ class GrowingBuffer(ConsumingBuffers):
 
     def release(self) -> None:
         self._chunk = bytearray()
+
+
+def written(buffers: Buffers) -> Cursor:
+    """The cursor of a write of ``buffers``."""
+    return ShrinkingBuffer(buffers) if isinstance(buffers, DynamicBuffer) else _over(buffers, views)
+
+
+def written_unviewed(buffers: Buffers) -> Cursor:
+    """As :func:`written`, for a stream that takes plain ``bytes`` as they are."""
+    return ShrinkingBuffer(buffers) if isinstance(buffers, DynamicBuffer) else _over(buffers, unviewed)
+
+
+def read_into(buffers: Buffers) -> Cursor:
+    """The cursor of a read into ``buffers``."""
+    if isinstance(buffers, DynamicBuffer):
+        return GrowingBuffer(buffers)
+    if isinstance(buffers, (int, str)):
+        raise TypeError(f"buffers: got {type(buffers).__name__}; pass memory to read into, for example bytearray(16)")
+    return _over(buffers, _writable)
+
+
+def _writable(buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
+    made = views(buffers)
+    if any(view.readonly for view in made):
+        raise TypeError("buffers: this memory is read-only; pass a bytearray or a writable memoryview to read into")
+    return made
+
+
+def _over(
+    buffers: BytesLike | Iterable[BytesLike],
+    viewed: Callable[[BytesLike | Iterable[BytesLike]], tuple[memoryview, ...]],
+) -> Cursor:
+    given = gather(buffers)
+    if len(given) == 1 and given[0] is buffers:
+        return SingleBuffer(viewed(buffers)[0], buffers)
+    return ConsumingBuffers(viewed(given), given)  # not the iterable: it is used up by now
 
 
 def buffer_copy(

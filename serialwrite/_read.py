@@ -7,24 +7,20 @@ from numbers import Integral
 from typing import Any, TypeVar, overload
 
 from ._buffers import Buffers, DynamicBuffer
+from ._composed import TransferOperation
 from ._conditions import TRANSFER_ALL, CompletionCondition
+from ._cursors import read_into
+from ._deadlines import Limits, checked_limits, deadlines
+from ._direction import READING
 from ._operation import CompletionToken, Deferred, Operation, default_token, deferred, initiate
 from ._stackful import yield_context
 from ._sync import run_blocking
-from ._timers import checked_timeout
 from ._tokens import OperationFuture, OperationPromise, UseAwaitable, UseFuture, UsePromise
-from ._transfer import Reading
-from ._until import LONGEST_MATCH, Delimiter, ReadUntilOperation, SizedReadOperation
+from ._transfer import Transfer
+from ._until import LONGEST_MATCH, Delimiter, SizedTransfer, UntilTransfer
 from .streams._adapt import ReadTarget, as_stream
-from .streams._pollable import PollableStream
 
 R = TypeVar("R")
-
-
-class ReadOperation(Reading):
-    """A composed read that is ready to start; see :func:`async_read`."""
-
-    name = "async_read"
 
 
 @overload
@@ -329,11 +325,12 @@ def read_until(
 
 def _reading(
     stream: Any, buffers: Any, condition: CompletionCondition, timeout: float | None, idle_timeout: float | None
-) -> Reading:
-    limits = _limits(timeout, idle_timeout)
+) -> TransferOperation:
+    limits = checked_limits(timeout, idle_timeout)
+    stream = as_stream(stream)
     if isinstance(buffers, Integral):
-        return SizedReadOperation(_adapted(stream), _size(buffers), condition, *limits)
-    return ReadOperation(_adapted(stream), buffers, condition, *limits)
+        return _operation(stream, SizedTransfer(_size(buffers), condition), "async_read", limits)
+    return _operation(stream, Transfer(read_into(buffers), condition), "async_read", limits)
 
 
 def _size(size: Any) -> int:
@@ -346,7 +343,7 @@ def _size(size: Any) -> int:
 
 def _until(
     stream: Any, dynamic: Any, delimiter: Any, longest_match: Any, timeout: float | None, idle_timeout: float | None
-) -> ReadUntilOperation:
+) -> TransferOperation:
     if not isinstance(dynamic, DynamicBuffer):
         raise TypeError(f"dynamic_buffer: got {type(dynamic).__name__}; pass dynamic_buffer(a_bytearray)")
     pattern: Any = getattr(delimiter, "pattern", delimiter)
@@ -358,18 +355,16 @@ def _until(
         raise TypeError(f"longest_match={longest_match!r}: pass a number of bytes, 1 or more")
     if longest_match < 1:
         raise ValueError(f"longest_match={longest_match!r}: pass a number of bytes, 1 or more")
-    return ReadUntilOperation(_adapted(stream), dynamic, delimiter, longest_match, *_limits(timeout, idle_timeout))
+    limits = checked_limits(timeout, idle_timeout)
+    transfer = UntilTransfer(dynamic, delimiter, longest_match)
+    return _operation(as_stream(stream), transfer, "async_read_until", limits)
 
 
-def _adapted(stream: Any) -> Any:
-    return stream if isinstance(stream, PollableStream) else as_stream(stream)
+def _operation(stream: Any, transfer: Transfer, name: str, limits: Limits) -> TransferOperation:
+    return TransferOperation(stream, READING, transfer, name).limited(*deadlines(limits))
 
 
-def _limits(timeout: float | None, idle_timeout: float | None) -> tuple[float | None, float | None]:
-    return checked_timeout(timeout), checked_timeout(idle_timeout, "idle_timeout")
-
-
-def _initiate(operation: Reading, token: object) -> Any:
-    if token is default_token and getattr(operation._stream, "default_token", deferred) is deferred:
+def _initiate(operation: TransferOperation, token: object) -> Any:
+    if token is default_token and operation.default_token is deferred:
         return operation
     return operation if token is deferred else initiate(operation, token)

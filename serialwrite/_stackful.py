@@ -17,7 +17,9 @@ from ._cancellation import (
 )
 from ._errors import OperationAborted, transfer_error
 from ._executors import EventLoopExecutor, ExecutionContext, Executor, executor_of
-from ._operation import Completion, CompletionToken, Deferred, Handler, Operation, async_initiate, deferred
+from ._handler import Completion, Handler
+from ._initiate import async_initiate
+from ._operation import CompletionToken, Deferred, Operation, deferred
 from ._tokens import Detached, OperationFuture, OperationPromise, UseAwaitable, UseFuture, UsePromise
 
 T = TypeVar("T")
@@ -114,7 +116,7 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
         inside = self._greenlet is not None and self._greenlet is current_greenlet()
         if inside and not (self.cancelled and self.throw_if_cancelled):
             return
-        operation._adopted = True  # refused, not forgotten
+        operation.adopt()  # refused, not forgotten
         if inside:
             aborted = OperationAborted()
             aborted._remaining = lambda: operation.remaining

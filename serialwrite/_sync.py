@@ -1,56 +1,52 @@
-"""The blocking forms: an operation run to its end on a thread that has no event loop."""
+"""The blocking forms: a transfer driven to its end inside a call, on a thread that has no event loop."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
-from ._buffers import DynamicBuffer
+from ._composed import TransferOperation, conclude
+from ._deadlines import Deadline
+from ._direction import BlockingDirection, own_direction
 from ._errors import OperationAborted, StreamBusy, TransferError
-from ._executors import EventLoopExecutor
-from ._idle import Idleness
+from ._executors import EventLoopExecutor, Executor, now
 from ._ledger import ledger
-from ._sides import side_of
 from ._tokens import OperationFuture, use_future
-from ._transfer import Transfer
 
 
-def run_blocking(operation: Transfer) -> Any:
-    """Run ``operation`` and return its count, or raise its error.
+def run_blocking(operation: TransferOperation) -> Any:
+    """Run ``operation`` and return its result, or raise its error.
 
     What the handler of a signal raises ends it, too, and gets ``bytes_transferred``, ``remaining`` and a note.
     """
+    operation.adopt()
+    if asyncio._get_running_loop() is not None:
+        name = operation.name.removeprefix("async_")
+        raise RuntimeError(f"{name}() would block the running event loop: await async_{name}(...) here")
+    executor = operation.executor
+    direction: Any = own_direction(operation.stream, operation.way)
     try:
-        if asyncio._get_running_loop() is not None:
-            name = operation.name.removeprefix("async_")
-            raise RuntimeError(f"{name}() would block the running event loop: await async_{name}(...) here")
-        executor = operation.executor
         if isinstance(executor, EventLoopExecutor) and executor.running_elsewhere():
             return _wait_for_future(operation)
-        if side_of(operation._stream, operation.side).waitable:
-            return _poll(operation)
+        if hasattr(direction, "block"):
+            return BlockingRun(operation).run(direction)
         if isinstance(executor, EventLoopExecutor) and executor.made_elsewhere():
             return _wait_for_future(operation)
         return asyncio.run(_awaited(operation))
     except (TransferError, StreamBusy):
         raise
     except BaseException as error:
-        if operation._launched:
-            _say_how_far(error, operation)
+        _say_how_far(error, operation)
         raise
-    finally:
-        operation._adopted = True
 
 
-async def _awaited(operation: Transfer) -> Any:
+async def _awaited(operation: TransferOperation) -> Any:
     return await operation
 
 
-def _wait_for_future(operation: Transfer) -> Any:
+def _wait_for_future(operation: TransferOperation) -> Any:
     future: OperationFuture[Any] = use_future.initiate(operation)
     try:
         return future.result()
@@ -61,90 +57,91 @@ def _wait_for_future(operation: Transfer) -> Any:
         raise
 
 
-def _poll(operation: Transfer) -> Any:
-    """Drive the operation with poll(2): the stream has a file descriptor, and no event loop is wanted."""
-    operation._claim_launch()
-    side = operation._side = side_of(operation._stream, operation.side)
-    outer = ledger.record  # of a transfer that a signal has interrupted, and whose handler is here
-    try:
-        side.claim(operation, operation.doing)
-        _drive(operation, side)
-        error, result = operation._error, operation._result()
-        if error is not None and ledger.record is not outer and operation._loop is not None:
-            operation._loop.buffers.settle(ledger.count())  # a handler may have ended a step half-way
-            if isinstance(error, TransferError):
-                error.bytes_transferred = operation.bytes_transferred
-        operation._give_back()
-    except BaseException:
-        if ledger.record is not outer and operation._loop is not None:
-            operation._loop.buffers.settle(ledger.count())
-        if side.user is operation:
-            side.release()
-        operation._give_memory_back()
-        raise
-    finally:
-        ledger.record = outer
-    if error is not None:
-        raise error
-    return result
+class BlockingRun:
+    """One run of an operation's transfer over a direction that can be waited for without an event loop."""
+
+    def __init__(self, operation: TransferOperation) -> None:
+        self.executor: Executor = operation.executor
+        self._operation = operation
+        self._transfer = operation.transfer
+        self._expired: Deadline | None = None
+
+    def fail(self, error: TransferError) -> None:
+        """End it with ``error``, once the step under way has ended."""
+        self._transfer.finish(error)
+
+    def drop(self) -> None:
+        """It has no event loop that could be closed."""
+
+    def run(self, direction: BlockingDirection) -> Any:
+        """Run it to its end; return its result, or raise its error."""
+        transfer, started = self._transfer, now(self.executor)
+        outer = ledger.record  # of a transfer that a signal has interrupted, and whose handler is here
+        try:
+            direction.claim(self)
+            self._drive(direction, started)
+            if transfer.error is not None and ledger.record is not outer:
+                transfer.settle(ledger.count())  # a handler may have ended a step half-way
+            conclude(transfer, self._operation.way, direction, self._operation.stream, self._expired)
+            if isinstance(transfer.error, TransferError):
+                transfer.error.elapsed = now(self.executor) - started
+            direction.release()
+            transfer.release()
+        except BaseException:
+            if ledger.record is not outer:
+                transfer.settle(ledger.count())
+            if direction.user is self:
+                direction.release()
+            transfer.release()
+            raise
+        finally:
+            ledger.record = outer
+        error, transfer.error = transfer.error, None
+        return self._operation.result((error, transfer.result))
+
+    def _drive(self, direction: BlockingDirection, started: float) -> None:
+        transfer, deadlines = self._transfer, self._operation.deadlines
+        for deadline in deadlines:
+            deadline.start(self.executor, started)
+        transfer.begin()
+
+        def try_now(buffers: Sequence[memoryview]) -> int:
+            given = ledger.open(transfer.bytes_transferred)
+            n = direction.try_now(buffers)
+            if not given:  # no system call that keeps its count
+                given.append(n)
+            return n
+
+        while not transfer.over:
+            before = transfer.bytes_transferred
+            full = transfer.take(try_now, blocking=True)
+            moved = transfer.bytes_transferred != before
+            if transfer.over:
+                break
+            least: float | None = None
+            for deadline in deadlines:
+                if moved:
+                    deadline.moved()
+                left = deadline.left()
+                if left <= 0:
+                    self._expired = deadline
+                    transfer.finish(OperationAborted())
+                    return
+                least = left if least is None else min(least, left)
+            if full:
+                direction.block(least, moved)
 
 
-def _drive(operation: Transfer, side: Any) -> None:
-    operation._started = time.monotonic()
-    if operation._idle_timeout is not None:
-        operation._idle = Idleness(operation._idle_timeout, operation._moving, operation._started)
-    operation._blocking = True
-    operation._open_loop()
-    nowait = partial(_step, operation, side.nowait)
-    while not operation._over:
-        before = operation.bytes_transferred
-        if operation._take_steps_now(nowait):
-            break
-        if operation.bytes_transferred != before:
-            side.progressed()
-            if operation._idle is not None:
-                operation._idle.moved(time.monotonic())
-        left = _left(operation)
-        if left is not None and left <= 0:
-            operation._expired = True
-            operation._finish(OperationAborted())
-        elif operation._full:
-            side.block(left)
-        operation._full = False
-
-
-def _step(operation: Transfer, nowait: Any, buffers: Sequence[memoryview]) -> int:
-    """One try, whose count is in the ledger whatever a signal's handler raises."""
-    given = ledger.open(operation.bytes_transferred)
-    n: int = nowait(buffers)
-    if not given:  # no system call of ours
-        given.append(n)
-    return n
-
-
-def _say_how_far(error: BaseException, operation: Transfer) -> None:
+def _say_how_far(error: BaseException, operation: TransferOperation) -> None:
     """Say in ``error``, which is not ours, what became of the transfer."""
-    n = operation.bytes_transferred
-    asked = None if operation._loop is None else operation._loop.buffers.size_asked
+    transfer = operation.transfer
+    n, asked = transfer.bytes_transferred, transfer.size
     of = "" if asked is None else f" of {asked:,}"
-    error.add_note(f"{operation.doing}() was interrupted: {n:,}{of} bytes {operation.verb}")
+    error.add_note(f"{operation.way.doing}() was interrupted: {n:,}{of} bytes {operation.way.verb}")
     told: Any = error
     with suppress(AttributeError):  # it takes no attributes
         told.bytes_transferred = n
         # Views of a dynamic buffer would keep it from being resized; and the rest is what is in it.
-        told.remaining = () if isinstance(operation._buffers, DynamicBuffer) else operation.remaining
-        if hasattr(operation, "data"):  # of a read of a size
-            told.data = operation.data
-
-
-def _left(operation: Transfer) -> float | None:
-    """Seconds until a limit may be reached, 0 or less where one is; None where there is none."""
-    assert operation._started is not None
-    left = None
-    if operation._timeout is not None:
-        left = operation._started + operation._timeout - time.monotonic()
-    if operation._idle is not None and (left is None or left > 0):
-        idle = operation._idle.left(time.monotonic())
-        operation._stood_idle = idle <= 0
-        left = idle if left is None else min(left, idle)
-    return left
+        told.remaining = () if transfer.dynamic else transfer.remaining
+        if transfer.data is not None:  # of a read of a size
+            told.data = transfer.data

@@ -1,11 +1,7 @@
-"""A timer on an event loop that is neither early nor a millisecond late: how timeouts get the time right.
+"""A timer on an event loop that is never early; and the one check of a number of seconds.
 
-Event loops round to milliseconds: asyncio's up, uvloop's either way. So the loop's own timer (cheap, and cancelled
-far more often than it fires) covers all but the last stretch, and there an *alarm* of the kernel's ends the wait: a
-``timerfd`` that the loop watches. Where there is none, the loop's own timer has to do, and is never believed early.
-
-An alarm finds the processor asleep and our code out of its caches, which takes a few tenths of a millisecond. So one
-rings shortly before the end and is only to wake them, and the next one, at the end, finds them awake.
+Event loops round to milliseconds: asyncio's up, uvloop's either way. So the loop's own timer is looked at again when it
+fires. Where Python has the kernel's own timers (``os.timerfd_create``, 3.13, Linux), the last stretch is left to one.
 """
 
 from __future__ import annotations
@@ -17,13 +13,11 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-# Seconds before its end at which a wait goes over to an alarm: twice what event loops round by.
+# Seconds before its end at which a wait goes over to a timer of the kernel: twice what event loops round by.
 LAST_STRETCH = 0.002
-# Seconds before its end at which a wait is woken.
-WAKING = 0.0002
+HAS_TIMERFD = sys.version_info >= (3, 13) and hasattr(os, "timerfd_create")
 
 
 def checked_seconds(seconds: Any, name: str, unless: str = "", *, finite: bool = False) -> float:
@@ -69,7 +63,7 @@ def checked_timeout(seconds: Any, name: str = "timeout", none: str = "no limit")
 class LoopTimer:
     """Runs ``function(*args)`` on ``loop`` once ``seconds`` have passed, never before."""
 
-    __slots__ = ("_alarm", "_args", "_deadline", "_function", "_handle", "_loop")
+    __slots__ = ("_args", "_deadline", "_fd", "_function", "_handle", "_loop")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, seconds: float, function: Callable[..., object], args: tuple[Any, ...]
@@ -78,77 +72,46 @@ class LoopTimer:
         self._function = function
         self._args = args
         self._deadline = time.monotonic() + seconds
-        self._alarm: int | None = None  # a timerfd
-        early = LAST_STRETCH if alarms() else 0.0
+        self._fd: int | None = None  # a timer of the kernel's
+        early = LAST_STRETCH if HAS_TIMERFD else 0.0
         self._handle: asyncio.TimerHandle = loop.call_later(max(seconds - early, 0.0), self._fire)
 
     def _fire(self) -> None:
-        self._silence()
+        if self._fd is not None:
+            self._close_fd()
         left = self._deadline - time.monotonic()
         if left <= 0:
             self._function(*self._args)
-        elif not self._set_alarm(left - WAKING if left > 2 * WAKING else left):
-            self._handle = self._loop.call_later(max(left, 0.001), self._fire)
+        elif not (HAS_TIMERFD and self._watch(left)):
+            self._handle = self._loop.call_later(left, self._fire)
 
-    def _set_alarm(self, seconds: float) -> bool:
-        set_alarm = alarms()
-        if set_alarm is None:
+    def _watch(self, seconds: float) -> bool:
+        """Have the kernel end the wait; False where it can't, or the loop can't be told."""
+        if sys.platform != "linux" or sys.version_info < (3, 13):
             return False
         try:
-            self._alarm = set_alarm(seconds)
-            self._loop.add_reader(self._alarm, self._fire)
+            fd = self._fd = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_CLOEXEC | os.TFD_NONBLOCK)
+            os.timerfd_settime(fd, initial=seconds)
+            self._loop.add_reader(fd, self._fire)
         except (OSError, NotImplementedError):  # no descriptor left, or a loop that watches none
-            self._silence()
+            self._close_fd()
             return False
         return True
 
-    def _silence(self) -> None:
-        alarm, self._alarm = self._alarm, None
-        if alarm is not None:
+    def _close_fd(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
             with contextlib.suppress(NotImplementedError, RuntimeError):  # such a loop; a closed one
-                self._loop.remove_reader(alarm)
-            os.close(alarm)
+                self._loop.remove_reader(fd)
+            os.close(fd)
 
     def cancel(self) -> None:
         self._handle.cancel()
-        self._silence()
+        if self._fd is not None:
+            self._close_fd()
 
-    def __del__(self) -> None:
-        if self._alarm is not None:  # its loop was closed before the end
-            os.close(self._alarm)
+    if HAS_TIMERFD:
 
-
-@cache
-def alarms() -> Callable[[float], int] | None:
-    """What makes a descriptor that is readable once so many seconds have passed; None where the system has none."""
-    if not sys.platform.startswith("linux"):
-        return None
-    if sys.version_info >= (3, 13):
-
-        def made(seconds: float) -> int:
-            fd = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_CLOEXEC | os.TFD_NONBLOCK)
-            os.timerfd_settime(fd, initial=seconds)
-            return fd
-
-        return made
-
-    import ctypes  # noqa: PLC0415 # a tenth of the import time, and newer Pythons need none
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(libc, "timerfd_create"):
-        return None
-
-    def called(result: int) -> int:
-        if result < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
-        return result
-
-    def made_by_libc(seconds: float) -> int:
-        fd = called(libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_CLOEXEC | os.O_NONBLOCK))
-        nanoseconds = max(round(seconds * 1e9), 1)  # 0 would disarm it
-        once = (ctypes.c_long * 4)(0, 0, *divmod(nanoseconds, 1_000_000_000))  # struct itimerspec
-        called(libc.timerfd_settime(fd, 0, once, None))
-        return fd
-
-    return made_by_libc
+        def __del__(self) -> None:
+            if self._fd is not None:  # its loop was closed before the end
+                os.close(self._fd)

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 
 from ._cancellation import CancellationSignal
 from ._executors import EventLoopExecutor, outstanding
-from ._operation import Completion, CompletionToken, Handler, Operation, default_token, deferred
+from ._handler import Completion, Handler
+from ._operation import CompletionToken, Operation, default_token, deferred
 
 __all__ = ["default_token", "deferred", "detached", "use_awaitable", "use_future", "use_promise"]
 
@@ -33,7 +34,7 @@ class UseAwaitable(CompletionToken[Coroutine[Any, Any, int], Coroutine[Any, Any,
     """
 
     def initiate(self, operation: Operation[Any], /) -> Any:
-        operation._adopted = True  # Python itself warns of a coroutine that was never awaited
+        operation.adopt()  # Python itself warns of a coroutine that was never awaited
         return _await(operation)
 
     def __repr__(self) -> str:

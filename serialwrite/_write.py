@@ -1,128 +1,28 @@
 """async_write: one or more write_some calls, until a condition says stop. Start reading here.
 
-A call makes a :class:`WriteOperation`; a token launches it; the loop in ``_transfer`` drives the stream; the stream's
-``write_some_nowait`` reaches the operating system (``streams/_descriptor``, ``streams/_socket``).
+A call makes an :class:`Operation`, which a token launches. A ``TransferOperation`` (``_composed``) feeds a ``Transfer``
+(``_transfer``) with the steps of a ``Direction`` (``_direction``), which reaches the operating system in ``streams``.
+One ``bytes`` object is tried first, before any of these is made (``_quick``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from threading import get_ident
+from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from ._buffers import Buffers, unviewed, views
+from ._buffers import Buffers
+from ._composed import TransferOperation
 from ._conditions import TRANSFER_ALL, CompletionCondition
-from ._cursors import ConsumingBuffers
-from ._errors import transfer_error
-from ._operation import CompletionToken, Handler, Operation, default_token, deferred, initiate
-from ._sides import NOWHERE
+from ._cursors import written, written_unviewed
+from ._deadlines import UNLIMITED, Limits, checked_limits, deadlines
+from ._direction import WRITING
+from ._operation import CompletionToken, Operation, default_token, deferred, initiate
+from ._quick import QuickStream, QuickWrite
 from ._sync import run_blocking
-from ._timers import checked_timeout
-from ._transfer import Writing
+from ._transfer import Transfer
 from .streams._adapt import WriteTarget, as_stream
-from .streams._pollable import PollableStream
-from .streams._pollable_side import PER_OPERATION
 
 R = TypeVar("R")
-
-
-class WriteOperation(Writing):
-    """A composed write that is ready to start; see :func:`async_write`."""
-
-    name = "async_write"
-
-    def _viewed(self, buffers: Any) -> tuple[memoryview, ...]:
-        stream = self._stream
-        ours = isinstance(stream, PollableStream) and stream.write_side.waitable
-        return unviewed(buffers) if ours else views(buffers)
-
-
-class WholeWrite(WriteOperation):
-    """All of one ``bytes`` object, to a stream of ours: tried once before anything else is done for it.
-
-    Two speeds, one meaning: only what the stream did not take at once becomes the general operation.
-    """
-
-    # async_write sets what it needs: the call of an __init__ of ours would be a tenth of a small write's time.
-    __init__: Any = object.__init__  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def __await__(self) -> Generator[Any, Any, int]:
-        side = self._stream.write_side
-        if side.idle_in == get_ident() and not self._launched:
-            data = self._buffers
-            try:
-                n: int = side.write_one(data)
-            except Exception as error:
-                self._tried(error, 0)
-            else:
-                if n == len(data):
-                    self._launched = True
-                    self._count = n
-                    side.budget -= n + PER_OPERATION
-                    if side.budget <= 0:
-                        side.idle_in = NOWHERE
-                    return n
-                self._tried(None, n)
-            if self._full and not self._over:
-                written: int = self.result((yield from self._launched_and_awaited()))
-                return written
-        return (yield from super().__await__())
-
-    def attempt(self) -> tuple[Any, ...] | None:
-        side = self._stream.write_side
-        if side.idle_in == get_ident() and self._untried() and self._try_whole(side):
-            side.spend(self._count)
-            self._launched = True
-            return None, self._count
-        return super().attempt()
-
-    def launch(self, handler: Handler) -> None:
-        side = self._stream.write_side
-        loop = None if self._launched or side.idle_in == NOWHERE else side.claim_here(self)
-        if loop is None:
-            super().launch(handler)
-            return
-        self._launched = True
-        if self._loop is None and handler._immediate_executor is None and self._try_whole(side):
-            loop.call_soon(self._deliver_whole, handler)
-            return
-        side.release_here()
-        self._begun = True
-        self._begin(handler)
-
-    def _deliver_whole(self, handler: Handler) -> None:
-        self._stream.write_side.release_here()
-        handler(None, self._count)
-
-    def _cursor(self) -> ConsumingBuffers:
-        return ConsumingBuffers((self._buffers,))
-
-    def _untried(self) -> bool:
-        return not self._launched and self._loop is None
-
-    def _try_whole(self, side: Any) -> bool:
-        """Try once; False where something is left: the general operation goes on from there."""
-        data = self._buffers
-        try:
-            n = side.write_one(data)
-        except Exception as error:
-            self._tried(error, 0)
-            return False
-        if n == len(data):
-            self._count = n
-            return True
-        self._tried(None, n)
-        return False
-
-    def _tried(self, error: Exception | None, n: int) -> None:
-        """Take in what a first try gave that did not write everything."""
-        self._open_loop()
-        self._full = error is None or isinstance(error, BlockingIOError)
-        if error is None or not self._full:
-            self._step(None if error is None else transfer_error(error), n)
-
-
-_whole_write: Callable[[], WriteOperation] = WholeWrite
 
 
 @overload
@@ -201,24 +101,23 @@ def async_write(
 
     The stream must have no other write until this one has ended. Follows Asio's ``async_write``.
     """
-    if timeout is not None:
-        timeout = checked_timeout(timeout)
-    if idle_timeout is not None:
-        idle_timeout = checked_timeout(idle_timeout, "idle_timeout")
-    if type(buffers) is bytes and completion_condition is TRANSFER_ALL and isinstance(stream, PollableStream):
-        operation = _whole_write()
-        operation._stream = stream
-        operation._buffers = buffers
-        operation._launched = False
-        if token is default_token and stream.default_token is deferred:
-            token = deferred
+    unlimited = timeout is None and idle_timeout is None
+    limits = UNLIMITED if unlimited else checked_limits(timeout, idle_timeout)
+    operation: Operation[int]
+    if type(buffers) is bytes and completion_condition is TRANSFER_ALL and isinstance(stream, QuickStream):
+        operation = QuickWrite(stream, buffers, limits)
     else:
-        operation = WriteOperation(as_stream(stream), buffers, completion_condition)
-    if timeout is not None:
-        operation._timeout = timeout
-    if idle_timeout is not None:
-        operation._idle_timeout = idle_timeout
+        operation = _write_operation(stream, buffers, completion_condition, limits)
+    if token is default_token and getattr(stream, "default_token", deferred) is deferred:
+        return operation
     return operation if token is deferred else initiate(operation, token)
+
+
+def _write_operation(stream: Any, buffers: Any, condition: CompletionCondition, limits: Limits) -> TransferOperation:
+    stream = as_stream(stream)
+    cursor = written_unviewed if isinstance(stream, QuickStream) else written
+    operation = TransferOperation(stream, WRITING, Transfer(cursor(buffers), condition), "async_write")
+    return operation.limited(*deadlines(limits, stream))
 
 
 def write(
@@ -244,13 +143,6 @@ def write(
 
     Follows Asio's ``write``.
     """
-    operation: Any = async_write(
-        stream,
-        buffers,
-        deferred,
-        completion_condition=completion_condition,
-        timeout=timeout,
-        idle_timeout=idle_timeout,
-    )
-    n: int = run_blocking(operation)
+    limits = checked_limits(timeout, idle_timeout)
+    n: int = run_blocking(_write_operation(stream, buffers, completion_condition, limits))
     return n

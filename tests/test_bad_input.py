@@ -296,9 +296,8 @@ async def test_a_timer_on_an_executor_that_has_none(token):
 
         dispatch = post
 
-    operation = sw.async_initiate(lambda handler: None, token, Plain())
     with pytest.raises(TypeError, match=r"^cancel_(at|after): <.*Plain.*> has no call_later\(\); run the stream on"):
-        await operation
+        sw.async_initiate(lambda handler: None, token, Plain())
 
 
 ADAPTERS = ["as_tuple", "append", "prepend", "consign", "redirect_error", "cancel_after", "cancel_at", "bind_executor"]

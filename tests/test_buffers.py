@@ -138,7 +138,7 @@ class stalled_pipe:  # noqa: N801 # a function in all but its form
 
 
 async def stream_is_idle(stream):
-    while stream.write_side.user is not None:
+    while stream.write_direction.user is not None:
         await asyncio.sleep(0)
 
 

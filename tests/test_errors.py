@@ -101,7 +101,7 @@ def test_the_repr_of_an_error_has_its_words():
 async def test_the_repr_of_an_operation_says_how_far_it_is():
     with PtyPair() as rig, sw.SerialPort(rig.port) as port:
         operation = sw.async_read(port, 4, timeout=0)
-        assert repr(operation) == f"<async_read on {port!r}, not launched: 0 bytes received>"
+        assert repr(operation) == f"<async_read on {port!r}, not launched: 0 of 4 bytes received>"
         task = asyncio.ensure_future(operation)
         assert "async_read()" in repr(task)
         with pytest.raises(sw.TransferTimeout):

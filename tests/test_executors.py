@@ -66,19 +66,24 @@ async def test_a_timer_is_never_early():
         assert await fired - started >= delay
 
 
-@pytest.fixture(params=["alarms", "no alarms", "none left"])
-def alarms(request, monkeypatch):
+needs_timerfd = pytest.mark.skipif(not _timers.HAS_TIMERFD, reason="timerfd: Python 3.13 on Linux has it")
+
+
+@pytest.fixture(
+    params=["no timerfd", pytest.param("timerfd", marks=needs_timerfd), pytest.param("none left", marks=needs_timerfd)]
+)
+def timerfd(request, monkeypatch):
     """The kernel's timers, a system without them, and a process that has no descriptor left for one."""
 
-    def none_left(seconds):
+    def none_left(*args, **options):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    if request.param != "alarms":
-        monkeypatch.setattr(_timers, "alarms", lambda: none_left if request.param == "none left" else None)
-    return request.param
+    if request.param == "none left":
+        monkeypatch.setattr(os, "timerfd_create", none_left)
+    monkeypatch.setattr(_timers, "HAS_TIMERFD", request.param != "no timerfd")
 
 
-async def test_a_timer_fires_once_and_never_early_whatever_it_waits_with(alarms):
+async def test_a_timer_fires_once_and_never_early_whatever_it_waits_with(timerfd):
     fired = []
     for delay in (0.0, 0.0004, 0.0025, 0.0137):
         deadline = time.monotonic() + delay
@@ -94,37 +99,14 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-async def test_a_timer_is_woken_shortly_before_its_end_and_fires_at_it(monkeypatch):
-    now, asked, fired = [100.0], [], []
-    readable, written = os.pipe()
-
-    def alarm(seconds):
-        asked.append(seconds)
-        return os.dup(readable)  # the test says when it rings
-
-    monkeypatch.setattr(_timers, "alarms", lambda: alarm)
-    monkeypatch.setattr(_timers.time, "monotonic", lambda: now[0])
-    timer = _timers.LoopTimer(asyncio.get_running_loop(), 3600, fired.append, (1,))
-    for left in (0.0015, 0.0001, 0.0):
-        now[0] = 3700.0 - left
-        assert not fired
-        timer._fire()
-    assert asked == [pytest.approx(0.0015 - _timers.WAKING), pytest.approx(0.0001)]
-    assert fired == [1]
-    timer.cancel()
-    os.close(readable)
-    os.close(written)
-
-
 def in_its_last_stretch(loop, fired):
     timer = _timers.LoopTimer(loop, _timers.LAST_STRETCH / 2, fired.append, (1,))
-    timer._set_alarm(3600)  # as good as for ever: it will not fire by itself
+    timer._watch(3600)  # as good as for ever: it will not fire by itself
     return timer
 
 
+@needs_timerfd
 async def test_a_timer_cancelled_in_its_last_stretch_holds_no_descriptor():
-    if _timers.alarms() is None:
-        pytest.skip("timerfd is not had here")
     fired, before = [], descriptors()
     timer = in_its_last_stretch(asyncio.get_running_loop(), fired)
     assert descriptors() == before + 1
@@ -134,9 +116,8 @@ async def test_a_timer_cancelled_in_its_last_stretch_holds_no_descriptor():
     assert not fired
 
 
+@needs_timerfd
 def test_a_timer_whose_loop_is_closed_in_its_last_stretch_holds_no_descriptor():
-    if _timers.alarms() is None:
-        pytest.skip("timerfd is not had here")
     before = descriptors()
 
     async def main():
@@ -179,7 +160,7 @@ def test_io_thread_stops_what_was_given_a_function():
         io, ended = sw.IoThread(), []
         port = sw.SerialPort(rig.port, executor=io.get_executor())
         sw.async_write(port, bytes(1 << 20), lambda error, n: ended.append((type(error), n)))
-        while not port.write_side.waiting:
+        while not port.write_direction.waiting:
             pass
         io.close()
         assert ended == [(sw.OperationAborted, len(receive_available(peer)))]
@@ -191,7 +172,7 @@ async def test_io_thread_stops_what_another_loop_awaits():
         io = sw.IoThread()
         port = sw.SerialPort(rig.port, executor=io.get_executor())
         task = asyncio.create_task(sw.async_write(port, bytes(1 << 20)))
-        while not port.write_side.waiting:
+        while not port.write_direction.waiting:
             await asyncio.sleep(0)
         await asyncio.to_thread(io.close)
         done, _ = await asyncio.wait([task], timeout=10)

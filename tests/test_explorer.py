@@ -8,9 +8,12 @@ import sys
 
 import pytest
 
-from serialwrite import _transfer
-from serialwrite._cursors import ConsumingBuffers
+from serialwrite import OperationAborted
+from serialwrite._composed import TransferOperation
+from serialwrite._cursors import ConsumingBuffers, SingleBuffer
+from serialwrite._direction import UserDirection
 from serialwrite._executors import call_later
+from serialwrite._transfer import Transfer
 from serialwrite.testing import Violation, explore
 
 SEEDS = 3000
@@ -44,45 +47,46 @@ def found():
 
 
 def off_by_one_on_cancel(monkeypatch):
-    counted = _transfer.Transfer._result
-    monkeypatch.setattr(
-        _transfer.Transfer, "_result", lambda self: counted(self) + (self._cancelled and self.bytes_transferred > 0)
-    )
+    def wrong(self):
+        return self.bytes_transferred + (self.cancelled and self.bytes_transferred > 0)
+
+    monkeypatch.setattr(Transfer, "result", property(wrong))
     return "reported "
 
 
 def error_off_by_one_on_cancel(monkeypatch):
-    described = _transfer.Transfer._described
+    conclude = TransferOperation._conclude
 
-    def wrong(self, error):
-        error = described(self, error)
-        error.bytes_transferred -= self._cancelled and error.bytes_transferred > 0
-        return error
+    def wrong(self):
+        conclude(self)
+        error = self.transfer.error
+        if isinstance(error, OperationAborted):
+            error.bytes_transferred -= error.bytes_transferred > 0
 
-    monkeypatch.setattr(_transfer.Transfer, "_described", wrong)
+    monkeypatch.setattr(TransferOperation, "_conclude", wrong)
     return "the error tells the same count"
 
 
 def watcher_left_behind(monkeypatch):
     """Cancelled, it says so at once, and the write_some that waits goes on."""
 
-    def careless(self, requested):
-        if requested & self.cancellable and not self._over:
-            self._step_signal, self._waiting = None, True
-            self.fail(_transfer.OperationAborted())
+    def careless(self, requested, deadline=None):
+        if requested & self._cancellable and not self.transfer.over:
+            self.transfer.finish(OperationAborted())
+            self._end(posted=True)
 
-    monkeypatch.setattr(_transfer.Transfer, "_on_cancel", careless)
+    monkeypatch.setattr(TransferOperation, "_cancel", careless)
     return "no write_some waits when the handler runs"
 
 
 def handler_left_behind(monkeypatch):
-    finish = _transfer.Transfer._finish
+    stop = TransferOperation._stop
 
-    def careless(self, error):
-        finish(self, error)
-        self._handler.cancellation_slot.assign(self._on_cancel)
+    def careless(self):
+        stop(self)
+        self._handler.cancellation_slot.assign(self._cancel)
 
-    monkeypatch.setattr(_transfer.Transfer, "_finish", careless)
+    monkeypatch.setattr(TransferOperation, "_stop", careless)
     monkeypatch.setattr(
         "serialwrite._cancelling._released_first", lambda outer, release, signal: released_late(outer, signal)
     )
@@ -103,25 +107,23 @@ def timer_left_behind(monkeypatch):
         call_later(*args)
         return Unstoppable()
 
-    monkeypatch.setattr(_transfer, "call_later", careless)
+    monkeypatch.setattr("serialwrite._deadlines.call_later", careless)
     return "no timer is left when the handler runs"
 
 
 def memory_left_exported(monkeypatch):
-    monkeypatch.setattr(ConsumingBuffers, "release", lambda self: None)
+    for cursor in (ConsumingBuffers, SingleBuffer):
+        monkeypatch.setattr(cursor, "release", lambda self: None)
     return "memory is still exported when the handler runs"
 
 
 def cancellation_forgotten(monkeypatch):
-    monkeypatch.setattr(_transfer.Transfer, "_on_cancel", lambda self, requested: None)
+    monkeypatch.setattr(TransferOperation, "_cancel", lambda self, requested, deadline=None: None)
     return "a cancellation, a timeout ends it at once"
 
 
 def overlap_allowed(monkeypatch):
-    monkeypatch.setattr(
-        "serialwrite._sides.ForeignSide.claim", lambda self, user, doing: self.in_use.update({self._key: user})
-    )
-    monkeypatch.setattr("serialwrite._sides.ForeignSide.release", lambda self: self.in_use.pop(self._key, None))
+    monkeypatch.setattr(UserDirection, "claim", lambda self, user: self.in_use.update({self._key: (user, None)}))
     return "a write that overlaps another is refused"
 
 

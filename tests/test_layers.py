@@ -7,15 +7,14 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "serialwrite"
 LAYERS = [
-    {"_timers", "_idle", "_ledger", "_posix"},
+    {"_timers", "_ledger", "_posix"},
     {"_errors", "_buffers", "_cancellation", "_executors"},
-    {"_operation", "_conditions", "_cursors"},
-    {"_tokens"},
-    {"_stackful", "_adapters", "_sides", "_transfer_loop"},
-    {"_cancelling", "_account"},
-    {"_ending"},
-    {"_transfer"},
-    {"_until", "_sync"},
+    {"_conditions", "_cursors", "_deadlines", "_handler"},
+    {"_transfer", "_direction", "_operation"},
+    {"_until", "_initiate"},
+    {"_composed", "_tokens", "_adapters"},
+    {"_stackful", "_cancelling", "_quick"},
+    {"_sync"},
     {"streams"},
     {"_write", "_read"},
     {"__init__"},

@@ -396,7 +396,7 @@ async def test_rule_5_only_terminal_where_the_stream_has_only_that(kind):
     signal = sw.CancellationSignal()
     token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
     with stream_of(kind, 2, WAIT) as stream:
-        getattr(stream, "write_side", stream).cancellable = TERMINAL
+        getattr(stream, "write_direction", stream).cancellable = TERMINAL
         promise = sw.async_write(stream, b"abcdef", token)
         await until(lambda: stream.waits)
         for requested in (TOTAL, PARTIAL):
@@ -539,7 +539,7 @@ async def test_rule_7_busy_is_raised_at_once(kind, token):
 async def test_rule_7_the_fast_path_is_kept_for_one_writer_too():
     """The turn that the budget of rule 9 takes is a part of the write."""
     with stream_of("port") as stream:
-        stream.write_side.spend(FAIR_BUDGET)
+        stream.write_direction.spend(FAIR_BUDGET)
         first = asyncio.ensure_future(sw.async_write(stream, b"first"))
         await asyncio.sleep(0)
         with pytest.raises(sw.StreamBusy):
@@ -639,7 +639,7 @@ async def test_rule_10_closing_is_bounded_and_says_what_was_unsent(rig):
         stream = sw.as_stream(pair.port)
         payload = random.Random(10).randbytes(1 << 20)
         promise = sw.async_write(stream, payload, sw.use_promise)
-        await until(lambda: stream.write_side.waiting)
+        await until(lambda: stream.write_direction.waiting)
         started = time.monotonic()
         stream.close()
         with pytest.raises(sw.StreamClosed) as caught:

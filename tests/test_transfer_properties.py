@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from scripted import ScriptedPort
 
 import serialwrite as sw
-from serialwrite._buffers import views
-from serialwrite._cursors import ConsumingBuffers, remaining
-from serialwrite._transfer_loop import TransferLoop
+from serialwrite._cursors import written
+from serialwrite._transfer import Transfer
 
 TYPES = [sw.CancellationType.TERMINAL, sw.CancellationType.PARTIAL, sw.CancellationType.TOTAL]
 
@@ -63,39 +62,39 @@ def most(answer):
 @given(pieces(), conditions, st.data())
 def test_the_loop(pieces, make_condition, data):
     payload, buffers = pieces
-    loop, mine = TransferLoop(ConsumingBuffers(views(buffers)), make_condition()), make_condition()
-    ask, allowed, count = loop.begin(), most(mine(None, 0)), 0
-    while True:
-        asked_for = b"".join(loop.buffers.prepare(ask))
+    cursor = written(buffers)
+    transfer, mine = Transfer(cursor, make_condition()), make_condition()
+    transfer.begin()
+    allowed, count = most(mine(None, 0)), 0
+    while not transfer.over:
+        asked_for = b"".join(transfer.prepare())
         assert asked_for == payload[count:][:allowed]
         error = data.draw(st.none() | st.just(sw.Disconnected(errno.EIO)), "error")
         n = data.draw(st.integers(0, len(asked_for)), "n")
-        cancelled = data.draw(st.booleans(), "cancelled")
-        ask = loop.step(error, n, cancelled=cancelled)
+        transfer.cancelled = data.draw(st.booleans(), "cancelled")
+        transfer.feed(error, n)
         count += n
-        assert loop.buffers.total_consumed == count
-        assert b"".join(remaining(views(buffers), count)) == payload[count:]
+        assert transfer.bytes_transferred == count
+        assert b"".join(transfer.remaining) == payload[count:]
         over = count == len(payload) or (error is None and n == 0)
         allowed = 0 if over else most(mine(error, count))
-        if allowed and cancelled:
-            assert type(loop.error) is sw.OperationAborted
-            assert ask == 0
+        if allowed and transfer.cancelled:
+            assert type(transfer.error) is sw.OperationAborted
+            assert transfer.over
         else:
-            assert loop.error is error
-            assert (ask == 0) == (allowed == 0)
-        if not ask:
-            break
+            assert transfer.over == (allowed == 0)
+            assert not transfer.over or transfer.error is error
 
 
 @given(pieces(), st.integers(1, 5))
 def test_the_loop_refuses_a_stream_that_counts_wrong(pieces, excess):
     payload, buffers = pieces
-    loop = TransferLoop(ConsumingBuffers(views(buffers)), sw.transfer_all())
-    loop.begin()
     for n in (len(payload) + excess, -excess):
-        with pytest.raises(ValueError, match=f"the stream reported {n} bytes, of {len(payload)} that were left"):
-            loop.step(None, n, cancelled=False)
-    assert loop.buffers.total_consumed == 0
+        transfer = Transfer(written(buffers), sw.transfer_all())
+        transfer.begin()
+        transfer.feed(None, n)
+        assert str(transfer.error) == f"the stream reported {n} bytes, of {len(payload)} that were left"
+        assert transfer.bytes_transferred == 0
 
 
 # -- the whole operation, on a user's stream and without an event loop --------------------------------
@@ -296,7 +295,7 @@ async def test_on_a_port(given, make_condition, steps, turns, how, one):
     loop = asyncio.get_running_loop()
     signal = sw.CancellationSignal()
     with ScriptedPort(*steps, executor=sw.EventLoopExecutor(loop)) as port:
-        port.write_side.release()
+        port.write_direction.release()
         operation = sw.async_write(
             port,
             payload if one else buffers,
@@ -316,7 +315,7 @@ async def test_on_a_port(given, make_condition, steps, turns, how, one):
         assert port.script.written == payload[:n]
         assert b"".join(operation.remaining) == payload[n:]
         assert not signal.slot.has_handler
-        assert port.write_side.user is None
+        assert port.write_direction.user is None
         assert port.stall is None
         assert not loop.remove_writer(port.wait_fd())
         if task.cancelled():

@@ -94,7 +94,7 @@ def test_a_blocking_write_that_is_refused_gives_the_memory_back():
         stream, data = sw.SocketStream(near), bytearray(b"abc")
         first = threading.Thread(target=write_until_closed, args=(stream,))
         first.start()
-        while stream.write_side.user is None:
+        while stream.write_direction.user is None:
             pass
         with pytest.raises(sw.StreamBusy):  # the exception is kept, and with it the frames that it came through
             sw.write(stream, data)

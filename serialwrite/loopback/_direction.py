@@ -236,13 +236,13 @@ class WriteMeter:
     @contextlib.contextmanager
     def on(self, port: sw.SerialPort) -> Generator[None]:
         """Count the writes to `port` inside the block; a port without a descriptor isn't metered."""
-        side: Any = port.write_side
-        if not getattr(side, "nowait", None):
+        side: Any = port.write_direction
+        if not getattr(side, "try_now", None):
             yield
             return
         self._metered = True
         # async_write tries plain bytes with the second one first
-        ways: dict[str, Callable[[Any], int]] = {"nowait": sw.buffer_size, "write_one": len}
+        ways: dict[str, Callable[[Any], int]] = {"try_now": sw.buffer_size, "write_one": len}
         below = {name: getattr(side, name) for name in ways}
         for name, size in ways.items():
             setattr(side, name, self._metering(below[name], size))

@@ -119,7 +119,7 @@ def _forget_closed() -> None:
 def _in_use(stream: Adapted) -> bool:
     stream = stream.stream if isinstance(stream, RS485) else stream
     return isinstance(stream, PollableStream) and (
-        stream.write_side.user is not None or stream.read_side.user is not None
+        stream.write_direction.user is not None or stream.read_direction.user is not None
     )
 
 

@@ -13,6 +13,7 @@ import serial
 
 from .._errors import OperationAborted, StreamClosed
 from .._executors import EventLoopExecutor
+from .._handler import Handler
 from ._backend import Backend
 from ._backends import backend_for
 from ._closing import ClosePolicy
@@ -21,7 +22,7 @@ from ._proof import ProofLevels
 from ._serial_port import SerialPort
 from ._spawned import Result, completion
 from ._stall import CTS_LOW, NOT_READING
-from ._worker import ReadingSide, WritingSide
+from ._worker import ReadingThread, WritingThread
 
 
 class BlockingPortStream(SerialPort):
@@ -55,8 +56,8 @@ class BlockingPortStream(SerialPort):
                 f"port: {port!r} is a port with a file descriptor; pass it to SerialPort, which needs no thread"
             )
         super().__init__(port, baudrate, executor=executor, **settings)
-        self.write_side: Any = WritingSide(self)
-        self.read_side: Any = ReadingSide(self)
+        self.write_direction: Any = WritingThread(self)
+        self.read_direction: Any = ReadingThread(self)
 
     def _check(self, *, mine: bool) -> None:
         self._tty = self._backend = backend_for(self.serial)
@@ -95,7 +96,11 @@ class BlockingPortStream(SerialPort):
                 raise OperationAborted
             return 0
 
-        return await completion(lambda handler: self.write_side.run(work, handler), self._executor)
+        def start(handler: Handler) -> None:
+            handler.cancellation_slot.assign(self.write_direction.cancel)
+            self.write_direction.run(work, handler)
+
+        return await completion(start, self._executor)
 
     def _to_finalize(self) -> tuple[Backend, Any]:
         return self._backend, self.serial
@@ -106,7 +111,7 @@ class BlockingPortStream(SerialPort):
 
     def _close_now(self, policy: ClosePolicy) -> int | None:
         unsent = super()._close_now(policy)
-        for side in (self.write_side, self.read_side):
+        for side in (self.write_direction, self.read_direction):
             side.end()
         self._backend.closed()
         return unsent

@@ -13,7 +13,9 @@ from .._buffers import BytesLike, views
 from .._cancellation import CancellationType
 from .._errors import OperationAborted, StreamBusy, StreamClosed, TransferError
 from .._executors import EventLoopExecutor, Timer, loop_executor
-from .._operation import CompletionToken, Handler, async_initiate, default_token as unspecified, deferred
+from .._handler import Handler
+from .._initiate import async_initiate
+from .._operation import CompletionToken, default_token as unspecified, deferred
 from ._pollable_side import why_closed
 
 # Bytes given to the transport at a time: what is uncertain after a terminal cancellation.

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any, Self, TypeAlias
 
 from .._buffers import Buffers
-from .._cancellation import CancellationType
-from .._conditions import transfer_at_least
+from .._cancellation import CancellationSignal, CancellationType
+from .._composed import one_step
+from .._direction import READING, WRITING, Direction, Done, User, direction_of
+from .._errors import OperationAborted
 from .._executors import Executor
-from .._operation import CompletionToken, Handler, default_token as unspecified, deferred, initiate
-from .._sides import NOWHERE, left, side_of
-from .._transfer import Transfer
-from ._pollable import ReadSome, WriteSome
+from .._handler import Handler
+from .._operation import CompletionToken, default_token as unspecified, deferred, initiate
 from ._proof import ProofLevels
 
 Step: TypeAlias = Callable[[Any, Handler], object]
@@ -67,20 +67,20 @@ class Layer:
         return getattr(self.stream, "proof_levels", {})
 
     @property
-    def write_side(self) -> Any:
-        return LayerSide(self, side_of(self.stream, "write_side"), self.write_step)
+    def write_direction(self) -> Any:
+        return LayerDirection(self, direction_of(self.stream, WRITING), self.write_step)
 
     @property
-    def read_side(self) -> Any:
-        return side_of(self.stream, "read_side")
+    def read_direction(self) -> Any:
+        return direction_of(self.stream, READING)
 
     def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``; the stream must have no other write. See the layer's own docs."""
-        return initiate(WriteSome(self, buffers, transfer_at_least(1)), token)
+        return initiate(one_step(self, WRITING, buffers), token)
 
     def async_read_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Read at least one byte into ``buffers``, from the stream beneath."""
-        return initiate(ReadSome(self, buffers, transfer_at_least(1)), token)
+        return initiate(one_step(self, READING, buffers), token)
 
     def write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
         """Start one step of the write that has claimed this stream; ``below`` starts one on the stream beneath."""
@@ -117,89 +117,84 @@ class Layer:
         await self.stream.__aexit__(*error)
 
 
-class LayerSide:
-    """One direction of a layer, for one operation: it claims every stream beneath, and takes steps through them.
+class LayerDirection(Direction):
+    """One direction of a layer, for one operation: it claims every stream below, and takes steps through them."""
 
-    It is waited for only while a :class:`Queued` beneath makes the operation stand in line.
-    """
+    tries = False
 
-    nowait = None
-    idle_in = NOWHERE
-    turn_due = False
-
-    def __init__(self, layer: Layer, beneath: Any, step: Callable[[Step, Any, Handler], object]) -> None:
+    def __init__(self, layer: Layer, below: Direction, step: Callable[[Step, Any, Handler], object]) -> None:
+        self.way = below.way
+        self.cancellable = layer.cancellable & below.cancellable
+        self.verb = layer.verb or below.verb
         self._layer = layer
-        self._beneath = beneath
-        self._step = step
-        self.claim = beneath.claim
-        self.stop = beneath.stop
-        self.cancellable = layer.cancellable & beneath.cancellable
-        self.verb: str | None = layer.verb or getattr(beneath, "verb", None)
+        self._below = below
+        self._layer_step = step
+        self._signal: CancellationSignal | None = None  # of the step under way
 
-    @property
-    def in_line(self) -> bool:
-        return getattr(self._beneath, "in_line", False)
+    def claim(self, user: User) -> None:
+        self._below.claim(user)
 
-    @property
-    def waitable(self) -> bool:
-        return self.in_line
+    def release(self) -> None:
+        self._below.release()
 
-    def wait(self, attempt: Callable[[], bool]) -> None:
-        self._beneath.wait(attempt)
+    def leave(self, then: Callable[[], object]) -> bool:
+        return self._layer.leave(then) or self._below.leave(then)
 
-    def step(self, buffers: Any, handler: Handler) -> None:
-        below = step_of(self._layer.stream, self._beneath)
+    def catch_up(self) -> None:
+        self._below.catch_up()
+
+    def step(self, buffers: Any, done: Done) -> None:
+        executor = self._layer.get_executor()
+        self._signal = CancellationSignal()
+
+        def complete(error: BaseException | None, n: int) -> None:
+            self._signal = None
+            done(error, n)
+
+        def below(buffers: Any, handler: Handler) -> None:
+            begin_step(self._below, executor, buffers, handler)
+
+        handler = Handler(complete, executor, self._signal.slot)
         if self._layer.waits and not any(map(len, buffers)):
             below(buffers, handler)  # nothing to do: no gap is waited for, and no transmitter is switched
         else:
-            self._step(below, buffers, handler)
+            self._layer_step(below, buffers, handler)
 
-    def release(self) -> None:
-        self._beneath.release()
+    def cancel(self, type: CancellationType) -> bool:
+        if self._signal is not None:
+            self._signal.emit(type)
+        return False
 
-    def leave(self, then: Callable[[], object]) -> bool:
-        return self._layer.leave(then) or left(self._beneath, then)
+    def stop(self) -> None:
+        self._below.stop()
 
-    def held_by(self) -> str | None:
-        return self._layer.held_by() or self._beneath.held_by()
-
-
-def step_of(stream: Any, side: Any) -> Step:
-    """What starts one ``async_*_some`` on ``stream``, for an operation that has claimed that ``side`` of it."""
-    if hasattr(side, "step"):
-        step: Step = side.step
-        return step
-    return Lent(stream, side).step
+    def stall_reason(self) -> str | None:
+        return self._layer.held_by() or self._below.stall_reason()
 
 
-class Lent:
-    """A stream of ours as one step sees it, whose operation has claimed the stream already."""
+def begin_step(direction: Direction, executor: Executor, buffers: Any, handler: Handler) -> None:
+    """One step of ``direction`` with a handler, which may cancel it."""
 
-    def __init__(self, stream: Any, side: Any) -> None:
-        self._stream = stream
-        self._side = side
-        self.write_side = self.read_side = LentSide(side)
+    def cancel(type: CancellationType) -> None:
+        if type & direction.cancellable and direction.cancel(type):
+            handler.cancellation_slot.clear()
+            executor.post(handler, OperationAborted(), 0)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+    def done(error: BaseException | None, n: int) -> None:
+        handler.cancellation_slot.clear()
+        handler(error, n)
 
-    def step(self, buffers: Any, handler: Handler) -> None:
-        kind = WriteSome if self._side is self._stream.write_side else ReadSome
-        kind(self, buffers, transfer_at_least(1)).launch(handler)
+    handler.cancellation_slot.assign(cancel)
+    take_step(direction, executor, buffers, done)
 
 
-class LentSide:
-    """A side that is in use by an operation, and for now by a step of it."""
-
-    def __init__(self, side: Any) -> None:
-        self._side = side
-        self._holder: Transfer | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._side, name)
-
-    def claim(self, user: Transfer, doing: str) -> None:
-        self._holder, self._side.user = self._side.user, user
-
-    def release(self) -> None:
-        self._side.user = self._holder
+def take_step(direction: Direction, executor: Executor, buffers: Any, done: Done) -> None:
+    """One step of ``direction``: without waiting, where that can be done. ``done`` is called later all the same."""
+    try:
+        n = direction.try_now(buffers)
+    except BlockingIOError:
+        direction.step(buffers, done)
+    except Exception as error:
+        executor.post(done, error, 0)
+    else:
+        executor.post(done, None, n)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._cancellation import CancellationType
 from .._errors import OperationAborted, TransferError, transfer_error
-from .._operation import Handler
+from .._handler import Handler
 from ._layer import Layer, Step
 from ._proof import UNKNOWN, ProofLevel
 from ._spawned import Result, Spawned, completion

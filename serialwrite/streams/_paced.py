@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 from .._errors import StreamClosed
-from .._operation import Handler
+from .._handler import Handler
 from .._timers import checked_seconds
 from ._layer import Layer, Step
 from ._pollable_side import WATCHDOG

@@ -21,32 +21,20 @@ from contextlib import suppress
 from typing import Any, ClassVar, Self
 
 from .._buffers import Buffers
-from .._cancellation import CancellationType
-from .._conditions import transfer_at_least
+from .._composed import one_step
+from .._direction import READING, WRITING
 from .._errors import StreamClosed
 from .._executors import CLOSE_TIMEOUT, EventLoopExecutor, loop_executor
 from .._operation import CompletionToken, default_token as unspecified, deferred, initiate
 from .._posix import require
-from .._transfer import Reading, Writing
+from .._quick import QuickStream
 from ._pollable_side import WATCHDOG, Side, side_for
 from ._proof import UNKNOWN, ProofLevel, ProofLevels
 
 POLLING = ("os.writev", "select.poll")  # what every stream over a descriptor calls; Windows has neither
 
 
-class WriteSome(Writing):
-    """One write_some of a stream of ours: a transfer that ends with its first step, and so can be cancelled totally."""
-
-    cancellable = CancellationType.ALL
-
-
-class ReadSome(Reading):
-    """One read_some of a stream of ours; it can be cancelled totally, too."""
-
-    cancellable = CancellationType.ALL
-
-
-class PollableStream:
+class PollableStream(QuickStream):
     """A stream over something that an event loop can wait for. Subclasses say what."""
 
     default_token: CompletionToken[Any, Any] = deferred
@@ -58,8 +46,8 @@ class PollableStream:
         require(type(self).__name__, *self.needs, instead="pass a SerialPort, or an asyncio StreamWriter or transport")
         self._executor: EventLoopExecutor = loop_executor(executor, type(self).__name__)
         self._made_by = os.getpid()
-        self.write_side: Side = side_for(self, writing=True)
-        self.read_side: Side = side_for(self, writing=False)
+        self.write_direction: Side = side_for(self, writing=True)
+        self.read_direction: Side = side_for(self, writing=False)
 
     def get_executor(self) -> EventLoopExecutor:
         """The executor of this stream; made without one, it is bound to the loop of its first operation."""
@@ -78,7 +66,7 @@ class PollableStream:
     @property
     def stall(self) -> str | None:
         """What holds the port now; None where nothing does, or nobody knows."""
-        return self.write_side.held_by() if self.write_side.waiting else None
+        return self.write_direction.stall_reason() if self.write_direction.waiting else None
 
     def held_by(self) -> str | None:
         """What holds a port that takes nothing."""
@@ -98,7 +86,7 @@ class PollableStream:
 
         Follows Asio's AsyncWriteStream requirements.
         """
-        return initiate(WriteSome(self, buffers, transfer_at_least(1)), token)
+        return initiate(one_step(self, WRITING, buffers), token)
 
     def async_read_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Read at least one byte into ``buffers``, as many as are there.
@@ -111,7 +99,7 @@ class PollableStream:
 
         Follows Asio's AsyncReadStream requirements.
         """
-        return initiate(ReadSome(self, buffers, transfer_at_least(1)), token)
+        return initiate(one_step(self, READING, buffers), token)
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         """Write what the port takes at once, and return how many bytes that was.
@@ -174,7 +162,7 @@ class PollableStream:
         """The event loop, its watchers, the operations and the driver's state are the parent's."""
         if not self._closed:
             self._closed = True
-            for side in (self.write_side, self.read_side):
+            for side in (self.write_direction, self.read_direction):
                 side.abort(StreamClosed())
             self._close()
 
@@ -221,7 +209,7 @@ class PollableStream:
             return None
         unsent = self.queued if self.is_open() else None
         self._closed = True
-        for side in (self.write_side, self.read_side):
+        for side in (self.write_direction, self.read_direction):
             side.abort(StreamClosed())
         self._close()
         return unsent

@@ -7,14 +7,14 @@ import errno
 import os
 import select
 import time
-from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from .._cancellation import CancellationType
+from .._direction import NOWHERE, READING, WRITING, BlockingDirection, Done, User
 from .._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
-from .._sides import NOWHERE
-from .._transfer import Transfer
+from .._quick import PER_OPERATION, QuickDirection
 from ._lookout import lookout_of
 
 if TYPE_CHECKING:
@@ -22,31 +22,29 @@ if TYPE_CHECKING:
 
 # What operations that complete at once may cost between two turns of the loop (rule 9), counted in bytes;
 # and what each of them costs beside its bytes.
-FAIR_BUDGET, PER_OPERATION = 64 << 12, 1 << 12
-# How often a write that waits on a UART notes how far its queue is, and a blocking form how things are, in seconds.
+FAIR_BUDGET = 64 * PER_OPERATION
+# How often a stream that waits looks whether its file was closed beneath it, in seconds.
 WATCHDOG = 0.05
 # A readiness that lies this often in a row is asked again only after a pause, in seconds, which doubles (rule 8).
 LIES, FIRST_PAUSE, LONGEST_PAUSE = 3, 0.001, 0.05
 
 
-class Side:
+class Side(QuickDirection, BlockingDirection):
     """One direction of a stream: who is using it, and the watcher that it waits with."""
-
-    waitable = True
-    cancellable = CancellationType.ALL
 
     def __init__(self, stream: PollableStream, *, writing: bool) -> None:
         self._stream = stream
         self._writing = writing
-        self.nowait: Callable[[Sequence[Any]], int] = stream.write_some_nowait if writing else stream.read_some_nowait
-        self.write_one: Callable[[bytes], int] = stream.write_one
-        self.user: Transfer | None = None
+        self.way = WRITING if writing else READING
+        self.try_now = stream.write_some_nowait if writing else stream.read_some_nowait  # type: ignore[method-assign]
+        self.write_one = stream.write_one  # type: ignore[method-assign] # no call more than is needed
+        self.user: User | None = None
         # The thread of the stream's loop, while nobody uses this direction and no turn is due; NOWHERE otherwise.
         # The thread, not the loop: Python 3.11 makes a system call to say which loop is running.
         self.idle_in: int = NOWHERE
         self.budget: int = FAIR_BUDGET
         self._claimed_on: asyncio.AbstractEventLoop | None = None
-        self._attempt: Callable[[], bool] | None = None
+        self._step: tuple[Any, Done] | None = None  # that waits: its buffers, and what it calls
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd: int | None = None  # a duplicate of the stream's, watched by the loop
         self._waits_in = 0  # the process that the watcher was set in
@@ -56,36 +54,22 @@ class Side:
 
     # -- one at a time (rule 7) ---------------------------------------------------------------------
 
-    def claim(self, user: Transfer, doing: str) -> None:
+    def claim(self, user: User) -> None:
         """Take this direction for ``user``, until :meth:`release`."""
         if self.user is not None:
             if not self._left_behind():
-                raise StreamBusy(self._stream, doing)
+                raise StreamBusy(self._stream, self.way.doing)
             self._forget()
         self.user = user
         self.idle_in = NOWHERE
         self._claimed_on = asyncio._get_running_loop()  # not the executor's: a blocking write has none
 
-    def claim_here(self, user: Transfer) -> asyncio.AbstractEventLoop | None:
-        """As :meth:`claim`, of a direction that is idle; only where the stream's loop runs here, which it returns."""
-        loop = self.running_loop()
-        if loop is not None:
-            self.user = user
-            self.idle_in = NOWHERE
-            self._claimed_on = loop
-        return loop
-
     def release(self) -> None:
         """Give this direction back."""
         self.user = None
         if self.running_loop() is not None:
-            self.release_here()
-
-    def release_here(self) -> None:
-        """As :meth:`release`, known to be called on the stream's loop."""
-        self.user = None
-        self.idle_in = NOWHERE if self._stream._closed else get_ident()
-        self.budget = FAIR_BUDGET  # only what completes at once never comes here
+            self.idle_in = NOWHERE if self._stream._closed else get_ident()
+            self.budget = FAIR_BUDGET  # only what completes at once never comes here
 
     def running_loop(self) -> asyncio.AbstractEventLoop | None:
         """The stream's loop, where that is the running one."""
@@ -107,7 +91,7 @@ class Side:
 
     def _left_behind(self) -> bool:
         """Whether the user can neither go on nor be told: its event loop was closed, or is that of a parent process."""
-        return self._loop_closed() or (self._attempt is not None and self._waits_in != os.getpid())
+        return self._loop_closed() or (self._step is not None and self._waits_in != os.getpid())
 
     def _loop_closed(self) -> bool:
         return self._claimed_on is not None and self._claimed_on.is_closed()
@@ -115,32 +99,25 @@ class Side:
     def _forget(self) -> None:
         """Drop a user that was left behind."""
         user, self.user = self.user, None
-        if isinstance(user, Transfer):
+        if user is not None:
             user.drop()
         fd, self._fd = self._fd, None
-        self._attempt = self._pause = self._watchdog = None
+        self._step = self._pause = self._watchdog = None
         if fd is not None:
             os.close(fd)
 
-    def yield_turn(self, user: Transfer) -> Generator[None, None, None]:
-        """Let the event loop turn, with this direction kept for ``user``."""
-        self.claim(user, user.doing)
-        try:
-            yield
-        finally:
-            self.release()
-
     # -- waiting (rule 8) ---------------------------------------------------------------------------
 
-    def held_by(self) -> str | None:
+    def stall_reason(self) -> str | None:
         return self._stream.held_by() if self._writing else None
 
     @property
     def waiting(self) -> bool:
-        return self._attempt is not None
+        return self._step is not None
 
-    def wait(self, attempt: Callable[[], bool]) -> None:
-        """Call ``attempt`` whenever the port may be ready, until :meth:`stop`; it says whether it got anywhere."""
+    def step(self, buffers: Any, done: Done) -> None:
+        """Try once the port is ready, until that transfers something or fails; then call ``done(error, n)``."""
+        self._step = buffers, done
         if self._fd is None and self._pause is None:
             self._loop = self._stream._executor.loop
             self._waits_in = os.getpid()
@@ -150,22 +127,40 @@ class Side:
                 lookout_of(self._loop).add(self)
             elif self._watchdog is None:
                 self._watchdog = self._loop.call_later(WATCHDOG, self._sample)
-        self._attempt = attempt
+
+    def catch_up(self) -> None:
+        if self._step is not None:
+            self._ready()
+
+    def cancel(self, requested: CancellationType) -> bool:
+        """A step that waits has transferred nothing."""
+        if self._step is None:
+            return False
+        self.stop()
+        return True
 
     def stop(self) -> None:
         """The watcher is gone when this returns."""
-        self._attempt = None
+        self._step = None
         self._disarm()
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
 
     def abort(self, error: TransferError) -> None:
-        """End the operation that waits here, if any, with ``error``; try nothing any more that has no claim."""
+        """End the step that waits here, if any, with ``error``; else the operation that is between two of its steps."""
         self.idle_in = NOWHERE
-        if self.user is not None and self._loop_closed():
+        if self.user is None:
+            return
+        if self._loop_closed():
             self._forget()
-        elif self._attempt is not None and self.user is not None:
+        elif self._step is not None:
+            with suppress(OSError, ValueError):  # a port that is gone can't be asked
+                error.queued = getattr(self._stream, "queued", None)
+            _, done = self._step
+            self.stop()
+            self._stream._executor.post(done, error, 0)
+        else:
             self.user.fail(error)
 
     def _arm(self) -> None:
@@ -210,8 +205,7 @@ class Side:
         if not self._stream.is_open():
             self.abort(why_closed(self._fd))
             return
-        attempt = self._attempt
-        if attempt is None or attempt():
+        if self._step is None or self._try_step(*self._step):
             self._lies = 0
             return
         self._lies += 1
@@ -220,10 +214,26 @@ class Side:
             self._unwatch(self._fd)  # the duplicate stays: should the port be closed meanwhile, nothing else tells why
             self._pause = self._loop.call_later(self._pause_length(), self._arm)
 
+    def _try_step(self, buffers: Any, done: Done) -> bool:
+        """Whether the port was ready in fact."""
+        try:
+            n = self.try_now(buffers)
+        except BlockingIOError:
+            return False
+        except Exception as error:
+            self.stop()
+            done(error, 0)
+        else:
+            self._step = None  # the watcher stays, for the next step of the operation
+            done(None, n)
+            if self._step is None:
+                self.stop()
+        return True
+
     def _retry(self) -> None:
         self._pause = None
         self._ready()
-        if self._attempt is not None and self._fd is None and self._pause is None:
+        if self._step is not None and self._fd is None and self._pause is None:
             self._arm()
 
     def _pause_length(self) -> float:
@@ -237,17 +247,19 @@ class Side:
     def _sample(self) -> None:
         """As :meth:`look`, and note how things are, for what is said of a stall."""
         self._watchdog = None
-        if self._attempt is not None:
+        if self._step is not None:
             self.look()
-        if self._attempt is not None:
+        if self._step is not None:
             self._stream.note_waiting()
             assert self._loop is not None
             self._watchdog = self._loop.call_later(WATCHDOG, self._sample)
 
     # -- waiting without a loop ---------------------------------------------------------------------
 
-    def block(self, seconds: float | None) -> None:
+    def block(self, seconds: float | None, moved: bool) -> None:
         """Block this thread until the port may be ready, for ``seconds`` at most and never for long."""
+        if moved:
+            self._lies = 0
         seconds = WATCHDOG if seconds is None else min(seconds, WATCHDOG)
         poller = select.poll()
         poller.register(self._stream.wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
@@ -259,9 +271,6 @@ class Side:
         self._lies += 1
         if self._lies > LIES:
             time.sleep(min(self._pause_length(), seconds))  # this thread has nothing else to do
-
-    def progressed(self) -> None:
-        self._lies = 0
 
 
 class PinnedSide(Side):

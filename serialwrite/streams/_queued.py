@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from .._cancellation import CancellationType
+from .._direction import WRITING, Direction, Done, User, direction_of
 from .._errors import StreamBusy
-from .._sides import NOWHERE, left, side_of
-from .._transfer import Transfer
-from ._layer import Layer, Step, step_of
+from ._layer import Layer, take_step
 
 
 class Queued(Layer):
@@ -33,48 +33,39 @@ class Queued(Layer):
         return max(0, len(self._line) - 1)
 
     @property
-    def write_side(self) -> Any:
-        return Place(self, side_of(self.stream, "write_side"))
+    def write_direction(self) -> Any:
+        return Place(self, direction_of(self.stream, WRITING))
 
 
-class Place:
-    """The side of a queued stream, for one operation: its place in the line."""
+class Place(Direction):
+    """A queued stream's direction for writing, for one operation: its place in the line."""
 
-    idle_in = NOWHERE
-    turn_due = False
-
-    def __init__(self, queued: Queued, beneath: Any) -> None:
+    def __init__(self, queued: Queued, beneath: Direction) -> None:
+        self.way = beneath.way
+        self.cancellable = beneath.cancellable
+        self.verb = beneath.verb
         self._queued = queued
         self._line = queued._line
         self._beneath = beneath
-        self.step: Step = step_of(queued.stream, beneath)
-        self.cancellable = beneath.cancellable
-        self.verb: str | None = getattr(beneath, "verb", None)
-        self._user: Transfer | None = None
-        self._doing = ""
+        self._user: Any = None
         self._admitted = False
-        self._attempt: Callable[[], bool] | None = None
+        self._step: tuple[Any, Done] | None = None  # that waits for its turn
         self._loop: Any = None
 
-    def claim(self, user: Transfer, doing: str) -> None:
-        self._user, self._doing = user, doing
+    def claim(self, user: User) -> None:
+        self._user = user
         self._loop = getattr(user.executor, "loop", None)
-        self._forget()
+        while self._line and getattr(self._line[0]._loop, "is_closed", bool)():
+            left = self._line.popleft()._user  # its event loop was closed: it can't go on
+            if left is not None:
+                left.drop()
         self._line.append(self)
         if self._line[0] is self:
             self._admit()
 
-    def _forget(self) -> None:
-        """Drop the places of operations whose event loop was closed beneath them: they can't go on."""
-        while self._line and getattr(self._line[0]._loop, "is_closed", bool)():
-            left = self._line.popleft()._user
-            if left is not None:
-                left.drop()
-
     def _admit(self) -> None:
-        assert self._user is not None
         try:
-            self._beneath.claim(self._user, self._doing)
+            self._beneath.claim(self._user)
         except BaseException:
             self._leave()
             raise
@@ -85,9 +76,6 @@ class Place:
             self._beneath.release()
         self._leave()
 
-    def leave(self, then: Callable[[], object]) -> bool:
-        return self._admitted and left(self._beneath, then)
-
     def _leave(self) -> None:
         if self in self._line:
             first = self._line[0] is self
@@ -97,47 +85,48 @@ class Place:
 
     def _turn(self) -> None:
         """It may be its turn."""
-        if self._admitted or self._attempt is None or self._line[0] is not self:
+        if self._admitted or self._step is None or self._line[0] is not self:
             return  # it has ended, or it is somebody else's turn by now
-        assert self._user is not None
-        attempt, self._attempt = self._attempt, None
+        (buffers, done), self._step = self._step, None
         try:
             self._admit()
         except StreamBusy as busy:
-            self._user.fail(busy)  # type: ignore[arg-type] # which takes what is no transfer error, too
-            return
-        if self.in_line:
-            self._beneath.wait(attempt)
+            self._user.fail(busy)
+            done(None, 0)
         else:
-            attempt()
+            take_step(self._beneath, self._queued.get_executor(), buffers, done)
 
-    # -- as the transfer sees it ---------------------------------------------------------------------------
+    # -- as the operation sees it ----------------------------------------------------------------------------
 
-    @property
-    def in_line(self) -> bool:
-        return self._user is not None and (not self._admitted or getattr(self._beneath, "in_line", False))
+    def try_now(self, buffers: Any) -> int:
+        if not self._admitted:
+            raise BlockingIOError
+        return self._beneath.try_now(buffers)
 
-    @property
-    def waitable(self) -> bool:
-        return self._user is not None and (self.in_line or self._beneath.waitable)
-
-    @property
-    def nowait(self) -> Any:
-        return None if self._user is None or self.in_line else self._beneath.nowait
-
-    def wait(self, attempt: Callable[[], bool]) -> None:
+    def step(self, buffers: Any, done: Done) -> None:
         if self._admitted:
-            self._beneath.wait(attempt)
+            self._beneath.step(buffers, done)
         else:
-            self._attempt = attempt
+            self._step = buffers, done
+
+    def cancel(self, type: CancellationType) -> bool:
+        if self._admitted:
+            return self._beneath.cancel(type)
+        return self._step is not None
 
     def stop(self) -> None:
-        self._attempt = None
+        self._step = None
         if self._admitted:
             self._beneath.stop()
 
-    def held_by(self) -> str | None:
+    def catch_up(self) -> None:
         if self._admitted:
-            held: str | None = self._beneath.held_by()
-            return held
+            self._beneath.catch_up()
+
+    def leave(self, then: Callable[[], object]) -> bool:
+        return self._admitted and self._beneath.leave(then)
+
+    def stall_reason(self) -> str | None:
+        if self._admitted:
+            return self._beneath.stall_reason()
         return f"waiting behind {self._line.index(self)} other writes" if self in self._line else None

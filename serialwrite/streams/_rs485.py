@@ -9,9 +9,9 @@ from typing import Any
 
 import serial.rs485
 
+from .._direction import WRITING, direction_of
 from .._errors import transfer_error
-from .._operation import Handler
-from .._sides import side_of
+from .._handler import Handler
 from ._closing import ClosingDrain
 from ._drain import FIFO, seconds_per_byte
 from ._layer import Step
@@ -71,19 +71,19 @@ class RS485(OnWire):
         return self._given if self._bus is None else self._bus.rs485_mode
 
     @property
-    def write_side(self) -> Any:
+    def write_direction(self) -> Any:
         if self._mode is None:
-            return side_of(self.stream, "write_side")
-        side = super().write_side
+            return direction_of(self.stream, WRITING)
+        direction = super().write_direction
         if not self._checked:
-            side.claim = self._claim_checked
-        return side
+            direction.claim = self._claim_checked
+        return direction
 
-    def _claim_checked(self, user: Any, doing: str) -> None:
+    def _claim_checked(self, user: Any) -> None:
         if self.stream.is_open():
             super()._check_driver()
             self._checked = True
-        side_of(self.stream, "write_side").claim(user, doing)
+        direction_of(self.stream, WRITING).claim(user)
 
     def _check_driver(self) -> None:
         self._checked = self._bus is None

@@ -15,7 +15,8 @@ import serial
 
 from .._errors import StreamClosed
 from .._executors import EventLoopExecutor, loop_executor
-from .._operation import Handler, Operation, default_token as unspecified
+from .._handler import Handler
+from .._operation import Operation, default_token as unspecified
 from ._closing import (
     LONGEST_DRAIN,
     ClosePolicy,
@@ -225,7 +226,7 @@ class SerialPort(TtyStream):
     def _stop_operations(self) -> None:
         """From here on nothing is accepted any more; what waits ends."""
         self._closed = True
-        for side in (self.write_side, self.read_side):
+        for side in (self.write_direction, self.read_direction):
             side.abort(StreamClosed())
         for operation in tuple(self._spawned):
             operation.fail(StreamClosed())

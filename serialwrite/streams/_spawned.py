@@ -9,10 +9,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
 from .._cancellation import CancellationSignal, CancellationType
+from .._deadlines import Deadline, checked_limits, deadlines
 from .._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
-from .._executors import Executor, Timer, call_later
-from .._operation import Handler, Operation
-from .._timers import checked_timeout
+from .._executors import Executor, call_later
+from .._handler import Handler
+from .._operation import Operation
 
 Result: TypeAlias = tuple[BaseException | None, Any]
 Work: TypeAlias = "Callable[[Spawned], Coroutine[Any, Any, Result]]"
@@ -51,8 +52,8 @@ class Spawned(Operation[Any]):
         among: set[Spawned] | None = None,
         holding: Any = None,
     ) -> None:
-        self._adopted = True  # until it is known that it can be launched: refused, it is not forgotten
-        self._timeout = checked_timeout(timeout)
+        self.adopt()  # refused, it is not forgotten
+        self._deadlines = deadlines(checked_limits(timeout))
         self._adopted = False
         self._executor = executor
         self._work = work
@@ -67,9 +68,11 @@ class Spawned(Operation[Any]):
         self._holding = holding
         self._entered = False
         self.stopping: bool = False  # the work has been told to end
-        self._expired = False
         self.failure: TransferError | None = None
-        self._timer: Timer | None = None
+
+    @property
+    def executor(self) -> Executor:
+        return self._executor
 
     @property
     def bytes_transferred(self) -> int:
@@ -80,15 +83,16 @@ class Spawned(Operation[Any]):
         if self._before is not None:
             self._before()
         if self._holding is not None:
-            self._holding.claim(self, "write")
+            self._holding.claim(self)
         self._handler = handler
         self._started = time.monotonic()
         self._among.add(self)
         self._task = asyncio.get_running_loop().create_task(self._run(), name=self.name)
         self._task.add_done_callback(self._done)
         handler.cancellation_slot.assign(self._on_cancel)
-        if self._timeout is not None:
-            self._timer = call_later(self._executor, self._timeout, self._expire)
+        for deadline in self._deadlines:
+            deadline.start(self._executor, self._started)
+            deadline.arm(self._expire)
 
     async def _run(self) -> Result:
         self._entered = True
@@ -104,16 +108,14 @@ class Spawned(Operation[Any]):
             ours = isinstance(error, OSError) and not isinstance(error, io.UnsupportedOperation)
             return (transfer_error(error) if ours else error), self.count
 
-    def _on_cancel(self, requested: CancellationType) -> None:
+    def _on_cancel(self, requested: CancellationType, deadline: Deadline | None = None) -> None:
         if requested & self.cancellable:
             self.requested |= requested
-            self._expired = self._expired or self.expiring
+            self._expired = self._expired or deadline
             self._stop()
 
-    def _expire(self) -> None:
-        self._expired = True
-        self.requested |= CancellationType.TERMINAL
-        self._stop()
+    def _expire(self, deadline: Deadline) -> None:
+        self._on_cancel(deadline.type, deadline)
 
     def narrow(self, cancellable: CancellationType) -> None:
         """From here on the work stands for these types of cancellation only; a request for others comes too late."""
@@ -126,6 +128,9 @@ class Spawned(Operation[Any]):
         self.failure = error
         self._stop()
 
+    def drop(self) -> None:
+        """Its event loop was closed: its task can't go on."""
+
     def _stop(self) -> None:
         self.stopping = True
         if self._entered:  # before its first turn, a task that is cancelled doesn't run at all
@@ -136,8 +141,8 @@ class Spawned(Operation[Any]):
         if self._holding is not None:
             self._holding.release()
         self._handler.cancellation_slot.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        for deadline in self._deadlines:
+            deadline.disarm()
         # A loop that is being shut down cancels every task, even before its first turn.
         error, n = (OperationAborted(), self.count) if task.cancelled() else task.result()
         self._handler(self._described(error) if isinstance(error, TransferError) else error, n)

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from .._direction import READING, direction_of
 from .._errors import transfer_error
-from .._operation import Handler
-from .._sides import side_of
-from ._layer import Layer, LayerSide, Step
+from .._handler import Handler
+from ._layer import Layer, LayerDirection, Step
 from ._paced import first_bytes
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ class Traced(Layer):
             self._tell = self._file.write
 
     @property
-    def read_side(self) -> Any:
-        return LayerSide(self, side_of(self.stream, "read_side"), self.read_step)
+    def read_direction(self) -> Any:
+        return LayerDirection(self, direction_of(self.stream, READING), self.read_step)
 
     def write_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
         self._traced("write", below, buffers, handler)

@@ -60,7 +60,7 @@ class TtyStream(LineStream):
         None where nothing holds it: a UART without flow control is never held, it is just slow.
         Where a driver can't tell two of them apart, it says "... or ...".
         """
-        return self.held_by() if self.write_side.waiting or self.queued else None
+        return self.held_by() if self.write_direction.waiting or self.queued else None
 
     def held_by(self) -> str | None:
         try:
@@ -74,7 +74,7 @@ class TtyStream(LineStream):
                 self._stall.see(self._tty.output_queue(), self._accepted())
 
     def _accepted(self) -> int | None:
-        return getattr(self.write_side.user, "bytes_transferred", None)
+        return getattr(self.write_direction.user, "bytes_transferred", None)
 
     # -- beyond the queue ---------------------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class TtyStream(LineStream):
             await self._drain(None).wait()
             return await self._hold_break(seconds)
 
-        return self._initiate(self._spawn(work, "async_send_break", timeout, holding=self.write_side), token)
+        return self._initiate(self._spawn(work, "async_send_break", timeout, holding=self.write_direction), token)
 
     async def _hold_break(self, seconds: float) -> Result:
         self._tty.set_break(True)

@@ -15,10 +15,8 @@ import serial
 
 from .._cancellation import CancellationType
 from .._cursors import buffer_copy
+from .._direction import READING, WRITING, Direction, Done, User, Way
 from .._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
-from .._operation import Handler
-from .._sides import NOWHERE
-from .._transfer import Transfer
 from ._paced import first_bytes
 
 if TYPE_CHECKING:
@@ -30,19 +28,17 @@ PATIENCE = 1.0
 Outcome: TypeAlias = "tuple[BaseException | None, Any]"
 
 
-class WorkerSide:
+class WorkerDirection(Direction):
     """One direction of a blocking port: who is using it, and the thread that does its steps."""
 
-    waitable = False
-    nowait = None
-    idle_in = NOWHERE
-    turn_due = False
+    tries = False
+
     cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
 
     def __init__(self, stream: BlockingPortStream) -> None:
         self._stream = stream
         self._backend = stream._backend
-        self.user: object = None
+        self.user: User | None = None
         self._claimed_on: asyncio.AbstractEventLoop | None = None
         self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -51,10 +47,10 @@ class WorkerSide:
 
     # -- as the transfer sees it -----------------------------------------------------------------------------
 
-    def claim(self, user: object, doing: str) -> None:
+    def claim(self, user: User) -> None:
         if self.user is not None:
             if not self._left_behind():
-                raise StreamBusy(self._stream, doing)
+                raise StreamBusy(self._stream, self.way.doing)
             self._forget()
         self.user = user
         self._claimed_on = asyncio._get_running_loop()
@@ -71,7 +67,7 @@ class WorkerSide:
         user, self.user = self.user, None
         self._interrupt()
         step, self._step = self._step, None
-        if isinstance(user, Transfer):
+        if user is not None:
             if step is not None:
                 self._jobs.put(partial(self._settle, step))
             user.drop()
@@ -80,32 +76,32 @@ class WorkerSide:
         """Tell the user that was left behind what its last step came to. Run on the thread, once the step has ended."""
         error, n = step.outcome
         with suppress(RuntimeError):  # there is no loop in which it could be told
-            self._stream._executor.post(step.handler, error, 0 if error else n)
+            self._stream._executor.post(step.done, error, 0 if error else n)
 
     def stop(self) -> None:
         """Nothing is waited for but a step, which ends by itself."""
 
-    def held_by(self) -> str | None:
-        return None
-
-    def step(self, buffers: Sequence[memoryview], handler: Handler) -> None:
+    def step(self, buffers: Sequence[memoryview], done: Done) -> None:
         raise NotImplementedError
+
+    def cancel(self, type: CancellationType) -> bool:
+        self._interrupt()
+        return False
 
     # -- the thread ------------------------------------------------------------------------------------------
 
     def run(
         self,
         work: Callable[[threading.Event], Any],
-        handler: Handler,
+        done: Done,
         finish: Callable[[Any], int] = lambda n: n,
     ) -> None:
-        """Do ``work(stop)`` on the thread, then ``finish`` with what it gave on the loop, and complete ``handler``."""
-        step = self._step = _Step(handler, finish)
+        """Do ``work(stop)`` on the thread, then ``finish`` with what it gave on the loop, and call ``done``."""
+        step = self._step = _Step(done, finish)
         if self._stream._closed:  # perhaps while the last step was under way: its thread ends, or has, for good
             step.outcome = self._stream._was_closed(), None
             self._post(step)
             return
-        handler.cancellation_slot.assign(lambda _: self._interrupt())
 
         def job() -> None:
             try:
@@ -133,12 +129,11 @@ class WorkerSide:
         if self._step is not step:
             return  # given up before
         self._step, failure, self._failure = None, self._failure, None
-        step.handler.cancellation_slot.clear()
         error, result = step.outcome
         if error is not None:
-            step.handler(failure or error, 0)
+            step.done(failure or error, 0)
         else:
-            step.handler(None, step.finish(result))
+            step.done(None, step.finish(result))
 
     @property
     def waiting(self) -> bool:
@@ -172,22 +167,24 @@ class WorkerSide:
 
 
 class _Step:
-    """One step: its handler, and how the thread is told to stop, and tells how it ended."""
+    """One step: what it calls, and how the thread is told to stop, and tells how it ended."""
 
-    def __init__(self, handler: Handler, finish: Callable[[Any], int]) -> None:
-        self.handler = handler
+    def __init__(self, done: Done, finish: Callable[[Any], int]) -> None:
+        self.done = done
         self.finish = finish
         self.stop = threading.Event()
         self.outcome: Outcome = (StreamClosed(), None)
 
 
-class WritingSide(WorkerSide):
+class WritingThread(WorkerDirection):
     """Writes a chunk a step."""
 
-    def held_by(self) -> str | None:
+    way: Way = WRITING
+
+    def stall_reason(self) -> str | None:
         return self._stream.held_by()
 
-    def step(self, buffers: Sequence[memoryview], handler: Handler) -> None:
+    def step(self, buffers: Sequence[memoryview], done: Done) -> None:
         backend = self._backend
         chunk = b"".join(first_bytes(buffers, backend.chunk))
 
@@ -198,12 +195,13 @@ class WritingSide(WorkerSide):
                     raise OperationAborted
             return backend.write(chunk)
 
-        self.run(work, handler)
+        self.run(work, done)
 
 
-class ReadingSide(WorkerSide):
+class ReadingThread(WorkerDirection):
     """Reads what is there, a step."""
 
+    way: Way = READING
     _kept = b""  # read for a user that was left behind: the next one's
 
     def _settle(self, step: _Step) -> None:
@@ -213,7 +211,7 @@ class ReadingSide(WorkerSide):
             step.outcome = OperationAborted(), None
         super()._settle(step)
 
-    def step(self, buffers: Sequence[memoryview], handler: Handler) -> None:
+    def step(self, buffers: Sequence[memoryview], done: Done) -> None:
         backend = self._backend
         size = sum(map(len, buffers))
 
@@ -228,7 +226,7 @@ class ReadingSide(WorkerSide):
                 raise OperationAborted if stop.is_set() else EOFError("the other end is gone")
             return data
 
-        self.run(work, handler, lambda data: buffer_copy(buffers, data))
+        self.run(work, done, lambda data: buffer_copy(buffers, data))
 
 
 def translated(error: Exception) -> TransferError | Exception:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import serialwrite as sw
-from serialwrite._sides import ForeignSide
+from serialwrite._direction import UserDirection
 from serialwrite.testing._scripted import BLOCKED, ScriptedNowaitStream, ScriptedStream, ScriptStep, Step
 from serialwrite.testing._virtual_time import VirtualTime
 
@@ -83,7 +83,7 @@ class Schedule:
             write.check_end()
         holds("no write_some waits when all has ended", not self.line.watching)
         holds("no timer is left when all has ended", self.clock.timers == 0)
-        holds("nobody has the stream when all has ended", (id(self.line), "write_side") not in ForeignSide.in_use)
+        holds("nobody has the stream when all has ended", (id(self.line), "write") not in UserDirection.in_use)
         self._resume()
 
     def plan(self, seconds: float, function: Callable[[], object]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from .._cancellation import CancellationSignal, CancellationType
 from .._errors import OperationAborted, TransferError
-from .._operation import Handler
+from .._handler import Handler
 
 T = TypeVar("T")
 Made: TypeAlias = AbstractContextManager[T] | AbstractAsyncContextManager[T]

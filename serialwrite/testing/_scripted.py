@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 
 from serialwrite._errors import OperationAborted
 from serialwrite._executors import EventLoopExecutor, Executor, Timer, call_later
-from serialwrite._operation import Handler, async_initiate, deferred
+from serialwrite._handler import Handler
+from serialwrite._initiate import async_initiate
+from serialwrite._operation import deferred
 from serialwrite._timers import checked_seconds
 
 

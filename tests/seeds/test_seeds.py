@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from serialwrite import _transfer
-from serialwrite._transfer_loop import TransferLoop
+from serialwrite._composed import TransferOperation
+from serialwrite._transfer import Transfer
 from serialwrite.loopback import make_pattern
 from serialwrite.testing import FaultRecord
 from tests.seeds import faults
@@ -44,24 +44,24 @@ async def found(monkeypatch):
 
 
 async def test_a_count_that_is_one_short_when_cancelled_is_found(monkeypatch):
-    described = _transfer.Transfer._described
+    conclude = TransferOperation._conclude
 
-    def wrong(self, error):
-        self._loop.buffers.total_consumed -= self._loop.buffers.total_consumed > 0
-        return described(self, error)
+    def wrong(self):
+        self.transfer._cursor.total_consumed -= self.transfer.error is not None and self.bytes_transferred > 0
+        conclude(self)
 
-    monkeypatch.setattr(_transfer.Transfer, "_described", wrong)
+    monkeypatch.setattr(TransferOperation, "_conclude", wrong)
     assert (await found(monkeypatch)).startswith("seed ")
 
 
 async def test_a_byte_that_is_skipped_is_found(monkeypatch):
-    step = TransferLoop.step
+    feed = Transfer.feed
 
-    def skips(self, error, n, *, cancelled):
-        left = self.buffers.total_size - self.buffers.total_consumed
-        return step(self, error, n + 1 if 0 < n < left else n, cancelled=cancelled)
+    def skips(self, error, n):
+        left = self._cursor.total_size - self._cursor.total_consumed
+        feed(self, error, n + 1 if 0 < n < left else n)
 
-    monkeypatch.setattr(TransferLoop, "step", skips)
+    monkeypatch.setattr(Transfer, "feed", skips)
     assert (await found(monkeypatch)).startswith("seed ")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from serialwrite import _transfer
+from serialwrite._composed import TransferOperation
 from tests.soak import kinds as soak_kinds, stops
 from tests.soak.__main__ import Memory, Soak
 from tests.soak.account import Account, Wrong
@@ -57,13 +57,13 @@ def load(soak, seconds=20):
 
 
 def test_a_wrong_count_is_found(soak, monkeypatch):
-    described = _transfer.Transfer._described
+    conclude = TransferOperation._conclude
 
-    def wrong(self, error):
-        self._loop.buffers.total_consumed += 1
-        return described(self, error)
+    def wrong(self):
+        self.transfer._cursor.total_consumed += self.transfer.error is not None
+        conclude(self)
 
-    monkeypatch.setattr(_transfer.Transfer, "_described", wrong)
+    monkeypatch.setattr(TransferOperation, "_conclude", wrong)
     # A line that is looked at before it is written to again waits for the byte that never comes.
     monkeypatch.setattr("tests.soak.worker.BOUND", SOON)
     said = load(soak)

@@ -137,7 +137,7 @@ def test_what_is_no_stream_is_told_what_would_be(target, advice):
 
 
 async def test_a_reader_is_no_writer():
-    with pytest.raises(TypeError, match="stream: got a StreamReader; pass the writer that came with it"):
+    with pytest.raises(TypeError, match="stream: got a StreamReader; read with its own methods"):
         sw.as_stream(asyncio.StreamReader())
 
 

@@ -257,7 +257,7 @@ def test_closing_from_another_thread_than_the_loops():
         port._executor = io.get_executor()
         port.uart.cts = False
         future = sw.async_write(port, BIG, sw.use_future)
-        while not port.write_side.waiting:
+        while not port.write_direction.waiting:
             time.sleep(0.001)
         assert port.close("discard") > 4000
         assert isinstance(future.exception(10), sw.StreamClosed)

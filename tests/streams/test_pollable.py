@@ -21,8 +21,8 @@ from serialwrite.testing import PtyPair, receive, receive_available
 
 def test_readiness_may_lie_for_ever():
     with PtyPair() as rig, sw.SerialPort(rig.port) as port:
-        port.write_side._lies = 100_000  # a day of it: the pause was once computed as a float of 2 ** that
-        assert port.write_side._pause_length() == LONGEST_PAUSE
+        port.write_direction._lies = 100_000  # a day of it: the pause was once computed as a float of 2 ** that
+        assert port.write_direction._pause_length() == LONGEST_PAUSE
 
 
 @pytest.mark.parametrize("opened", ["SerialPort", "descriptor"])
@@ -100,11 +100,11 @@ async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, wai
         write = asyncio.ensure_future(as_future(sw.async_write(stream, data, token)))
         await asyncio.sleep(0)
         if waited:
-            assert stream.write_side.waiting
+            assert stream.write_direction.waiting
             monkeypatch.setattr(loop, "add_writer", refuse)
-            stream.write_side._lies = LIES  # it is watched anew after a pause
-            stream.write_side._disarm()
-            loop.call_soon(stream.write_side._arm)
+            stream.write_direction._lies = LIES  # it is watched anew after a pause
+            stream.write_direction._disarm()
+            loop.call_soon(stream.write_direction._arm)
         with pytest.raises(sw.TransferError, match=str(error.args[-1])) as caught:
             await asyncio.wait_for(write, 10)
         assert caught.value.__cause__ is error
@@ -114,7 +114,7 @@ async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, wai
             while True:
                 arrived += far.recv(1 << 20)
         assert 0 < n == len(arrived)
-        assert (stream.stall, stream.write_side.waiting, stream.write_side.user) == (None, False, None)
+        assert (stream.stall, stream.write_direction.waiting, stream.write_direction.user) == (None, False, None)
         data.append(0)  # its memory is the caller's again
         monkeypatch.undo()
         next_one = asyncio.ensure_future(sw.async_write(stream, bytes(1 << 20)))
@@ -134,7 +134,7 @@ async def test_a_port_that_is_closed_in_a_pause_because_its_peer_left_is_disconn
     near, far = socket.socketpair()
     with near, far, Lying(near) as stream:
         write = asyncio.ensure_future(sw.async_write(stream, b"hello"))
-        while stream.write_side._pause is None:
+        while stream.write_direction._pause is None:
             await asyncio.sleep(0)
         far.close()
         near.close()
@@ -178,7 +178,7 @@ async def test_closed_by_another_thread_the_watcher_goes_on_the_loops_own(monkey
 
     async with a_full(kind) as (stream, far):
         promise = sw.async_write(stream, bytes(8 << 20), sw.as_tuple(sw.use_promise))
-        while not stream.write_side.waiting:
+        while not stream.write_direction.waiting:
             await asyncio.sleep(0)
         with monkeypatch.context() as patch:
             patch.setattr(loop, "remove_writer", noting)

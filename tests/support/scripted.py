@@ -113,7 +113,7 @@ class ScriptedPort(PollableStream):
 
     @property
     def waits(self):
-        return self.write_side.waiting and self.script.steps[0] is WAIT
+        return self.write_direction.waiting and self.script.steps[0] is WAIT
 
     def let_go(self):
         """Be full no longer."""
@@ -143,7 +143,7 @@ def stream_of(kind, *steps, executor=None):
     """
     stream = STREAMS[kind](*steps, executor=executor or sw.EventLoopExecutor(asyncio.get_running_loop()))
     if isinstance(stream, PollableStream):
-        stream.write_side.release()
+        stream.write_direction.release()
     try:
         yield stream
     finally:

@@ -1,0 +1,125 @@
+"""Deadlines: every timeout of an operation is one of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+from ._cancellation import CancellationType
+from ._executors import Executor, Timer, call_later, now
+from ._timers import checked_timeout
+
+
+class Deadline:
+    """Ends an operation once some seconds have passed since its start.
+
+    Args:
+        seconds: how many; or what tells it, given the operation's executor.
+        type: of the cancellation that is requested then.
+    """
+
+    idle_timeout: float | None = None  # the seconds without a byte moved, where it counts these
+
+    def __init__(
+        self, seconds: float | Callable[[Any], float], type: CancellationType = CancellationType.TERMINAL
+    ) -> None:
+        self.type = type
+        self._seconds = seconds
+        self._executor: Executor
+        self._due = 0.0
+        self._timer: Timer | None = None
+
+    def start(self, executor: Executor, time: float) -> None:
+        """The operation starts at ``time``, on the clock of ``executor``."""
+        seconds = self._seconds
+        self._executor = executor
+        self._due = time + (seconds(executor) if callable(seconds) else seconds)
+
+    def left(self) -> float:
+        """Seconds until it may be due; 0 or less: it is."""
+        return self._due - now(self._executor)
+
+    def moved(self) -> None:
+        """A byte was transferred."""
+
+    def arm(self, due: Callable[[Deadline], object]) -> None:
+        """Call ``due(deadline)`` on the executor when it is due, until :meth:`disarm`."""
+        self._timer = call_later(self._executor, max(self.left(), 0.0), self._look, due)
+
+    def _look(self, due: Callable[[Deadline], object]) -> None:
+        if self.left() > 0:
+            self.arm(due)
+        else:
+            due(self)
+
+    def disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class IdleDeadline(Deadline):
+    """Ends an operation once so many seconds have passed without a byte moved.
+
+    Args:
+        seconds: how many.
+        queued: bytes that may move while none is transferred: those in the driver's queue. None where that is unknown.
+            It is asked at the start, and when the deadline may be due.
+    """
+
+    def __init__(self, seconds: float, queued: Callable[[], int | None]) -> None:
+        super().__init__(seconds)
+        self.idle_timeout = seconds
+        self._idle = seconds
+        self._queued = queued
+        self._queue: int | None = None  # bytes, when it was last looked at
+        self._moved: float | None = None  # when a byte was last transferred, since then
+
+    def start(self, executor: Executor, time: float) -> None:
+        super().start(executor, time)
+        self._queue = self._queued_now()
+
+    def moved(self) -> None:
+        self._moved = now(self._executor)
+
+    def left(self) -> float:
+        left = super().left()
+        if left > 0:
+            return left
+        before, self._queue = self._queue, self._queued_now()
+        moved, self._moved = self._moved, None
+        if self._queue is not None and (moved is not None or self._queue != before):
+            moved = now(self._executor)  # the queue may have shrunk until now
+        if moved is not None:
+            self._due = moved + self._idle
+        return super().left()
+
+    def _queued_now(self) -> int | None:
+        with suppress(OSError, ValueError):  # a port that is gone can't be asked
+            return self._queued()
+        return None
+
+
+# What ``timeout=`` and ``idle_timeout=`` were given: seconds, or None.
+Limits: TypeAlias = "tuple[float | None, float | None]"
+UNLIMITED: Limits = (None, None)
+
+
+def checked_limits(timeout: float | None, idle_timeout: float | None = None) -> Limits:
+    """The two as limits; refused as by ``checked_timeout``."""
+    return (
+        None if timeout is None else checked_timeout(timeout),
+        None if idle_timeout is None else checked_timeout(idle_timeout, "idle_timeout"),
+    )
+
+
+def deadlines(limits: Limits, written: Any = None) -> tuple[Deadline, ...]:
+    """The deadlines of one operation; ``written`` is the stream of a write."""
+    timeout, idle_timeout = limits
+    made: tuple[Deadline, ...] = ()
+    if timeout is not None:
+        made += (Deadline(timeout),)
+    if idle_timeout is not None:
+        made += (IdleDeadline(idle_timeout, lambda: getattr(written, "queued", None)),)
+    return made

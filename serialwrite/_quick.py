@@ -1,0 +1,187 @@
+"""QuickWrite: the first try of a small write. One system call and a count; whatever else is needed is made later.
+
+This file may be replaced by a compiled one. It holds no rule: what the stream does not take at once is handed to a
+:class:`TransferOperation`, with what was written so far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from threading import get_ident
+from typing import Any, Protocol, Self
+
+from ._composed import TransferOperation, take_turn
+from ._conditions import TRANSFER_ALL
+from ._cursors import SingleBuffer
+from ._deadlines import Deadline, Limits, deadlines
+from ._direction import NOWHERE, WRITING, Direction
+from ._errors import TransferError
+from ._executors import Executor
+from ._handler import Args, Handler
+from ._operation import CompletionToken, Operation
+from ._transfer import Transfer
+
+DONE = object()  # in place of the general operation, where none was needed
+# What each operation that completes at once costs of the budget of its direction, beside its bytes.
+PER_OPERATION = 1 << 12
+
+
+class QuickDirection(Direction, Protocol):
+    """A direction that takes plain ``bytes``, and can be tried before it is claimed while ``idle_in`` says so."""
+
+    budget: int  # of bytes, before the event loop has to turn
+
+    def running_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The stream's event loop, if that is the running one."""
+        ...
+
+    def write_one(self, data: bytes, /) -> int:
+        """As ``try_now((data,))``."""
+        return self.try_now((memoryview(data),))
+
+
+class QuickStream:
+    """A stream whose direction for writing is a QuickDirection."""
+
+    default_token: CompletionToken[Any, Any]
+    write_direction: Any  # a QuickDirection
+
+    def get_executor(self) -> Executor:
+        """Where its handlers run."""
+        raise NotImplementedError
+
+
+class QuickWrite(Operation[int]):
+    """A write of one ``bytes`` object, all of it: tried once, before anything else is made for it.
+
+    What the stream does not take at once is left to a :class:`TransferOperation`, with what was written so far.
+    """
+
+    name = "async_write"
+
+    def __init__(self, stream: QuickStream, data: bytes, limits: Limits) -> None:
+        self._stream = stream
+        self._data = data
+        self._limits = limits
+        self._rest: Any = None  # the operation that the rest is left to; DONE where there is no rest
+
+    def __repr__(self) -> str:
+        if self._rest not in {None, DONE}:
+            return repr(self._rest)
+        size, state = len(self._data), "ended" if self._launched else "not launched"
+        count = size if self._launched else 0
+        return f"<{self.name} on {self._stream!r}, {state}: {count:,} of {size:,} bytes {WRITING.verb}>"
+
+    def __await__(self) -> Generator[Any, Any, int]:
+        direction = self._stream.write_direction
+        if direction.idle_in == get_ident() and self._rest is None and not self._wrappers:
+            try:
+                n: int = direction.write_one(self._data)
+            except Exception as error:
+                self._general().tried(error, 0)
+            else:
+                if n == len(self._data):
+                    self._rest, self._launched = DONE, True
+                    direction.budget -= n + PER_OPERATION
+                    if direction.budget <= 0:
+                        direction.idle_in = NOWHERE
+                    return n
+                self._general().tried(None, n)
+            self._launched = True
+            result: int = yield from self._general().__await__()
+            return result
+        return (yield from super().__await__())
+
+    def _turn(self) -> Generator[None, None, None] | None:
+        direction = self._stream.write_direction
+        return take_turn(direction, self) if direction.turn_due and not self._launched else None
+
+    def _try(self) -> Args | None:
+        direction = self._stream.write_direction
+        if direction.idle_in == get_ident() and not self._launched:
+            if self._taken(direction):
+                direction.spend(len(self._data))
+                self._launched = True
+                return None, len(self._data)
+            args = self._general().attempt()
+            self._launched = args is not None
+            return args
+        return None
+
+    def launch(self, handler: Handler) -> None:
+        direction = self._stream.write_direction
+        loop = direction.running_loop() if direction.idle_in == get_ident() else None
+        if loop is not None and not (self._launched or self._wrappers or handler.immediate_bound):
+            direction.claim(self)
+            if self._taken(direction):
+                self._launched = True
+                loop.call_soon(self._deliver, direction, handler)
+                return
+            direction.release()
+        super().launch(handler)
+
+    def _begin(self, handler: Handler) -> None:
+        self._general().launch(handler)
+
+    def _taken(self, direction: QuickDirection) -> bool:
+        """Try once, unless that was done before. True when the stream took everything."""
+        if self._rest is not None:
+            return False
+        try:
+            n = direction.write_one(self._data)
+        except Exception as error:
+            self._general().tried(error, 0)
+            return False
+        if n == len(self._data):
+            self._rest = DONE
+            return True
+        self._general().tried(None, n)
+        return False
+
+    def _deliver(self, direction: QuickDirection, handler: Handler) -> None:
+        direction.release()
+        handler(None, len(self._data))
+
+    def _general(self) -> TransferOperation:
+        """The operation that the rest is left to."""
+        if self._rest is None:
+            transfer = Transfer(SingleBuffer(self._data, self._data), TRANSFER_ALL)
+            self._rest = TransferOperation(self._stream, WRITING, transfer, self.name)
+            self._rest.adopt()
+            self._rest.limited(*deadlines(self._limits, self._stream))
+        return self._rest  # type: ignore[no-any-return]
+
+    def limited(self, *added: Deadline) -> Self:
+        self._general().limited(*added)
+        return self
+
+    @property
+    def executor(self) -> Executor:
+        return self._stream.get_executor()
+
+    @property
+    def default_token(self) -> CompletionToken[Any, Any]:
+        return self._stream.default_token
+
+    @property
+    def bytes_transferred(self) -> int:
+        """Bytes transferred so far."""
+        if self._rest is None:
+            return 0
+        return len(self._data) if self._rest is DONE else self._rest.bytes_transferred
+
+    @property
+    def remaining(self) -> tuple[memoryview, ...]:
+        """What is left of the caller's buffers, as new views of them."""
+        if self._rest is None:
+            return (memoryview(self._data),) if self._data else ()
+        return () if self._rest is DONE else self._rest.remaining
+
+    # As the user of a direction: its write is over, and its handler about to be called.
+
+    def fail(self, error: TransferError) -> None:
+        """Nothing is left to end."""
+
+    def drop(self) -> None:
+        """Nothing is left to forget."""
