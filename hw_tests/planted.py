@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from serialwrite.streams import _closing, _drain, _tty_stream
+from serialwrite.streams.serial import _close as _closing, _drain, _tty_stream
 
 
 def trust_tcdrain(patch: pytest.MonkeyPatch) -> None:

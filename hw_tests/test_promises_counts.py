@@ -20,7 +20,7 @@ from serialwrite import (
     use_promise,
     write,
 )
-from serialwrite.streams import _serial_port
+from serialwrite.streams.serial import _port as _serial_port
 
 
 @pytest.fixture

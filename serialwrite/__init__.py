@@ -81,19 +81,19 @@ from .streams._adapt import (
     AsyncWriteStream as AsyncWriteStream,
     as_stream as as_stream,
 )
-from .streams._blocking import BlockingPortStream as BlockingPortStream
-from .streams._buffered import BufferedTransportStream as BufferedTransportStream
-from .streams._descriptor import DescriptorStream as DescriptorStream
-from .streams._paced import Paced as Paced
 from .streams._proof import ProofLevel as ProofLevel, strongest_proof as strongest_proof
-from .streams._queued import Queued as Queued
-from .streams._rs485 import RS485 as RS485
-from .streams._serial_port import SerialPort as SerialPort
-from .streams._settings import Settings as Settings
-from .streams._socket import SocketStream as SocketStream
-from .streams._traced import Traced as Traced, TraceEvent as TraceEvent
-from .streams._transport import TransportStream as TransportStream
-from .streams._tty import LineCounters as LineCounters, ModemLines as ModemLines
+from .streams.fd._buffered import BufferedTransportStream as BufferedTransportStream
+from .streams.fd._descriptor import DescriptorStream as DescriptorStream
+from .streams.fd._socket import SocketStream as SocketStream
+from .streams.fd._transport import TransportStream as TransportStream
+from .streams.layers._paced import Paced as Paced
+from .streams.layers._queued import Queued as Queued
+from .streams.layers._rs485 import RS485 as RS485
+from .streams.layers._traced import Traced as Traced, TraceEvent as TraceEvent
+from .streams.serial._port import SerialPort as SerialPort
+from .streams.serial._settings import Settings as Settings
+from .streams.serial._tty import LineCounters as LineCounters, ModemLines as ModemLines
+from .streams.threaded._blocking import BlockingPortStream as BlockingPortStream
 
 __version__ = "0.1.0"
 

@@ -12,7 +12,7 @@ from ._deadlines import Deadline
 from ._direction import BlockingDirection, own_direction
 from ._errors import OperationAborted, StreamBusy, TransferError
 from ._executors import EventLoopExecutor, Executor, now
-from ._ledger import ledger
+from ._signal_safe import ledger
 from ._tokens import OperationFuture, use_future
 
 

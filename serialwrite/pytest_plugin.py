@@ -82,7 +82,7 @@ def serial_pair(request: pytest.FixtureRequest) -> Iterator[Rig[Any]]:
         TcpPair,
         UnixPair,
     )
-    from serialwrite.testing._lease import PortLease  # noqa: PLC0415
+    from serialwrite.testing.rigs._lease import PortLease  # noqa: PLC0415
 
     option: Callable[[str], Any] = request.config.getoption
     port, peer = option("--serial-port"), option("--serial-peer")

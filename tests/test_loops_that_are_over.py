@@ -8,7 +8,7 @@ import time
 import pytest
 
 import serialwrite as sw
-from serialwrite.streams._pollable_side import FAIR_BUDGET
+from serialwrite.streams.fd._readiness import FAIR_BUDGET
 
 BOUND = 10
 MUCH = bytes(8 << 20)

@@ -17,7 +17,7 @@ import pytest
 from scripted import STREAMS, TOKENS, WAIT, PlainStream, ScriptedPort, stream_of
 
 import serialwrite as sw
-from serialwrite.streams._pollable_side import FAIR_BUDGET
+from serialwrite.streams.fd._readiness import FAIR_BUDGET
 from serialwrite.testing import TcpPair, UnixPair, receive, receive_available
 
 TERMINAL, PARTIAL, TOTAL = sw.CancellationType.TERMINAL, sw.CancellationType.PARTIAL, sw.CancellationType.TOTAL

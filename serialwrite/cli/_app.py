@@ -11,9 +11,9 @@ from serialwrite import __version__
 from ._demo import demo
 from ._loopback import LOOPBACK_EXIT_CODES, loopback
 from ._ports import ports
-from ._probe import probe
-from ._rig import ENDINGS, rig
-from ._write import EXIT_CODES, write
+from ._probe_command import probe
+from ._rig_command import ENDINGS, rig
+from ._write_command import EXIT_CODES, write
 
 app = typer.Typer(
     name="serialwrite",

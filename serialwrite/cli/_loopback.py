@@ -16,7 +16,7 @@ import typer
 
 from serialwrite.loopback import PATTERN_NAMES, Progress, Result, Verdict, async_run, to_json, write_junit, write_report
 from serialwrite.loopback._sweep import AXES
-from serialwrite.loopback._words import printable, sentence
+from serialwrite.loopback.report._words import printable, sentence
 
 from ._console import STOP_SIGNALS, console, say
 from ._loopback_view import live, show

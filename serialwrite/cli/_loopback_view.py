@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from serialwrite.loopback import Direction, Outcome, Progress, Result, Run, Verdict
-from serialwrite.loopback._words import (
+from serialwrite.loopback.report._words import (
     damage,
     duration,
     error_rate,

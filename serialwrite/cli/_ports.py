@@ -15,8 +15,8 @@ from rich.text import Text
 from serial.tools import list_ports
 
 from serialwrite.loopback import lock_holders
-from serialwrite.loopback._machine import closing_wait_in_words, driver, latency_timer
-from serialwrite.loopback._words import printable
+from serialwrite.loopback.card._machine import closing_wait_in_words, driver, latency_timer
+from serialwrite.loopback.report._words import printable
 
 from ._console import console, say
 from ._loopback_view import print_table

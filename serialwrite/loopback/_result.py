@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
 import serialwrite as sw
-from serialwrite.loopback._confidence import ErrorRate, bit_error_rate
+from serialwrite.loopback.measure._confidence import ErrorRate, bit_error_rate
 
 if TYPE_CHECKING:
     from serialwrite.loopback._faults import Account
-    from serialwrite.loopback._statistics import Gaps, Latency, Rate
+    from serialwrite.loopback.measure._statistics import Gaps, Latency, Rate
 
 
 class Verdict(StrEnum):

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from serialwrite.loopback._line import UNPACED_RIGS, LineUnavailable, NotInForce, RigName, open_line, open_rig
-from serialwrite.loopback._machine import machine_facts, port_facts
-from serialwrite.loopback._progress import Progress, Watch
+from serialwrite.loopback._line_ends import UNPACED_RIGS, LineUnavailable, NotInForce, RigName, open_line, open_rig
+from serialwrite.loopback._line_test import Test
 from serialwrite.loopback._result import Check, Fact, Outcome, Result, Run, Settings, Verdict
+from serialwrite.loopback._sink import Progress, Watch
 from serialwrite.loopback._sweep import AXES, check_limits, expected, names, pattern_of, steps
-from serialwrite.loopback._transfer import Test
-from serialwrite.loopback._words import plural
+from serialwrite.loopback.card._machine import machine_facts, port_facts
+from serialwrite.loopback.report._words import plural
 from serialwrite.testing import PathRig
-from serialwrite.testing._rig import NO_PACING
+from serialwrite.testing.rigs._rig import NO_PACING
 
 DEFAULT_SECONDS: Final = 2.0
 

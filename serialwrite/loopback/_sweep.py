@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from serialwrite.loopback import _budget
-from serialwrite.loopback._budget import Budget
-from serialwrite.loopback._line import FLOWS, RIG_NAMES
-from serialwrite.loopback._patterns import Pattern, for_line, make_pattern
+from serialwrite.loopback._line_ends import FLOWS, RIG_NAMES
 from serialwrite.loopback._result import Axis, Settings
+from serialwrite.loopback.measure import _budget
+from serialwrite.loopback.measure._budget import Budget
+from serialwrite.loopback.patterns._patterns import Pattern, for_line, make_pattern
 from serialwrite.testing import PathRig
 
 AXES: Final = {

@@ -14,14 +14,14 @@ import serial
 import serial.rs485
 
 from .._executors import Executor
-from ._buffered import BufferedTransportStream
-from ._descriptor import DescriptorStream
-from ._opening import kind_of
-from ._pollable import PollableStream
-from ._rs485 import RS485
-from ._serial_port import SerialPort
-from ._socket import SocketStream
-from ._transport import TransportStream, has_descriptor
+from .fd._buffered import BufferedTransportStream
+from .fd._descriptor import DescriptorStream
+from .fd._socket import SocketStream
+from .fd._stream import PollableStream
+from .fd._transport import TransportStream, has_descriptor
+from .layers._rs485 import RS485
+from .serial._open import kind_of
+from .serial._port import SerialPort
 
 
 @runtime_checkable

@@ -1,11 +1,6 @@
 """For tests of serial code: rigs made of ptys, socat, sockets or hardware, and what every stream must keep to."""
 
 from serialwrite import _show_as_public
-from serialwrite.testing._conformance import (
-    check_read_stream as check_read_stream,
-    check_write_stream as check_write_stream,
-    clog_by_writing as clog_by_writing,
-)
 from serialwrite.testing._ends import (
     fill as fill,
     receive as receive,
@@ -17,52 +12,57 @@ from serialwrite.testing._explorer import (
     Violation as Violation,
     explore as explore,
 )
-from serialwrite.testing._fault_script import (
-    FAULT_SCRIPT_HELP as FAULT_SCRIPT_HELP,
-    FaultScriptError as FaultScriptError,
-    parse_faults as parse_faults,
-)
-from serialwrite.testing._faults import (
-    Fault as Fault,
-    FaultRecord as FaultRecord,
-    Rule as Rule,
-    random_script as random_script,
-    what_arrives as what_arrives,
-)
-from serialwrite.testing._hardware import (
-    HardwarePair as HardwarePair,
-)
-from serialwrite.testing._lease import (
-    PortLease as PortLease,
-)
-from serialwrite.testing._net import (
-    TcpPair as TcpPair,
-    UnixPair as UnixPair,
-)
-from serialwrite.testing._pty import (
-    Counters as Counters,
-    PtyPair as PtyPair,
-)
-from serialwrite.testing._rig import (
-    End as End,
-    PathRig as PathRig,
-    Rig as Rig,
-    RigUnavailable as RigUnavailable,
-)
 from serialwrite.testing._scripted import (
     BLOCKED as BLOCKED,
     ScriptedNowaitStream as ScriptedNowaitStream,
     ScriptedStream as ScriptedStream,
     Step as Step,
 )
-from serialwrite.testing._simulated_uart import (
-    SimulatedUart as SimulatedUart,
-)
-from serialwrite.testing._socat import (
-    SocatPair as SocatPair,
-)
 from serialwrite.testing._virtual_time import (
     VirtualTime as VirtualTime,
+)
+from serialwrite.testing.conformance._check import (
+    check_read_stream as check_read_stream,
+    check_write_stream as check_write_stream,
+    clog_by_writing as clog_by_writing,
+)
+from serialwrite.testing.rigs._hardware import (
+    HardwarePair as HardwarePair,
+)
+from serialwrite.testing.rigs._lease import (
+    PortLease as PortLease,
+)
+from serialwrite.testing.rigs._net import (
+    TcpPair as TcpPair,
+    UnixPair as UnixPair,
+)
+from serialwrite.testing.rigs._pty import (
+    Counters as Counters,
+    PtyPair as PtyPair,
+)
+from serialwrite.testing.rigs._rig import (
+    End as End,
+    PathRig as PathRig,
+    Rig as Rig,
+    RigUnavailable as RigUnavailable,
+)
+from serialwrite.testing.rigs._socat import (
+    SocatPair as SocatPair,
+)
+from serialwrite.testing.uart._fault_script import (
+    FAULT_SCRIPT_HELP as FAULT_SCRIPT_HELP,
+    FaultScriptError as FaultScriptError,
+    parse_faults as parse_faults,
+)
+from serialwrite.testing.uart._injected_faults import (
+    Fault as Fault,
+    FaultRecord as FaultRecord,
+    Rule as Rule,
+    random_script as random_script,
+    what_arrives as what_arrives,
+)
+from serialwrite.testing.uart._simulated_uart import (
+    SimulatedUart as SimulatedUart,
 )
 
 _show_as_public(__name__, globals())

@@ -4,7 +4,7 @@ import random
 import time
 
 from serialwrite.loopback import Checker, SelfSynchronisingCheck, make_pattern
-from serialwrite.loopback._prbs import POLYNOMIALS
+from serialwrite.loopback.patterns._prbs import POLYNOMIALS
 
 SIZE, PIECE = 64_000_000, 1 << 16
 

@@ -10,7 +10,7 @@ import pytest
 
 import serialwrite as sw
 from serialwrite.cli import _ports
-from serialwrite.streams import _holders
+from serialwrite.streams.serial import _holders
 from serialwrite.testing import PtyPair
 
 ADAPTER = {

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from serialwrite.testing import receive, send
-from serialwrite.testing._rig import open_device
+from serialwrite.testing.rigs._rig import open_device
 
 TALK = """
 import os, sys
 from serialwrite.testing import receive, send
-from serialwrite.testing._rig import open_device
+from serialwrite.testing.rigs._rig import open_device
 with open_device(os.environ["SERIAL_PORT"]) as port, open_device(os.environ["SERIAL_PEER"]) as peer:
     send(port, b"hello")
     print(receive(peer, 5).decode())

@@ -9,9 +9,9 @@ from scripted import PlainStream
 
 from serialwrite import Disconnected, TransferTimeout
 from serialwrite.cli import _sending
-from serialwrite.cli._progress import Silence
-from serialwrite.cli._report import Outcome, Report
 from serialwrite.cli._source import Source
+from serialwrite.cli._write_progress import Silence
+from serialwrite.cli._write_report import Outcome, Report
 
 
 @pytest.fixture

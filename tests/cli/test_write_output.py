@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from serialwrite.cli import _progress
+from serialwrite.cli import _write_progress as _progress
 
 from .conftest import SIZE, everything, receive
 

@@ -3,9 +3,6 @@
 import random
 from dataclasses import replace
 
-from serialwrite.loopback._account import Checker
-from serialwrite.loopback._arrivals import Arrivals
-from serialwrite.loopback._patterns import make_pattern
 from serialwrite.loopback._result import (
     Axis,
     Check,
@@ -19,7 +16,10 @@ from serialwrite.loopback._result import (
     Verdict,
     Writes,
 )
-from serialwrite.loopback._statistics import latency
+from serialwrite.loopback.check._checker import Checker
+from serialwrite.loopback.measure._arrivals import Arrivals
+from serialwrite.loopback.measure._statistics import latency
+from serialwrite.loopback.patterns._patterns import make_pattern
 
 HOSTILE = "<script>alert(\"1\")</script>\x1b[31m\u202egnp.exe & 'x' \ud800"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import given, reject, settings, strategies as st
 
-from serialwrite.loopback._account import LOOK_AHEAD, Checker
 from serialwrite.loopback._faults import Account, FaultKind
-from serialwrite.loopback._patterns import make_pattern
+from serialwrite.loopback.check._checker import LOOK_AHEAD, Checker
+from serialwrite.loopback.patterns._patterns import make_pattern
 
 C, L, T, D, R, N = (
     FaultKind.CORRUPTED,

@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 from hypothesis import given, strategies as st
 
-from serialwrite.loopback._arrivals import STRETCHES, Arrivals
+from serialwrite.loopback.measure._arrivals import STRETCHES, Arrivals
 
 
 def noted(arrivals, *, threshold=0.1, line_rate=11_520.0, keep=10):

@@ -8,8 +8,9 @@ import time
 import pytest
 
 from serialwrite import loopback
-from serialwrite.loopback import Outcome, Verdict, _budget
-from serialwrite.loopback._budget import HELD, STALL
+from serialwrite.loopback import Outcome, Verdict
+from serialwrite.loopback.measure import _budget
+from serialwrite.loopback.measure._budget import HELD, STALL
 from serialwrite.testing import PtyPair, SimulatedUart
 
 
@@ -81,13 +82,13 @@ def test_accounting_ends_at_its_bound_and_is_no_pass(monkeypatch):
 @pytest.mark.parametrize("phase", ["settling", "data", "round trips", "accounting", "wiring"])
 async def test_stop_ends_each_phase_with_what_was_found(phase, monkeypatch):
     """Nothing here would end by itself within the time that is waited for it."""
-    monkeypatch.setattr("serialwrite.loopback._proofs.TALKING", 600.0 if phase == "settling" else 1.0)
-    monkeypatch.setattr("serialwrite.loopback._proofs.LATE", 600.0)
-    monkeypatch.setattr("serialwrite.loopback._budget.TRIPS", 600.0)
-    monkeypatch.setattr("serialwrite.loopback._wiring.FOLLOW", 600.0)
+    monkeypatch.setattr("serialwrite.loopback.measure._accounting.TALKING", 600.0 if phase == "settling" else 1.0)
+    monkeypatch.setattr("serialwrite.loopback.measure._accounting.LATE", 600.0)
+    monkeypatch.setattr("serialwrite.loopback.measure._budget.TRIPS", 600.0)
+    monkeypatch.setattr("serialwrite.loopback.measure._wiring.FOLLOW", 600.0)
     stop = asyncio.Event()
     if phase == "wiring":
-        monkeypatch.setattr("serialwrite.loopback._proofs.LATE", 0.1)
+        monkeypatch.setattr("serialwrite.loopback.measure._accounting.LATE", 0.1)
     trips = 10**9 if phase == "round trips" else 0
     amount = {"seconds": 600} if phase == "data" else {"bytes_to_send": 1_000}
     running = loopback.async_run(

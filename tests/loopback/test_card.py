@@ -11,8 +11,8 @@ from fake_uart import simulated_port
 
 from serialwrite import SerialPort
 from serialwrite.loopback import lock_holders, probe
-from serialwrite.loopback._card import _driver_facts
-from serialwrite.loopback._card_measure import measured
+from serialwrite.loopback.card._card import _driver_facts
+from serialwrite.loopback.card._card_measure import measured
 from serialwrite.testing import PtyPair, SimulatedUart, receive_available
 
 

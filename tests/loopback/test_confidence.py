@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from serialwrite.loopback._confidence import bit_error_rate, clopper_pearson, incomplete_beta, log_beta
+from serialwrite.loopback.measure._confidence import bit_error_rate, clopper_pearson, incomplete_beta, log_beta
 
 
 # Small ones: tables of exact binomial intervals, and scipy.stats.beta.ppf.

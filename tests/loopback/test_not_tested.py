@@ -11,13 +11,13 @@ import pytest
 import serialwrite as sw
 from serialwrite import loopback
 from serialwrite.loopback import Check, Outcome, Verdict
-from serialwrite.loopback._in_force import not_in_force
-from serialwrite.loopback._junit import junit
-from serialwrite.loopback._proofs import _flow, check_baud
-from serialwrite.loopback._report import render
 from serialwrite.loopback._result import Direction, Result, Run
-from serialwrite.loopback._wiring import _check_break
-from serialwrite.loopback._words import deviation, sentence
+from serialwrite.loopback.measure._accounting import _flow, check_baud
+from serialwrite.loopback.measure._in_force import not_in_force
+from serialwrite.loopback.measure._wiring import _check_break
+from serialwrite.loopback.report._junit import junit
+from serialwrite.loopback.report._page import render
+from serialwrite.loopback.report._words import deviation, sentence
 from serialwrite.testing import PtyPair, SimulatedUart
 
 QUICK = {"bytes_to_send": 2_000, "trips": 0, "patience": 0.5}
@@ -117,7 +117,7 @@ def test_setting_that_a_driver_refuses_is_not_tested(monkeypatch):
     def refuse(*_, **__):
         raise ValueError("parity='M': the driver of /dev/ttyX has set 'N' instead; pass one it can make")
 
-    monkeypatch.setattr("serialwrite.loopback._line.sw.SerialPort", refuse)
+    monkeypatch.setattr("serialwrite.loopback._line_ends.sw.SerialPort", refuse)
     result = loopback.run("/dev/ttyX", **QUICK, parity="M")
     assert_not_tested(result)
     assert sentence(result).startswith("parity='M': the driver of /dev/ttyX has set 'N'")

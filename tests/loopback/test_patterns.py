@@ -5,7 +5,7 @@ import threading
 import pytest
 from hypothesis import given, strategies as st
 
-from serialwrite.loopback._patterns import PATTERN_NAMES, Repeating, for_line, make_pattern
+from serialwrite.loopback.patterns._patterns import PATTERN_NAMES, Repeating, for_line, make_pattern
 
 NAMES = [name for name in PATTERN_NAMES if "…" not in name] + ["hex:DEADBEEF00", "random:7"]
 

@@ -6,8 +6,8 @@ from itertools import islice
 import pytest
 from hypothesis import given, strategies as st
 
-from serialwrite.loopback._patterns import make_pattern
-from serialwrite.loopback._prbs import POLYNOMIALS, Locator, SelfSynchronisingCheck
+from serialwrite.loopback.patterns._patterns import make_pattern
+from serialwrite.loopback.patterns._prbs import POLYNOMIALS, Locator, SelfSynchronisingCheck
 
 ORDERS = sorted(POLYNOMIALS)
 

@@ -15,11 +15,11 @@ import pytest
 from report_browser import Browser, find_chromium
 from report_samples import HOSTILE, SETTINGS, clean, direction, faulty, hostile, not_run, sweep
 
-from serialwrite.loopback import _files
-from serialwrite.loopback._html import Html, join, tag, text
-from serialwrite.loopback._report import render, write_report
 from serialwrite.loopback._result import Check, Outcome, Result, Run, Verdict, to_json
-from serialwrite.loopback._words import sentence
+from serialwrite.loopback.report import _files
+from serialwrite.loopback.report._html import Html, join, tag, text
+from serialwrite.loopback.report._page import render, write_report
+from serialwrite.loopback.report._words import sentence
 
 SAMPLES = {"clean": clean, "faulty": faulty, "sweep": sweep, "not_run": not_run, "hostile": hostile}
 VOID = {"meta", "br", "hr"}

@@ -11,11 +11,11 @@ import pytest
 import serialwrite as sw
 from serialwrite import loopback
 from serialwrite.loopback import FaultKind, Outcome, Verdict
-from serialwrite.loopback._arrivals import Arrivals
-from serialwrite.loopback._lateness import Lateness
-from serialwrite.loopback._line import open_line
-from serialwrite.loopback._proofs import _all_that_comes, _flow, check_baud
+from serialwrite.loopback._line_ends import open_line
 from serialwrite.loopback._result import Writes
+from serialwrite.loopback.measure._accounting import _all_that_comes, _flow, check_baud
+from serialwrite.loopback.measure._arrivals import Arrivals
+from serialwrite.loopback.measure._lateness import Lateness
 from serialwrite.testing import PtyPair, SimulatedUart
 
 SHORT = {"trips": 0, "checks": False, "patience": 4.0, "both_ways": False}  # patience for a busy machine
@@ -255,7 +255,7 @@ def test_a_port_that_takes_no_byte_proves_nothing_of_the_accounting(monkeypatch)
     async def takes_nothing(port, data, *token, **options):
         raise sw.TransferTimeout
 
-    monkeypatch.setattr("serialwrite.loopback._proofs.sw.async_write", takes_nothing)
+    monkeypatch.setattr("serialwrite.loopback.measure._accounting.sw.async_write", takes_nothing)
     result = loopback.run(rig="pty", bytes_to_send=1, trips=0, patience=0.3)
     assert check_named(result, "accounting").outcome is Outcome.UNKNOWN
 
@@ -467,7 +467,7 @@ def test_flow_control_is_no_pass_where_nobody_can_tell_what_held_the_sender():
 
 @pytest.mark.parametrize(("speed", "outcome"), [(115_200, Outcome.PASS), (117_500, Outcome.FAIL)])
 def test_driver_that_set_another_baud_rate_fails(speed, outcome, monkeypatch):
-    monkeypatch.setattr("serialwrite.streams._tty.Tty.output_speed", lambda tty: speed)
+    monkeypatch.setattr("serialwrite.streams.serial._tty.Tty.output_speed", lambda tty: speed)
     with SimulatedUart(115_200) as rig:
         result = loopback.run(rig, bytes_to_send=500, **SHORT)
     assert check_named(result, "baud rate set, port").outcome is outcome

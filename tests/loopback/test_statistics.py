@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given, strategies as st
 
-from serialwrite.loopback._statistics import histogram, latency
+from serialwrite.loopback.measure._statistics import histogram, latency
 
 
 def test_percentiles_are_measured_values():

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from serialwrite.loopback._confidence import bit_error_rate
-from serialwrite.loopback._words import brief, duration, error_rate, plural, printable, rate, size, small
+from serialwrite.loopback.measure._confidence import bit_error_rate
+from serialwrite.loopback.report._words import brief, duration, error_rate, plural, printable, rate, size, small
 
 
 @pytest.mark.parametrize(

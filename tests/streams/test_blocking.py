@@ -20,7 +20,7 @@ import serial.urlhandler.protocol_socket
 from rfc2217_server import rfc2217_server
 
 import serialwrite as sw
-from serialwrite.streams import _drain
+from serialwrite.streams.serial import _drain
 from serialwrite.testing import PtyPair, receive, receive_available
 
 DATA = random.Random(2217).randbytes(20_000)

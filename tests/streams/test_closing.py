@@ -16,10 +16,10 @@ import serial
 from fake_uart import FakeUart, SimulatedPort, simulated_port
 
 import serialwrite as sw
-from serialwrite.streams import _closing
-from serialwrite.streams._closing import close_forgotten
-from serialwrite.streams._interrupted import call_interrupted
-from serialwrite.streams._tty import Tty
+from serialwrite.streams.serial import _close as _closing
+from serialwrite.streams.serial._close import close_forgotten
+from serialwrite.streams.serial._interrupted import call_interrupted
+from serialwrite.streams.serial._tty import Tty
 from serialwrite.testing import PtyPair, receive_available
 
 DATA = bytes(range(256)) * 8

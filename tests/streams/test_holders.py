@@ -13,8 +13,8 @@ import pytest
 import serial
 
 import serialwrite as sw
-from serialwrite.streams import _holders
-from serialwrite.streams._tty import Tty
+from serialwrite.streams.serial import _holders
+from serialwrite.streams.serial._tty import Tty
 from serialwrite.testing import PtyPair
 
 TIOCGEXCL = 0x80045440  # whether TIOCEXCL is in force, <asm-generic/ioctls.h>

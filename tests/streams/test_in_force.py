@@ -10,9 +10,9 @@ import serial.rs485
 from fake_uart import FakeSerial, FakeTty, FakeUart
 
 import serialwrite as sw
-from serialwrite.streams import _read_back
-from serialwrite.streams._settings import CMSPAR, decoded
-from serialwrite.streams._tty import Tty
+from serialwrite.streams.serial import _read_back
+from serialwrite.streams.serial._settings import CMSPAR, decoded
+from serialwrite.streams.serial._tty import Tty
 from serialwrite.testing import PtyPair
 
 # What a pty of Linux keeps its own way: 8 data bits without parity.

@@ -11,7 +11,7 @@ from fake_uart import FakeSerial, FakeTty, simulated_port
 from scripted import PlainStream
 
 import serialwrite as sw
-from serialwrite.streams import _line_stream
+from serialwrite.streams.serial import _line_stream
 from serialwrite.testing import PtyPair, receive, receive_available, send
 
 DATA = random.Random(485).randbytes(6000)

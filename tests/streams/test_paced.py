@@ -15,7 +15,7 @@ from fake_uart import simulated_port
 from scripted import STREAMS, stream_of
 
 import serialwrite as sw
-from serialwrite.streams import _paced
+from serialwrite.streams.layers import _paced
 from serialwrite.testing import PtyPair, TcpPair, receive_only, send
 
 TIMEOUT = 60.0  # seconds for what takes well under one on an idle machine

@@ -14,8 +14,9 @@ import time
 import pytest
 
 import serialwrite as sw
-from serialwrite.streams import _descriptor, _pollable, _serial_port
-from serialwrite.streams._pollable_side import LIES, LONGEST_PAUSE
+from serialwrite.streams.fd import _descriptor, _stream as _pollable
+from serialwrite.streams.fd._readiness import LIES, LONGEST_PAUSE
+from serialwrite.streams.serial import _port as _serial_port
 from serialwrite.testing import PtyPair, receive, receive_available
 
 

@@ -12,7 +12,7 @@ import serial
 import serial.rs485
 
 import serialwrite as sw
-from serialwrite.streams._tty import Tty
+from serialwrite.streams.serial._tty import Tty
 from serialwrite.testing import PtyPair, ScriptedStream, TcpPair, UnixPair
 
 

@@ -14,10 +14,10 @@ from unittest.mock import patch
 import serial
 
 import serialwrite as sw
-from serialwrite.streams import _serial_port
-from serialwrite.streams._settings import asked_of
-from serialwrite.streams._stall import StallWatch
-from serialwrite.streams._tty import CLOSING_WAIT_NONE, LineCounters, ModemLines, Tty
+from serialwrite.streams.serial import _port as _serial_port
+from serialwrite.streams.serial._settings import asked_of
+from serialwrite.streams.serial._stall import StallWatch
+from serialwrite.streams.serial._tty import CLOSING_WAIT_NONE, LineCounters, ModemLines, Tty
 
 FAKES = {}  # by their descriptors
 

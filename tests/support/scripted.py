@@ -7,7 +7,7 @@ import os
 from collections import deque
 
 import serialwrite as sw
-from serialwrite.streams._pollable import PollableStream
+from serialwrite.streams.fd._stream import PollableStream
 
 WAIT = "wait"
 """A step of a script: take nothing until it is cancelled or let go."""

@@ -13,8 +13,8 @@ from serialwrite.testing import (
     random_script,
     what_arrives,
 )
-from serialwrite.testing._faults import BYTE_KINDS, EVENT_KINDS, Schedule
-from serialwrite.testing._harm import break_mark, harmed, split_at
+from serialwrite.testing.uart._harm import break_mark, harmed, split_at
+from serialwrite.testing.uart._injected_faults import BYTE_KINDS, EVENT_KINDS, Schedule
 
 
 @pytest.mark.parametrize(

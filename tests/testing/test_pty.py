@@ -14,7 +14,7 @@ import pytest
 import serial
 
 from serialwrite.testing import PtyPair, fill, receive, receive_available, receive_only, send
-from serialwrite.testing._pty_end import PtyEnd
+from serialwrite.testing.rigs._pty_end import PtyEnd
 
 
 def cpu_seconds_during(seconds):

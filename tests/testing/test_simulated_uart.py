@@ -16,7 +16,6 @@ from serialwrite.testing import (
     Fault,
     Rule,
     SimulatedUart,
-    _uart_line,
     fill,
     random_script,
     receive,
@@ -25,9 +24,10 @@ from serialwrite.testing import (
     send,
     what_arrives,
 )
-from serialwrite.testing._pty_end import PtyEnd
-from serialwrite.testing._uart_settings import UartSettings
-from serialwrite.testing._uart_wire import OTHER
+from serialwrite.testing.rigs._pty_end import PtyEnd
+from serialwrite.testing.uart import _uart_line
+from serialwrite.testing.uart._uart_settings import UartSettings
+from serialwrite.testing.uart._uart_wire import OTHER
 
 DIGITS = b"0123456789" * 10
 

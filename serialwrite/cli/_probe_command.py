@@ -1,0 +1,59 @@
+"""`serialwrite probe`: the card of a port, as a table or as JSON."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from serialwrite.loopback import Card, probe as probe_port, to_json
+from serialwrite.loopback.report._words import printable
+
+from ._console import console, say
+from ._loopback_view import print_table
+from ._output import exit_code
+
+
+def probe(
+    port: Annotated[str, typer.Argument(metavar="PORT", help="A device, such as /dev/ttyUSB0, or a pyserial URL.")],
+    baud: Annotated[int, typer.Option("--baud", "-b", min=1, metavar="N", help="Bits per second.")] = 115200,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Fill the port's queue with 0x55, its output held, to measure it. "
+            "Where the driver doesn't hold, these bytes reach whatever is connected.",
+        ),
+    ] = False,
+    unplug: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, metavar="S", help="Wait up to S seconds for you to unplug it, and tell what errors that gives."
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tell what a port's driver is, what it can tell, what of that is true, and what to set."""
+    ask = partial(say, f"serialwrite: unplug {printable(port)} now, within {unplug or 0:g} s", stderr=True)
+    card = probe_port(port, baudrate=baud, measure=measure, unplug=unplug, ask=ask)
+    if json:
+        say(jsonlib.dumps(to_json(card)))
+    else:
+        _show(card)
+    raise typer.Exit(exit_code(0 if card.opened else 2))
+
+
+def _show(card: Card) -> None:
+    made = console()
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("bold", "", "dim"):
+        table.add_column(style=column, overflow="fold")
+    for fact in card.facts:
+        table.add_row(*(printable(text) for text in (fact.name, fact.value, fact.source)))
+    print_table(made, table)
+    for line in card.advice:
+        made.print(Text(printable(f"→ {line}"), "yellow"))

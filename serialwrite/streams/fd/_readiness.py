@@ -1,0 +1,306 @@
+"""One direction of a pollable stream: who uses it, and the watcher that it waits with."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import select
+import time
+from contextlib import suppress
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from ..._cancellation import CancellationType
+from ..._direction import NOWHERE, READING, WRITING, BlockingDirection, Done, User
+from ..._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
+from ..._quick import PER_OPERATION, QuickDirection
+from ._lookout import lookout_of
+
+if TYPE_CHECKING:
+    from ._stream import PollableStream
+
+# What operations that complete at once may cost between two turns of the loop (rule 9), counted in bytes;
+# and what each of them costs beside its bytes.
+FAIR_BUDGET = 64 * PER_OPERATION
+# How often a stream that waits looks whether its file was closed beneath it, in seconds.
+WATCHDOG = 0.05
+# A readiness that lies this often in a row is asked again only after a pause, in seconds, which doubles (rule 8).
+LIES, FIRST_PAUSE, LONGEST_PAUSE = 3, 0.001, 0.05
+
+
+class Side(QuickDirection, BlockingDirection):
+    """One direction of a stream: who is using it, and the watcher that it waits with."""
+
+    def __init__(self, stream: PollableStream, *, writing: bool) -> None:
+        self._stream = stream
+        self._writing = writing
+        self.way = WRITING if writing else READING
+        self.try_now = stream.write_some_nowait if writing else stream.read_some_nowait  # type: ignore[method-assign]
+        self.write_one = stream.write_one  # type: ignore[method-assign] # no call more than is needed
+        self.user: User | None = None
+        # The thread of the stream's loop, while nobody uses this direction and no turn is due; NOWHERE otherwise.
+        # The thread, not the loop: Python 3.11 makes a system call to say which loop is running.
+        self.idle_in: int = NOWHERE
+        self.budget: int = FAIR_BUDGET
+        self._claimed_on: asyncio.AbstractEventLoop | None = None
+        self._step: tuple[Any, Done] | None = None  # that waits: its buffers, and what it calls
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._fd: int | None = None  # a duplicate of the stream's, watched by the loop
+        self._waits_in = 0  # the process that the watcher was set in
+        self._lies = 0
+        self._pause: asyncio.TimerHandle | None = None
+        self._watchdog: asyncio.TimerHandle | None = None
+
+    # -- one at a time (rule 7) ---------------------------------------------------------------------
+
+    def claim(self, user: User) -> None:
+        """Take this direction for ``user``, until :meth:`release`."""
+        if self.user is not None:
+            if not self._left_behind():
+                raise StreamBusy(self._stream, self.way.doing)
+            self._forget()
+        self.user = user
+        self.idle_in = NOWHERE
+        self._claimed_on = asyncio._get_running_loop()  # not the executor's: a blocking write has none
+
+    def release(self) -> None:
+        """Give this direction back."""
+        self.user = None
+        if self.running_loop() is not None:
+            self.idle_in = NOWHERE if self._stream._closed else get_ident()
+            self.budget = FAIR_BUDGET  # only what completes at once never comes here
+
+    def running_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The stream's loop, where that is the running one."""
+        loop = self._stream._executor._loop
+        return loop if loop is asyncio._get_running_loop() else None
+
+    # -- fair (rule 9) ------------------------------------------------------------------------------
+
+    def spend(self, n: int) -> None:
+        """An operation has completed at once, with ``n`` bytes."""
+        self.budget -= n + PER_OPERATION
+        if self.budget <= 0:
+            self.idle_in = NOWHERE
+
+    @property
+    def turn_due(self) -> bool:
+        """Whether the loop is to turn before anything else completes at once."""
+        return self.budget <= 0 and self.user is None and self.running_loop() is not None
+
+    def _left_behind(self) -> bool:
+        """Whether the user can neither go on nor be told: its event loop was closed, or is that of a parent process."""
+        return self._loop_closed() or (self._step is not None and self._waits_in != os.getpid())
+
+    def _loop_closed(self) -> bool:
+        return self._claimed_on is not None and self._claimed_on.is_closed()
+
+    def _forget(self) -> None:
+        """Drop a user that was left behind."""
+        user, self.user = self.user, None
+        if user is not None:
+            user.drop()
+        fd, self._fd = self._fd, None
+        self._step = self._pause = self._watchdog = None
+        if fd is not None:
+            os.close(fd)
+
+    # -- waiting (rule 8) ---------------------------------------------------------------------------
+
+    def stall_reason(self) -> str | None:
+        return self._stream.held_by() if self._writing else None
+
+    @property
+    def waiting(self) -> bool:
+        return self._step is not None
+
+    def step(self, buffers: Any, done: Done) -> None:
+        """Try once the port is ready, until that transfers something or fails; then call ``done(error, n)``."""
+        self._step = buffers, done
+        if self._fd is None and self._pause is None:
+            self._loop = self._stream._executor.loop
+            self._waits_in = os.getpid()
+            self._lies = 0
+            self._arm()
+            if not (self._writing and self._stream.samples_stall):
+                lookout_of(self._loop).add(self)
+            elif self._watchdog is None:
+                self._watchdog = self._loop.call_later(WATCHDOG, self._sample)
+
+    def catch_up(self) -> None:
+        if self._step is not None:
+            self._ready()
+
+    def cancel(self, requested: CancellationType) -> bool:
+        """A step that waits has transferred nothing."""
+        if self._step is None:
+            return False
+        self.stop()
+        return True
+
+    def stop(self) -> None:
+        """The watcher is gone when this returns."""
+        self._step = None
+        self._disarm()
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+
+    def abort(self, error: TransferError) -> None:
+        """End the step that waits here, if any, with ``error``; else the operation that is between two of its steps."""
+        self.idle_in = NOWHERE
+        if self.user is None:
+            return
+        if self._loop_closed():
+            self._forget()
+        elif self._step is not None:
+            with suppress(OSError, ValueError):  # a port that is gone can't be asked
+                error.queued = getattr(self._stream, "queued", None)
+            _, done = self._step
+            self.stop()
+            self._stream._executor.post(done, error, 0)
+        else:
+            self.user.fail(error)
+
+    def _arm(self) -> None:
+        assert self._loop is not None
+        self._pause = None
+        try:
+            # A duplicate is watched, not the descriptor itself: both asyncio and uvloop refuse the number of a
+            # transport's own, a second watcher on a number replaces the first in silence, and when somebody closes
+            # the number beneath a watcher, uvloop aborts the process.
+            fd = self._fd = os.dup(self._stream.wait_fd()) if self._fd is None else self._fd
+        except OSError as error:
+            self._loop.call_soon(self.abort, transfer_error(error))
+            return
+        try:
+            (self._loop.add_writer if self._writing else self._loop.add_reader)(fd, self._ready)
+        except PermissionError:  # epoll watches no file on disk and no /dev/null, which are ready always
+            self._close_duplicate()
+            self._pause = self._loop.call_later(self._pause_length(), self._retry)
+        except Exception as error:  # no watch left (ENOSPC), or a loop that has none: told with the count
+            self._close_duplicate()
+            self._loop.call_soon(self.abort, transfer_error(error))
+
+    def _disarm(self) -> None:
+        if self._fd is not None:
+            self._unwatch(self._fd)
+            self._close_duplicate()
+
+    def _unwatch(self, fd: int) -> None:
+        assert self._loop is not None
+        if self._waits_in != os.getpid():
+            return  # a forked child shares the epoll of the loop: removed here, it would be removed there, too
+        (self._loop.remove_writer if self._writing else self._loop.remove_reader)(fd)
+
+    def _close_duplicate(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _ready(self) -> None:
+        if self._waits_in != os.getpid():
+            return  # a forked child that lets the loop turn once more, to end its tasks: the operation is its parent's
+        if not self._stream.is_open():
+            self.abort(why_closed(self._fd))
+            return
+        if self._step is None or self._try_step(*self._step):
+            self._lies = 0
+            return
+        self._lies += 1
+        if self._lies >= LIES and self._fd is not None:
+            assert self._loop is not None
+            self._unwatch(self._fd)  # the duplicate stays: should the port be closed meanwhile, nothing else tells why
+            self._pause = self._loop.call_later(self._pause_length(), self._arm)
+
+    def _try_step(self, buffers: Any, done: Done) -> bool:
+        """Whether the port was ready in fact."""
+        try:
+            n = self.try_now(buffers)
+        except BlockingIOError:
+            return False
+        except Exception as error:
+            self.stop()
+            done(error, 0)
+        else:
+            self._step = None  # the watcher stays, for the next step of the operation
+            done(None, n)
+            if self._step is None:
+                self.stop()
+        return True
+
+    def _retry(self) -> None:
+        self._pause = None
+        self._ready()
+        if self._step is not None and self._fd is None and self._pause is None:
+            self._arm()
+
+    def _pause_length(self) -> float:
+        return 0.0 if self._lies < LIES else float(min(FIRST_PAUSE * 2 ** min(self._lies - LIES, 10), LONGEST_PAUSE))
+
+    def look(self) -> None:
+        """The owner of the file may have closed it: the watcher would never hear of it."""
+        if not self._stream.is_open():
+            self.abort(why_closed(self._fd))
+
+    def _sample(self) -> None:
+        """As :meth:`look`, and note how things are, for what is said of a stall."""
+        self._watchdog = None
+        if self._step is not None:
+            self.look()
+        if self._step is not None:
+            self._stream.note_waiting()
+            assert self._loop is not None
+            self._watchdog = self._loop.call_later(WATCHDOG, self._sample)
+
+    # -- waiting without a loop ---------------------------------------------------------------------
+
+    def block(self, seconds: float | None, moved: bool) -> None:
+        """Block this thread until the port may be ready, for ``seconds`` at most and never for long."""
+        if moved:
+            self._lies = 0
+        seconds = WATCHDOG if seconds is None else min(seconds, WATCHDOG)
+        poller = select.poll()
+        poller.register(self._stream.wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
+        if not poller.poll(int(seconds * 1000)):  # whole milliseconds are all that it knows
+            self._stream.note_waiting()
+            if seconds < 0.001:
+                time.sleep(seconds)
+            return
+        self._lies += 1
+        if self._lies > LIES:
+            time.sleep(min(self._pause_length(), seconds))  # this thread has nothing else to do
+
+
+class PinnedSide(Side):
+    """One direction of a stream whose loop was named by its maker: once that is closed nothing is even tried.
+
+    Else a write would go out where the port has room, and be refused where it has to wait.
+    """
+
+    _idle_in = NOWHERE
+
+    @property
+    def idle_in(self) -> int:
+        loop = self._stream._executor._loop
+        return NOWHERE if loop is None or loop.is_closed() else self._idle_in
+
+    @idle_in.setter
+    def idle_in(self, thread: int) -> None:  # pyright: ignore[reportIncompatibleVariableOverride] # it can be set, too
+        self._idle_in = thread
+
+
+def side_for(stream: PollableStream, *, writing: bool) -> Side:
+    """One direction of ``stream``."""
+    return (PinnedSide if stream._executor._pinned else Side)(stream, writing=writing)
+
+
+def why_closed(fd: int | None) -> TransferError:
+    """Its owner has closed it; or the peer has gone, and a transport, told first, has closed itself."""
+    if fd is not None:
+        poller = select.poll()
+        poller.register(fd, 0)  # hang-ups and errors are reported unasked
+        if poller.poll(0):
+            return Disconnected(errno.EPIPE)
+    return StreamClosed()

@@ -1,0 +1,230 @@
+"""What every stream over a file descriptor shares: try first, wait for readiness only when it is full.
+
+======================================  ====================================================================
+a subclass gives                        which is
+======================================  ====================================================================
+``write_some_nowait(buffers) -> int``   one try; BlockingIOError when the port is full
+``read_some_nowait(buffers) -> int``    one try; BlockingIOError when there is nothing, EndOfFile at the end
+``wait_fd() -> int``                    the descriptor whose readiness is waited for; OSError when closed
+``is_open() -> bool``                   whether what it stands on is still open on this side
+======================================  ====================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from typing import Any, ClassVar, Self
+
+from ..._buffers import Buffers
+from ..._composed import one_step
+from ..._direction import READING, WRITING
+from ..._errors import StreamClosed
+from ..._executors import CLOSE_TIMEOUT, EventLoopExecutor, loop_executor
+from ..._operation import CompletionToken, default_token as unspecified, deferred, initiate
+from ..._posix import require
+from ..._quick import QuickStream
+from .._proof import UNKNOWN, ProofLevel, ProofLevels
+from ._readiness import WATCHDOG, Side, side_for
+
+POLLING = ("os.writev", "select.poll")  # what every stream over a descriptor calls; Windows has neither
+
+
+class PollableStream(QuickStream):
+    """A stream over something that an event loop can wait for. Subclasses say what."""
+
+    default_token: CompletionToken[Any, Any] = deferred
+    needs: ClassVar[tuple[str, ...]] = POLLING  # what it calls of the system that not every system has
+    _closed = False
+    samples_stall = False  # whether note_waiting() is to be called while a write waits
+
+    def __init__(self, executor: EventLoopExecutor | None = None) -> None:
+        require(type(self).__name__, *self.needs, instead="pass a SerialPort, or an asyncio StreamWriter or transport")
+        self._executor: EventLoopExecutor = loop_executor(executor, type(self).__name__)
+        self._made_by = os.getpid()
+        self.write_direction: Side = side_for(self, writing=True)
+        self.read_direction: Side = side_for(self, writing=False)
+
+    def get_executor(self) -> EventLoopExecutor:
+        """The executor of this stream; made without one, it is bound to the loop of its first operation."""
+        return self._executor
+
+    @property
+    def queued(self) -> int | None:
+        """Bytes accepted that are still in the driver's output queue; None where that is unknown."""
+        return None
+
+    @property
+    def proof_levels(self) -> ProofLevels:
+        """What proves each level that a byte can reach on this stream; see :class:`ProofLevel`."""
+        return {ProofLevel.ACCEPTED: "write(2)", ProofLevel.CONFIRMED: UNKNOWN}
+
+    @property
+    def stall(self) -> str | None:
+        """What holds the port now; None where nothing does, or nobody knows."""
+        return self.write_direction.stall_reason() if self.write_direction.waiting else None
+
+    def held_by(self) -> str | None:
+        """What holds a port that takes nothing."""
+        return "peer not reading"
+
+    def note_waiting(self) -> None:
+        """Called every WATCHDOG seconds while a write waits, if ``samples_stall``: the time to note how things are."""
+
+    def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
+        """Write at least one byte of ``buffers``, as many as the port takes at once.
+
+        Args:
+            buffers: one bytes-like or an iterable of them.
+            token: any completion token; ``handler(error, bytes_transferred)``.
+
+        Cancellation: terminal, partial and total: cancelled, it has written nothing.
+
+        Follows Asio's AsyncWriteStream requirements.
+        """
+        return initiate(one_step(self, WRITING, buffers), token)
+
+    def async_read_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
+        """Read at least one byte into ``buffers``, as many as are there.
+
+        Args:
+            buffers: one writable bytes-like, an iterable of them, or a ``dynamic_buffer``, which grows.
+            token: any completion token; ``handler(error, bytes_transferred)``. The end of the stream is ``EndOfFile``.
+
+        Cancellation: terminal, partial and total: cancelled, it has read nothing.
+
+        Follows Asio's AsyncReadStream requirements.
+        """
+        return initiate(one_step(self, READING, buffers), token)
+
+    def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        """Write what the port takes at once, and return how many bytes that was.
+
+        Raises:
+            BlockingIOError: the port is full; nothing was written.
+            OSError: as the operating system raised it; nothing was written.
+        """
+        raise NotImplementedError
+
+    def write_one(self, data: bytes, /) -> int:
+        """As ``write_some_nowait((data,))``, of a plain ``bytes`` object."""
+        return self.write_some_nowait((data,))
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        nearest = next(one for one in cls.__mro__ if not {"write_some_nowait", "write_one"}.isdisjoint(vars(one)))
+        if "write_one" not in vars(nearest):
+            cls.write_one = PollableStream.write_one  # type: ignore[method-assign] # not that of a class above it
+
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        """Read what is there into ``buffers``, and return how many bytes that was.
+
+        Raises:
+            BlockingIOError: nothing is there.
+            EndOfFile: nothing will come any more.
+            OSError: as the operating system raised it.
+        """
+        raise NotImplementedError
+
+    def wait_fd(self) -> int:
+        raise NotImplementedError
+
+    def is_open(self) -> bool:
+        raise NotImplementedError
+
+    def close(self) -> int | None:
+        """Close at once. Operations that wait end with :class:`StreamClosed`, each with its count.
+
+        From any thread: while the stream's event loop runs on another one, it is closed there, and waited for; where
+        that loop does not turn, for 5 s at most: it is then closed once the loop turns again.
+        In a forked child it closes the child's descriptor and no more.
+
+        Returns:
+            Bytes accepted before that were still in the driver's queue, and are not sent; None where that is unknown.
+        """
+        if self.inherited:
+            self._close_inherited()
+            return None
+        if self._executor.running_elsewhere():
+            return self._close_by_its_loop(lambda done: done(self._close_here()), self._close_here)
+        return self._close_here()
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process is a fork of the one that made the stream: only its descriptor is its own (rule 14)."""
+        return self._made_by != os.getpid()
+
+    def _close_inherited(self) -> None:
+        """The event loop, its watchers, the operations and the driver's state are the parent's."""
+        if not self._closed:
+            self._closed = True
+            for side in (self.write_direction, self.read_direction):
+                side.abort(StreamClosed())
+            self._close()
+
+    def _close_by_its_loop(
+        self,
+        begin: Callable[[Callable[[int | None], None]], object],
+        close_here: Callable[[], int | None],
+        longest: float = 0.0,
+    ) -> int | None:
+        """Close the stream from another thread than its event loop's.
+
+        Watchers are their loop's own business, and it may be about to write to the descriptor.
+
+        Args:
+            begin: called on the loop, with a function that takes the result.
+            close_here: closes the stream on this thread; called where the loop has stopped.
+            longest: seconds that closing takes at the most, once it has begun.
+
+        Returns:
+            The result; None where the loop's thread does not come to it. That thread waits for this one, perhaps.
+        """
+        begun = threading.Event()
+        closed: Future[int | None] = Future()
+
+        def start() -> None:
+            begun.set()
+            try:
+                begin(closed.set_result)
+            except Exception as error:
+                closed.set_exception(error)
+
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            self._executor.post(start)
+        started = time.monotonic()
+        while not wait([closed], WATCHDOG).done:
+            if not self._executor.running_elsewhere():  # it has stopped, and will not get round to it
+                return close_here()
+            if time.monotonic() - started > CLOSE_TIMEOUT + longest * begun.is_set():
+                return None
+        return closed.result()
+
+    def _close_here(self) -> int | None:
+        if self._closed:
+            return None
+        unsent = self.queued if self.is_open() else None
+        self._closed = True
+        for side in (self.write_direction, self.read_direction):
+            side.abort(StreamClosed())
+        self._close()
+        return unsent
+
+    def _close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,96 @@
+"""OnWire: a serial port as a stream whose count is of transmitted bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Any
+
+from ..._cancellation import CancellationType
+from ..._errors import OperationAborted, TransferError, transfer_error
+from ..._handler import Handler
+from .._coroutine import Result, Spawned, completion
+from .._proof import UNKNOWN, ProofLevel
+from ..serial._tty_stream import TtyStream
+from ._layer import Layer, Step
+
+
+class OnWire(Layer):
+    """``port`` as a stream whose ``bytes_transferred`` counts *transmitted* bytes; made by ``port.on_wire``.
+
+    Each write_some waits until what was queued before has left, hands over what the port takes, and completes once
+    that has left, too: the queue, and the shift register where the driver can tell (else see :attr:`hidden`).
+
+    Cancellation: terminal and partial; total while nothing has been handed over. What is queued is discarded, and the
+    count is of the bytes that are not proved to be gone by that: those have been sent, or, on a driver that ignores a
+    discard (ftdi_sio, cdc_acm), are still going to be: ``queued`` on the error says how many.
+    ``port.close()`` during a write leaves the queue to the close, whose result says what of it is not sent.
+
+    Raises:
+        io.UnsupportedOperation: the driver can't tell what has left its queue.
+    """
+
+    verb: str | None = "transmitted"
+    name = "on_wire"
+    waits = True
+
+    def __init__(self, port: TtyStream) -> None:
+        super().__init__(port)
+        if not isinstance(self.stream, TtyStream):
+            raise TypeError(f"{self.name}: got {port!r}; pass a SerialPort, and put layers over this one")
+        self._check_driver()
+
+    def _check_driver(self) -> None:
+        port = self.stream
+        port._check_open()
+        if port.proof_levels[ProofLevel.DRAINED] == UNKNOWN:
+            raise io.UnsupportedOperation(f"{self.name}: the driver of {port!r} can't tell what has left its queue")
+
+    @property
+    def hidden(self) -> int | None:
+        """Bytes that the hardware may hold when a write completes: 0 where the driver tells; None where it doesn't."""
+        if self.stream.proof_levels[ProofLevel.TRANSMITTED] != UNKNOWN:
+            return 0
+        try:
+            return self.stream._tty.fifo_size() or None
+        except OSError:
+            return None
+
+    def write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
+        port: TtyStream = self.stream
+
+        async def work(operation: Spawned) -> Result:
+            await port._drain(None).wait()
+            return await self.transmit(operation, below, buffers)
+
+        Spawned(self.get_executor(), work, "async_write_some", among=port._spawned).launch(handler)
+
+    async def transmit(self, operation: Spawned, below: Step, buffers: Any) -> Result:
+        """Hand over what the port takes, and wait until it has left. The queue was empty."""
+        error, accepted = await completion(lambda inner: below(buffers, inner), self.get_executor(), operation)
+        if error is not None:
+            return error, accepted
+        operation.narrow(CancellationType.TERMINAL | CancellationType.PARTIAL)
+        try:
+            if operation.stopping:
+                raise asyncio.CancelledError
+            drain = self.stream._drain(None)
+
+            def note() -> None:
+                operation.count = accepted - min(accepted, drain.queued or 0)
+
+            await drain.wait(note, sure=True)
+        except asyncio.CancelledError:
+            if operation.failure is None:  # not closed, but cancelled
+                operation.count = accepted - self._discarded(accepted)
+            return OperationAborted(), operation.count
+        except OSError as gone:  # hung up or unplugged: what has left since the last look isn't known
+            return transfer_error(gone), operation.count
+        return None, accepted
+
+    def _discarded(self, accepted: int) -> int:
+        try:
+            gone: int = self.stream.discard_output()
+        except TransferError:
+            return 0
+        return min(accepted, gone)

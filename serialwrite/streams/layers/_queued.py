@@ -1,0 +1,132 @@
+"""Queued: a stream whose writes stand in line, where another one's second write is refused."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ..._cancellation import CancellationType
+from ..._direction import WRITING, Direction, Done, User, direction_of
+from ..._errors import StreamBusy
+from ._layer import Layer, take_step
+
+
+class Queued(Layer):
+    """``stream``, with its writes lined up: first come, first served.
+
+    ``async_write(queued, data)`` waits until every write before it has ended, and then has the stream for itself until
+    it has ended, however many steps it takes. Writes past the line, on ``stream`` itself, meet StreamBusy, and may
+    make the one whose turn it is meet it.
+
+    Cancellation: whatever the stream beneath has; while it stands in line a write has written nothing, and its place
+    is given up. A timeout counts from the start, waiting in line included.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._line: deque[Place] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """Writes that stand in line, without the one whose turn it is."""
+        return max(0, len(self._line) - 1)
+
+    @property
+    def write_direction(self) -> Any:
+        return Place(self, direction_of(self.stream, WRITING))
+
+
+class Place(Direction):
+    """A queued stream's direction for writing, for one operation: its place in the line."""
+
+    def __init__(self, queued: Queued, beneath: Direction) -> None:
+        self.way = beneath.way
+        self.cancellable = beneath.cancellable
+        self.verb = beneath.verb
+        self._queued = queued
+        self._line = queued._line
+        self._beneath = beneath
+        self._user: Any = None
+        self._admitted = False
+        self._step: tuple[Any, Done] | None = None  # that waits for its turn
+        self._loop: Any = None
+
+    def claim(self, user: User) -> None:
+        self._user = user
+        self._loop = getattr(user.executor, "loop", None)
+        while self._line and getattr(self._line[0]._loop, "is_closed", bool)():
+            left = self._line.popleft()._user  # its event loop was closed: it can't go on
+            if left is not None:
+                left.drop()
+        self._line.append(self)
+        if self._line[0] is self:
+            self._admit()
+
+    def _admit(self) -> None:
+        try:
+            self._beneath.claim(self._user)
+        except BaseException:
+            self._leave()
+            raise
+        self._admitted = True
+
+    def release(self) -> None:
+        if self._admitted:
+            self._beneath.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self in self._line:
+            first = self._line[0] is self
+            self._line.remove(self)
+            if first and self._line:
+                self._queued.get_executor().post(self._line[0]._turn)
+
+    def _turn(self) -> None:
+        """It may be its turn."""
+        if self._admitted or self._step is None or self._line[0] is not self:
+            return  # it has ended, or it is somebody else's turn by now
+        (buffers, done), self._step = self._step, None
+        try:
+            self._admit()
+        except StreamBusy as busy:
+            self._user.fail(busy)
+            done(None, 0)
+        else:
+            take_step(self._beneath, self._queued.get_executor(), buffers, done)
+
+    # -- as the operation sees it ----------------------------------------------------------------------------
+
+    def try_now(self, buffers: Any) -> int:
+        if not self._admitted:
+            raise BlockingIOError
+        return self._beneath.try_now(buffers)
+
+    def step(self, buffers: Any, done: Done) -> None:
+        if self._admitted:
+            self._beneath.step(buffers, done)
+        else:
+            self._step = buffers, done
+
+    def cancel(self, type: CancellationType) -> bool:
+        if self._admitted:
+            return self._beneath.cancel(type)
+        return self._step is not None
+
+    def stop(self) -> None:
+        self._step = None
+        if self._admitted:
+            self._beneath.stop()
+
+    def catch_up(self) -> None:
+        if self._admitted:
+            self._beneath.catch_up()
+
+    def leave(self, then: Callable[[], object]) -> bool:
+        return self._admitted and self._beneath.leave(then)
+
+    def stall_reason(self) -> str | None:
+        if self._admitted:
+            return self._beneath.stall_reason()
+        return f"waiting behind {self._line.index(self)} other writes" if self in self._line else None

@@ -1,0 +1,139 @@
+"""Traced: a stream that tells what becomes of every write_some and read_some, with the bytes themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from ..._direction import READING, direction_of
+from ..._errors import transfer_error
+from ..._handler import Handler
+from ._layer import Layer, LayerDirection, Step
+from ._paced import first_bytes
+
+if TYPE_CHECKING:
+    from ._trace_files import JsonlFile, PcapngFile
+
+
+class TraceEvent(NamedTuple):  # a dataclass is a tenth of the library's import time
+    """The ending of one write_some or read_some.
+
+    Attributes:
+        direction: ``"write"`` or ``"read"``.
+        time: when it was started, in seconds since the epoch.
+        elapsed: seconds until it ended.
+        asked: bytes that it was asked for at the most.
+        count: bytes that it transferred.
+        error: what it ended with; None for success.
+        data: the bytes that it transferred.
+    """
+
+    direction: Literal["write", "read"]
+    time: float
+    elapsed: float
+    asked: int
+    count: int  # type: ignore[assignment] # in place of tuple.count
+    error: BaseException | None
+    data: bytes
+
+    def __str__(self) -> str:
+        ending = "" if self.error is None else f", {type(self.error).__name__}: {self.error}"
+        return f"{self.direction} {self.count:,} of {self.asked:,} bytes in {self.elapsed * 1000:.1f} ms{ending}"
+
+
+Sink: TypeAlias = "Callable[[TraceEvent], object] | logging.Logger | str | bytes | os.PathLike[Any]"
+
+
+class Traced(Layer):
+    """``stream``, with every write_some and read_some told to ``sink``.
+
+    Args:
+        stream: any stream. What is traced is what goes from this layer to ``stream``.
+        sink: a function of a :class:`TraceEvent`; a ``logging.Logger``, told at level DEBUG; or the name of a file,
+            which is made anew: ``.pcapng`` for Wireshark (link type RTAC Serial), else JSON, an event a line.
+
+    A sink that raises does not disturb the transfer; the event loop's exception handler is told,
+    or the logger ``serialwrite`` if there is no loop. A file that can't be written keeps the whole records that it has.
+    :meth:`close` closes the file, and then ``stream``.
+
+    Cancellation: whatever the stream beneath has.
+    """
+
+    def __init__(self, stream: Any, sink: Sink) -> None:
+        super().__init__(stream)
+        self._file: JsonlFile | PcapngFile | None = None
+        if isinstance(sink, logging.Logger):
+            self._tell: Callable[[TraceEvent], object] = lambda event: sink.debug("%r: %s", self.stream, event)
+        elif callable(sink):
+            self._tell = sink
+        elif not isinstance(sink, (str, bytes, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance] # unchecked
+            raise TypeError(
+                f"sink: got {type(sink).__name__}; pass a function of an event, a logging.Logger, or a file's name"
+            )
+        else:
+            from ._trace_files import trace_file  # noqa: PLC0415 # and with it json, for files alone
+
+            self._file = trace_file(os.fsdecode(sink))
+            self._tell = self._file.write
+
+    @property
+    def read_direction(self) -> Any:
+        return LayerDirection(self, direction_of(self.stream, READING), self.read_step)
+
+    def write_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
+        self._traced("write", below, buffers, handler)
+
+    def read_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
+        """Start one step of the read that has claimed this stream."""
+        self._traced("read", below, buffers, handler)
+
+    def _traced(
+        self, direction: Literal["write", "read"], below: Step, buffers: Sequence[memoryview], handler: Handler
+    ) -> None:
+        started, begin = time.time(), time.monotonic()
+        asked = sum(map(len, buffers))
+
+        def complete(error: BaseException | None, n: int) -> None:
+            elapsed = time.monotonic() - begin
+            data = b"".join(first_bytes(buffers, n))
+            shown = transfer_error(error) if isinstance(error, OSError) else error
+            self._show(TraceEvent(direction, started, elapsed, asked, n, shown, data))
+            handler(error, n)
+
+        below(buffers, handler.replaced(complete))
+
+    def _show(self, event: TraceEvent) -> None:
+        try:
+            self._tell(event)
+        except Exception as error:
+            message = f"the sink of {self!r} raised"
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:  # an executor without an event loop
+                logging.getLogger("serialwrite").exception(message)
+            else:
+                loop.call_exception_handler({"message": message, "exception": error})
+
+    def close(self, *args: Any, **options: Any) -> Any:
+        """Close the trace's file, and then the stream, as its own ``close`` does."""
+        try:
+            return super().close(*args, **options)
+        finally:
+            self.close_trace()
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self.close_trace()
+
+    async def __aexit__(self, *error: object) -> None:
+        await super().__aexit__(*error)
+        self.close_trace()
+
+    def close_trace(self) -> None:
+        """Close the trace's file, and leave the stream open."""
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,296 @@
+"""SerialPort: a serial port, opened here or a ``serial.Serial`` that is open already."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Self, overload
+
+import serial
+
+from ..._errors import StreamClosed
+from ..._executors import EventLoopExecutor, loop_executor
+from ..._handler import Handler
+from ..._operation import Operation, default_token as unspecified
+from .._coroutine import Result, Spawned, completion
+from ..fd._descriptor import read_descriptor, took_nothing, write_bytes, write_descriptor
+from ._close import (
+    LONGEST_DRAIN,
+    ClosePolicy,
+    ClosingDrain,
+    check_closing,
+    close_forgotten,
+    close_inherited,
+    close_now,
+)
+from ._interrupted import prepare as prepare_closing
+from ._line_stream import fileno_of
+from ._open import check_port, check_write, kind_of, made_ours, opened
+from ._read_back import read_back
+from ._tty import Tty
+from ._tty_stream import TtyStream
+
+
+class SerialPort(TtyStream):
+    """A serial port.
+
+    Args:
+        port: a device path, a pyserial URL, or an open ``serial.Serial``. One that has no file descriptor
+            (``loop://``, ``rfc2217://``, ``socket://``, a Windows COM port) makes a :class:`BlockingPortStream`,
+            which is a SerialPort, too.
+        baudrate: bits per second; any other setting of pyserial's by its own name (``bytesize``, ``parity``,
+            ``stopbits``, ``rtscts``, ``xonxoff``, ...). Not with an open ``serial.Serial``, which has its settings.
+            And these: ``rts``, ``dtr``: the lines' states from the start; ``rs485_mode``: a
+            ``serial.rs485.RS485Settings`` for the driver; ``low_latency=True``: the driver is not to wait for more.
+        executor: where the operations run; None for the event loop of the first operation.
+
+    A port that is opened here is kept from being opened again (``exclusive=False`` turns all of this off): by programs
+    that lock it with flock, as pyserial's ``exclusive`` does, and on a device by all but root's (TIOCEXCL). It can't be
+    opened where another program has locked it, also by a UUCP lock file (``LCK..ttyUSB0``); the message names that
+    program where the system tells.
+    Writing goes to the port's descriptor, never through ``Serial.write``, which spins on a full port.
+    As a context manager it closes with the policy "drain", and warns if that left something unsent.
+
+    Raises:
+        serial.SerialException: the port does not exist, is in use, or may not be opened; the message says which.
+        ValueError: a setting that the device's driver did not take (a pty takes all; see :attr:`in_force`), a baud rate
+            that is not a whole number above 0, or an open ``serial.Serial`` together with settings.
+
+    Follows Asio's ``basic_serial_port``.
+    """
+
+    unsent: int | None = None
+    """Once closed: bytes that had been accepted and were not sent; None where the driver can't tell."""
+
+    def __new__(cls, port: Any, *_: Any, **__: Any) -> Self:
+        kind: Any = _kind_for(port) if cls is SerialPort else cls
+        return super().__new__(kind)  # type: ignore[no-any-return] # SerialPort, or a subclass of it
+
+    def __init__(
+        self,
+        port: str | os.PathLike[str] | serial.SerialBase,
+        baudrate: int | None = None,
+        *,
+        executor: EventLoopExecutor | None = None,
+        **settings: Any,
+    ) -> None:
+        executor = loop_executor(executor, type(self).__name__)  # refused before anything is opened
+        mine = isinstance(port, (str, os.PathLike))
+        if isinstance(port, (str, os.PathLike)):
+            settings.setdefault("exclusive", True)
+            baudrate = 9600 if baudrate is None else baudrate
+            port = opened(os.fspath(port), baudrate, **settings)
+        else:
+            check_port(port, baudrate)
+            if baudrate is not None or settings:
+                given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
+                raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
+        prepare_closing()
+        super().__init__(port, executor)
+        self._finishing = threading.Lock()
+        self._finished = False
+        try:
+            self._check(mine=mine)
+        except BaseException:
+            if mine:
+                self.serial.close()
+            raise
+        if not mine and isinstance(port, serial.Serial) and kind_of(port) != "blocking":
+            read_back(port)
+        # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
+        self._finalizer = (
+            weakref.finalize(self, close_forgotten, *self._to_finalize(), repr(self), self._made_by) if mine else None
+        )
+
+    def _check(self, *, mine: bool) -> None:
+        """See that the port is open, and may be written to; if it was opened here, make it ours alone."""
+        self._check_write()
+        self.wait_fd()
+        if mine:
+            made_ours(self._tty, self.serial)
+
+    def _check_write(self) -> None:
+        check_write(self.serial)
+
+    def _to_finalize(self) -> tuple[Tty, Any]:
+        port = self.serial
+        return Tty(lambda: fileno_of(port)), port  # which doesn't keep the stream alive
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.serial.port!r} at {self.serial.baudrate}>"
+
+    # -- what PollableStream asks for ---------------------------------------------------------------------
+
+    def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        if self._closed:
+            raise self._was_closed()
+        return write_descriptor(self.serial.fd or self.wait_fd(), buffers)
+
+    def write_one(self, data: bytes, /) -> int:
+        return write_bytes(self.serial.fd or self.wait_fd(), data) or took_nothing(data)
+
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
+        if self._closed:
+            raise self._was_closed()
+        return read_descriptor(self.serial.fd or self.wait_fd(), buffers)
+
+    def wait_fd(self) -> int:
+        return fileno_of(self.serial)
+
+    def _was_closed(self) -> StreamClosed:
+        return StreamClosed(reason=f"{self!r} was closed")
+
+    def is_open(self) -> bool:
+        return bool(self.serial.is_open) and not self._closed
+
+    # -- closing (rule 10) --------------------------------------------------------------------------------
+
+    def close(self, policy: ClosePolicy = "drain", timeout: float | None = None) -> int | None:
+        """Close within bounds; :meth:`async_close` is the form that does not block the event loop meanwhile.
+
+        Operations that wait end with :class:`StreamClosed`, each with its count. Then, by ``policy``:
+
+        * ``"drain"``: wait until what was accepted has left, for ``timeout`` seconds at most, and drop the rest.
+          None: for as long as the queue shrinks, 30 s at most in all; given up once it has stood still for half as much
+          again as the baud rate predicts for what was queued, and half a second (together at most 5 s).
+        * ``"discard"``: drop what is queued, and close.
+        * ``"abort"``: close, and ask the device for nothing.
+
+        From any thread. Where the event loop of the port runs on another one and does not turn, it gives up after 5 s,
+        with None; the port is then closed once that loop turns again.
+
+        The kernel's own wait for the queue (closing_wait, 30 s) is kept out of the way, and left as it was.
+        In a forked child all of them close the child's descriptor and no more: queue and lock are the parent's.
+
+        Returns:
+            Bytes accepted that are not sent; None where the driver can't tell. A USB driver counts a transfer until all
+            of it is over (ftdi_sio: 256 bytes), though the adapter may have taken some of it, and sends that.
+        """
+        check_closing(policy, timeout)
+        if self.inherited:
+            self._close_inherited()
+            return None
+        if self._executor.running_elsewhere():
+
+            def begin(done: Callable[[int | None], None]) -> None:
+                def complete(_: BaseException | None, unsent: int | None) -> None:
+                    done(unsent)
+
+                self._closing(policy, timeout).launch(Handler(complete, self._executor))
+
+            longest = LONGEST_DRAIN if timeout is None else timeout
+            return self._close_by_its_loop(begin, lambda: self._finish(policy), longest)
+        self._stop_operations()
+        if policy == "drain" and not self._finished:
+            with suppress(OSError):
+                ClosingDrain(self._tty, self.serial, timeout).block()
+        return self._finish(policy)
+
+    @overload
+    def async_close(self, /, *, policy: ClosePolicy = ..., timeout: float | None = ...) -> Operation[int | None]: ...
+    @overload
+    def async_close(self, token: Any, /, *, policy: ClosePolicy = ..., timeout: float | None = ...) -> Any: ...
+    def async_close(
+        self, token: Any = unspecified, /, *, policy: ClosePolicy = "drain", timeout: float | None = None
+    ) -> Any:
+        """Close without blocking the event loop; otherwise as :meth:`close`, whose result it gives.
+
+        Cancellation: ends the draining. The port is closed nevertheless.
+        """
+        check_closing(policy, timeout)
+        return self._initiate(self._closing(policy, timeout), token)
+
+    def _closing(self, policy: ClosePolicy, timeout: float | None) -> Spawned:
+        if self.inherited:
+
+            async def close_here(_: Spawned) -> Result:
+                self._close_inherited()
+                return None, None
+
+            return Spawned(EventLoopExecutor(), close_here, "async_close", sure=True)  # not on the parent's loop
+
+        async def work(operation: Spawned) -> Result:
+            if policy == "drain" and not self._finished:
+                with suppress(asyncio.CancelledError, OSError):
+                    await ClosingDrain(self._tty, self.serial, timeout).wait()
+            # On a thread, as a driver may take its time; and to its end, cancelled or not.
+            return await completion(self._finish_on_a_thread(policy), self._executor)
+
+        return Spawned(self._executor, work, "async_close", before=self._stop_operations, sure=True)
+
+    def _stop_operations(self) -> None:
+        """From here on nothing is accepted any more; what waits ends."""
+        self._closed = True
+        for side in (self.write_direction, self.read_direction):
+            side.abort(StreamClosed())
+        for operation in tuple(self._spawned):
+            operation.fail(StreamClosed())
+
+    def _finish_on_a_thread(self, policy: ClosePolicy) -> Callable[[Handler], object]:
+        def start(handler: Handler) -> None:
+            def finish() -> None:
+                unsent = self._finish(policy)
+                with suppress(RuntimeError):  # the loop was closed meanwhile
+                    self._executor.post(complete, unsent)
+
+            def complete(unsent: int | None) -> None:
+                thread.join()  # it has nothing left to do; but whoever waited for the close is to find no thread
+                handler(None, unsent)
+
+            thread = threading.Thread(target=finish, name=f"closing {self!r}", daemon=True)
+            thread.start()
+
+        return start
+
+    def _finish(self, policy: ClosePolicy) -> int | None:
+        with self._finishing:
+            if not self._finished:
+                self._finished = True
+                if self._finalizer is not None:
+                    self._finalizer.detach()
+                self.unsent = self._close_now(policy)
+        return self.unsent
+
+    def _close(self) -> None:
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        close_inherited(self.serial)
+
+    def _close_now(self, policy: ClosePolicy) -> int | None:
+        return close_now(self._tty, self.serial, flush=policy != "abort")
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+        self._warn_of_unsent(*error)
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.async_close()
+        self._warn_of_unsent(*error)
+
+    def _warn_of_unsent(self, kind: object = None, *_: object) -> None:
+        if self.unsent and kind is None:
+            warnings.warn(
+                f"{self!r} was closed with {self.unsent:,} accepted bytes unsent; "
+                "drain it first, or call close(policy, timeout) yourself",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+
+def _kind_for(port: Any) -> type[SerialPort]:
+    """The class for ``port``: not every one of pyserial's has a file descriptor, and one wants to know what is sent."""
+    kind = kind_of(port)
+    if kind == "blocking":
+        from ..threaded._blocking import BlockingPortStream  # noqa: PLC0415 # a subclass of this class
+
+        return BlockingPortStream
+    if kind == "spied":
+        from ._spy import SpiedPort  # noqa: PLC0415 # a subclass of this class
+
+        return SpiedPort
+    return SerialPort

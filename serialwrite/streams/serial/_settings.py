@@ -1,0 +1,62 @@
+"""Settings: what a serial line is set to, by pyserial's names, and as the driver has it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple
+
+from ..._posix import termios
+
+CMSPAR = 0o10000000000 if sys.platform == "linux" else 0  # mark or space parity, <asm-generic/termbits.h>
+
+
+class Settings(NamedTuple):
+    """The settings of a serial line, by pyserial's names and with its values.
+
+    ``baudrate`` is in bits per second, None where the driver can't tell (only Linux can). ``parity`` is one of
+    ``"N"``, ``"E"``, ``"O"``, ``"M"``, ``"S"``. ``dsrdtr`` is always false on Linux and macOS: pyserial sets no
+    DSR/DTR flow control there.
+    """
+
+    baudrate: int | None
+    bytesize: int
+    parity: str
+    stopbits: float
+    xonxoff: bool
+    rtscts: bool
+    dsrdtr: bool
+
+
+def checked_baudrate(given: object) -> int:
+    """The baud rate as a whole number; ValueError for what is not one, or not above 0 (B0 hangs up)."""
+    try:
+        rate = int(given)  # type: ignore[call-overload] # whatever int() takes, and pyserial with it
+        if isinstance(given, bool) or rate <= 0 or (not isinstance(given, str) and rate != given):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"baudrate={given!r}: pass bits per second, a whole number above 0") from None
+    return int(rate)
+
+
+def decoded(attributes: list[Any], baudrate: int | None) -> Settings:
+    """The settings that are in force by ``attributes``, as tcgetattr gives them."""
+    iflag, _, cflag, *_ = attributes
+    bits = {termios.CS5: 5, termios.CS6: 6, termios.CS7: 7, termios.CS8: 8}[cflag & termios.CSIZE]
+    parity = "N"
+    if cflag & termios.PARENB:
+        parity = ("MS" if cflag & CMSPAR else "OE")[not cflag & termios.PARODD]
+    # The same flag makes 1.5 of 5 data bits: that is how a 16550 works, and drivers follow it.
+    stop = 1 if not cflag & termios.CSTOPB else 1.5 if bits == 5 else 2
+    both = termios.IXON | termios.IXOFF
+    return Settings(baudrate, bits, parity, stop, iflag & both == both, bool(cflag & termios.CRTSCTS), dsrdtr=False)
+
+
+def asked_of(port: Any) -> Settings:
+    """The settings that ``port``, a ``serial.Serial``, was asked for."""
+    return Settings(*(getattr(port, name) for name in Settings._fields))
+
+
+def put_settings(port: Any, settings: Settings) -> None:
+    """Have pyserial believe in ``settings``, without setting anything."""
+    for name, value in settings._asdict().items():
+        setattr(port, f"_{name}", value)

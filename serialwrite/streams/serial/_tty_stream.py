@@ -1,0 +1,206 @@
+"""TtyStream: what a stream over a tty can do beyond reading and writing: queue, drain, discard, stall, break."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, overload
+
+from ..._errors import TransferError, transfer_error
+from ..._executors import EventLoopExecutor
+from ..._operation import Operation, default_token as unspecified, initiate
+from ..._timers import checked_seconds
+from .._coroutine import Result, Spawned, Work
+from .._proof import UNKNOWN, ProofLevel, ProofLevels
+from ._drain import Drain, DrainLevel, check_level, discard, seconds_per_byte
+from ._line_stream import LineStream
+from ._stall import StallWatch
+
+if TYPE_CHECKING:
+    from ..layers._on_wire import OnWire
+
+
+class TtyStream(LineStream):
+    """A stream over ``port``, a ``serial.Serial`` that is open."""
+
+    samples_stall = True
+
+    def __init__(self, port: Any, executor: EventLoopExecutor | None = None) -> None:
+        super().__init__(port, executor)
+        self._stall = StallWatch(self._tty, port)
+        self._spawned: set[Spawned] = set()  # operations other than reads and writes
+
+    # -- what the driver knows --------------------------------------------------------------------------
+
+    @property
+    def queued(self) -> int | None:
+        """Bytes accepted that are still in the driver's output queue (TIOCOUTQ); None where the driver can't tell."""
+        try:
+            return self._tty.output_queue()
+        except OSError:
+            return None
+
+    @property
+    def proof_levels(self) -> ProofLevels:
+        """What proves each level that a byte can reach on this port; see :class:`ProofLevel`."""
+        queue = empty = None
+        with suppress(OSError):
+            queue, empty = self._tty.output_queue(), self._tty.transmitter_empty()
+        return {
+            ProofLevel.ACCEPTED: "write(2)",
+            ProofLevel.DRAINED: UNKNOWN if queue is None else "TIOCOUTQ",
+            ProofLevel.TRANSMITTED: UNKNOWN if queue is None or empty is None else "TIOCSERGETLSR",
+            ProofLevel.CONFIRMED: UNKNOWN,
+        }
+
+    @property
+    def stall(self) -> str | None:
+        """What holds the port now: ``"CTS low"``, ``"XOFF received"``, ``"output stopped"``, ``"peer not reading"``.
+
+        None where nothing holds it: a UART without flow control is never held, it is just slow.
+        Where a driver can't tell two of them apart, it says "... or ...".
+        """
+        return self.held_by() if self.write_direction.waiting or self.queued else None
+
+    def held_by(self) -> str | None:
+        try:
+            return self._stall.held_by(self._accepted())
+        except OSError:
+            return None
+
+    def note_waiting(self) -> None:
+        if not self._tty.is_pty():
+            with suppress(OSError):
+                self._stall.see(self._tty.output_queue(), self._accepted())
+
+    def _accepted(self) -> int | None:
+        return getattr(self.write_direction.user, "bytes_transferred", None)
+
+    # -- beyond the queue ---------------------------------------------------------------------------------
+
+    @property
+    def on_wire(self) -> OnWire:
+        """This port as a stream whose ``bytes_transferred`` counts *transmitted* bytes.
+
+        Raises:
+            io.UnsupportedOperation: the driver can't tell what has left its queue (a pty can't).
+        """
+        from ..layers._on_wire import OnWire  # noqa: PLC0415 # a layer over this class
+
+        return OnWire(self)
+
+    @overload
+    def async_drain(self, /, *, level: DrainLevel | None = ..., timeout: float | None = ...) -> Operation[int]: ...
+    @overload
+    def async_drain(self, token: Any, /, *, level: DrainLevel | None = ..., timeout: float | None = ...) -> Any: ...
+    def async_drain(
+        self, token: Any = unspecified, /, *, level: DrainLevel | None = None, timeout: float | None = None
+    ) -> Any:
+        """Wait until what was accepted has left the port. Any number of these may wait at once.
+
+        Args:
+            token: any completion token; ``handler(error, bytes_transferred)``.
+            level: ``"queue"``: the driver's queue is empty; ``"shift-register"``: the hardware is empty, too.
+                None for the strongest that the driver can tell, which on a pty is nothing: it completes at once.
+            timeout: seconds; None for no limit.
+
+        Returns:
+            What the token gives; awaited: the bytes of those queued at first that have left.
+
+        Raises:
+            io.UnsupportedOperation: the driver can't tell ``level``.
+            TransferTimeout, OperationAborted: with ``queued``, the bytes still there, and ``stall``.
+            Disconnected: hung up or unplugged: not told as success, as tcdrain does.
+            StreamClosed: the port was closed meanwhile.
+
+        Cancellation: terminal, partial and total: the driver goes on sending what it has.
+        """
+
+        async def work(operation: Spawned) -> Result:
+            drain = self._drain(level)
+
+            def note() -> None:
+                operation.count = drain.drained
+                self._stall.see(drain.queued, self._accepted())
+
+            await drain.wait(note, sure=True)
+            return None, operation.count
+
+        if self.is_open():
+            check_level(self._tty, level)
+        return self._initiate(self._spawn(work, "async_drain", timeout), token)
+
+    def discard_output(self) -> int:
+        """Drop what the driver has queued, and return the bytes that are proved to be gone by that.
+
+        Some drivers ignore it (ftdi_sio, cdc_acm), and some can't tell what they have (ptys): then 0.
+        What is in the hardware's FIFO goes out still.
+
+        Raises:
+            TransferError: the port is closed, hung up or unplugged.
+        """
+        try:
+            return discard(self._tty, hold=not self.serial.xonxoff)
+        except OSError as error:
+            raise transfer_error(error) from error
+
+    @overload
+    def async_send_break(self, seconds: float = ..., /, *, timeout: float | None = ...) -> Operation[int]: ...
+    @overload
+    def async_send_break(self, seconds: float, token: Any, /, *, timeout: float | None = ...) -> Any: ...
+    def async_send_break(
+        self, seconds: float = 0.25, token: Any = unspecified, /, *, timeout: float | None = None
+    ) -> Any:
+        """Drain, then hold the line in the break state for ``seconds``. It counts as a write: one at a time.
+
+        Args:
+            seconds: how long the break is.
+            token: any completion token; ``handler(error, 0)``.
+            timeout: seconds; None for no limit. A drain that a peer holds up never ends.
+
+        Raises:
+            io.UnsupportedOperation: the port has no line: a pty, ``socket://``, ``loop://``.
+
+        Cancellation: terminal, partial and total while it drains; then terminal and partial: the break ends at once.
+        """
+
+        seconds = checked_seconds(seconds, "seconds", finite=True)
+
+        async def work(operation: Spawned) -> Result:
+            # The kernel would wait for the queue itself, inside the ioctl.
+            await self._drain(None).wait()
+            return await self._hold_break(seconds)
+
+        return self._initiate(self._spawn(work, "async_send_break", timeout, holding=self.write_direction), token)
+
+    async def _hold_break(self, seconds: float) -> Result:
+        self._tty.set_break(True)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            with suppress(OSError):
+                self._tty.set_break(False)
+        return None, 0
+
+    def _spawn(self, work: Work, name: str, timeout: float | None, holding: Any = None) -> Spawned:
+        return Spawned(
+            self._executor,
+            work,
+            name,
+            timeout=timeout,
+            before=self._check_open,
+            holding=holding,
+            among=self._spawned,
+            describe=self._describe,
+        )
+
+    def _initiate(self, operation: Spawned, token: Any) -> Any:
+        return initiate(operation, self.default_token if token is unspecified else token)
+
+    def _describe(self, error: TransferError) -> None:
+        error.verb = "transmitted"
+        error.queued = self.queued
+        error.stall = self.held_by()
+
+    def _drain(self, level: DrainLevel | None) -> Drain:
+        return Drain(self._tty, seconds_per_byte(self.serial), level)

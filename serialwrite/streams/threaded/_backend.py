@@ -1,0 +1,138 @@
+"""Backend: any port of pyserial's that has no descriptor, by what all of them have; and what stands in for its driver.
+
+They are used on worker threads. Waiting ends within a moment of ``stop`` being set and :meth:`Backend.interrupt`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar
+
+from .._proof import UNKNOWN, ProofLevel, ProofLevels
+from ..serial._drain import seconds_per_byte
+from ..serial._settings import Settings
+from ..serial._tty import ModemLines, Tty
+
+# How long a wait may take to notice that its port was closed beneath it, in seconds; and how often a port is looked at
+# that has no event for "something came".
+WATCHDOG, LOOK = 0.05, 0.01
+# A chunk takes about this long on the line, in seconds: that is how long a cancellation waits.
+CHUNK_TIME = 0.05
+
+
+class Backend(Tty):
+    """Any port of pyserial's, by what all of them have. Also what stands in for its driver.
+
+    Args:
+        port: the object that pyserial made, open.
+    """
+
+    drives_line = False
+    proof_levels: ClassVar[ProofLevels] = {
+        ProofLevel.ACCEPTED: "Serial.write",
+        ProofLevel.DRAINED: UNKNOWN,
+        ProofLevel.TRANSMITTED: UNKNOWN,
+        ProofLevel.CONFIRMED: UNKNOWN,
+    }
+
+    def __init__(self, port: Any) -> None:
+        super().__init__(lambda: -1)
+        self.port = port
+        self.chunk = int(min(max(CHUNK_TIME / seconds_per_byte(port), 16), 1024))  # bytes to write at a time
+
+    def writable(self) -> bool:
+        """Whether a chunk can be written now without blocking for long."""
+        return True
+
+    def wait_writable(self, stop: threading.Event) -> None:
+        """Wait until a chunk can be written without blocking for long, or ``stop``."""
+
+    def write(self, data: bytes) -> int:
+        """Write ``data``, a chunk, and return the bytes that were taken."""
+        n: int | None = self.port.write(data)
+        return len(data) if n is None else n
+
+    def wait_readable(self, stop: threading.Event) -> None:
+        """Wait until there is something to read, or ``stop``."""
+        while self.port.is_open and not self.port.in_waiting and not stop.wait(LOOK):
+            pass
+
+    def read(self, size: int) -> bytes:
+        """Read what is there, ``size`` bytes at the most. No bytes: the other end is gone."""
+        data: bytes = self.port.read(min(size, self.port.in_waiting))
+        return data
+
+    def interrupt(self) -> None:
+        """Have those who wait look at their ``stop``."""
+
+    def cancel(self) -> None:
+        """End a write or a read that is stuck, where the port has a way to; it is being closed."""
+        for name in ("cancel_write", "cancel_read"):
+            with suppress(Exception):
+                getattr(self.port, name)()
+
+    def closed(self) -> None:
+        """The port is closed, and nobody waits any more."""
+
+    # -- in place of a driver -------------------------------------------------------------------------------
+
+    def is_pty(self) -> bool:
+        return False
+
+    def output_queue(self) -> int | None:
+        return None
+
+    def transmitter_empty(self) -> bool | None:
+        return None
+
+    def status_lag(self) -> float:
+        return 0.0
+
+    def fifo_size(self) -> int | None:
+        return None
+
+    def hold_output(self) -> None:
+        pass
+
+    def let_output(self) -> None:
+        pass
+
+    def flush_output(self) -> None:
+        pass
+
+    def modem_lines(self) -> ModemLines | None:
+        port = self.port
+        return ModemLines(port.cts, port.dsr, port.cd, port.ri, port.rts, port.dtr)
+
+    def counters(self) -> None:
+        return None
+
+    def set_break(self, on: bool) -> None:
+        self.port.break_condition = on
+
+    def settings(self) -> Settings | None:
+        return None
+
+    def output_speed(self) -> int | None:
+        return None
+
+    def set_exclusive(self, on: bool) -> None:
+        pass
+
+    def closing_wait(self) -> int | None:
+        return None
+
+    def set_closing_wait(self, value: int) -> None:
+        pass
+
+    def hang_up_on_close(self, on: bool) -> bool:
+        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+
+    @contextmanager
+    def opened_anew(self, path: str) -> Generator[Tty]:
+        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+        yield self

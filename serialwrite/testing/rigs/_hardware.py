@@ -1,0 +1,70 @@
+"""HardwarePair: real serial ports that are wired together, or one with a loopback plug."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from serialwrite._posix import termios, tty
+from serialwrite.testing.rigs._rig import LOOPBACK, NO_HANG_UP, NO_STALL, PathRig, RigUnavailable, open_device
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Iterable
+    from contextlib import ExitStack
+
+
+class HardwarePair(PathRig):
+    """Two devices that a cable joins; without `peer`, one whose output is wired to its own input.
+
+    Line settings are the user's to make.
+
+    Args:
+        port: the device under test.
+        peer: the device at the other end of its cable.
+        quirks: what this hardware lacks, for example "no-modem-lines" on a three-wire cable.
+
+    Raises:
+        RigUnavailable: on opening: a device is missing, may not be opened, or is no serial port.
+    """
+
+    name = "hardware"
+
+    def __init__(self, port: str, peer: str | None = None, quirks: Iterable[str] = ()) -> None:
+        super().__init__()
+        if isinstance(quirks, str):
+            raise TypeError(f"quirks must be several words, such as {{{quirks!r}}}, not the str {quirks!r}")
+        self._devices = (port, port if peer is None else peer)
+        loopback = {LOOPBACK} if peer is None else set[str]()
+        self.quirks: frozenset[str] = frozenset(quirks) | {NO_STALL, NO_HANG_UP} | loopback
+
+    def _open(self, resources: ExitStack) -> tuple[str, str]:
+        for path in self._devices:
+            try:
+                mode = os.stat(path).st_mode  # noqa: PTH116
+            except OSError as error:
+                raise RigUnavailable(f"the serial port {path} is not there: {error.strerror}") from error
+            if not stat.S_ISCHR(mode):
+                raise RigUnavailable(f"{path} is not a serial port (not a character device)")
+            if not os.access(path, os.R_OK | os.W_OK):
+                raise RigUnavailable(
+                    f"{path} may not be opened by this user: join its group (`dialout`?), log in again"
+                )
+        return self._devices
+
+    def open_port(self) -> io.FileIO:
+        return _open_raw(self.port)
+
+    def open_peer(self) -> io.FileIO:
+        return _open_raw(self.peer)
+
+
+def _open_raw(path: str) -> io.FileIO:
+    device = open_device(path)
+    try:
+        tty.setraw(device.fileno(), termios.TCSANOW)  # TCSAFLUSH, the default, would drop what has arrived
+    except termios.error as error:
+        device.close()
+        raise RigUnavailable(f"{path} is not a serial port: {error.args[-1]}") from error
+    return device

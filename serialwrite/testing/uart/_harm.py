@@ -1,0 +1,55 @@
+"""What arrives in place of the bytes that a fault strikes, as a tty gives it to its reader."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from serialwrite._posix import termios
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from serialwrite.testing.uart._injected_faults import Fault
+
+
+def harmed(fault: Fault, before: bytes, input_flags: int) -> bytes:
+    """Return what arrives for `before`; `input_flags` is the receiver's c_iflag (termios(3))."""
+    match fault.kind:
+        case "drop":
+            return b""
+        case "duplicate":
+            return before * 2
+        case "swap":
+            return before[::-1]
+        case _:
+            assert fault.bit is not None
+            wrong = bytes([before[0] ^ 1 << fault.bit])
+            return wrong if fault.kind == "flip" else _with_line_error(wrong, input_flags)
+
+
+def _with_line_error(byte: bytes, input_flags: int) -> bytes:
+    """What a reader gets for a byte with a parity or framing error.
+
+    PARMRK can't be had on a pty, where the mark would itself be taken as data.
+    """
+    if not input_flags & termios.INPCK:
+        return byte
+    return b"" if input_flags & termios.IGNPAR else b"\0"
+
+
+def break_mark(input_flags: int) -> bytes:
+    """Return what a reader gets for a break."""
+    return b"" if input_flags & termios.IGNBRK else b"\0"
+
+
+def split_at(data: bytes, characters: bytes) -> Iterator[tuple[int, bytes]]:
+    """Give `data` in pieces, with offsets: runs without `characters`, and each of these by itself."""
+    start = 0
+    for index, byte in enumerate(data):
+        if byte in characters:
+            if index > start:
+                yield start, data[start:index]
+            yield index, data[index : index + 1]
+            start = index + 1
+    if start < len(data):
+        yield start, data[start:]
