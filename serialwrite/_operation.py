@@ -63,7 +63,7 @@ class Operation(Coroutine[Any, Any, T_co]):
 
     # -- what each kind of operation defines ---------------------------------------------------------
 
-    name: str  # in messages
+    name: str = "operation"  # in messages
 
     @property
     @abstractmethod

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "serialwrite"
 LAYERS = [
-    {"_timers", "_ledger", "_posix"},
+    {"_timers", "_signal_safe", "_posix"},
     {"_errors", "_buffers", "_cancellation", "_executors"},
     {"_conditions", "_cursors", "_deadlines", "_handler"},
     {"_transfer", "_direction", "_operation"},

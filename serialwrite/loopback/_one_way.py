@@ -237,7 +237,7 @@ class WriteMeter:
     def on(self, port: sw.SerialPort) -> Generator[None]:
         """Count the writes to `port` inside the block; a port without a descriptor isn't metered."""
         side: Any = port.write_direction
-        if not getattr(side, "try_now", None):
+        if not hasattr(side, "write_one"):  # a thread writes, in chunks of its own
             yield
             return
         self._metered = True

@@ -7,12 +7,13 @@ import errno
 import os
 import select
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from ..._cancellation import CancellationType
-from ..._direction import NOWHERE, READING, WRITING, BlockingDirection, Done, User
+from ..._direction import NOWHERE, READING, WRITING, BlockingDirection, Done, User, Way
 from ..._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
 from ..._quick import PER_OPERATION, QuickDirection
 from ._lookout import lookout_of
@@ -35,9 +36,9 @@ class Side(QuickDirection, BlockingDirection):
     def __init__(self, stream: PollableStream, *, writing: bool) -> None:
         self._stream = stream
         self._writing = writing
-        self.way = WRITING if writing else READING
-        self.try_now = stream.write_some_nowait if writing else stream.read_some_nowait  # type: ignore[method-assign]
-        self.write_one = stream.write_one  # type: ignore[method-assign] # no call more than is needed
+        self.way: Way = WRITING if writing else READING
+        self.try_now: Callable[[Sequence[Any]], int] = stream.write_some_nowait if writing else stream.read_some_nowait
+        self.write_one: Callable[[bytes], int] = stream.write_one  # no call more than is needed
         self.user: User | None = None
         # The thread of the stream's loop, while nobody uses this direction and no turn is due; NOWHERE otherwise.
         # The thread, not the loop: Python 3.11 makes a system call to say which loop is running.
