@@ -13,6 +13,11 @@ from ._adapters import (
     prepend as prepend,
     redirect_error as redirect_error,
 )
+from ._adapting import (
+    AsyncReadStream as AsyncReadStream,
+    AsyncWriteStream as AsyncWriteStream,
+    as_stream as as_stream,
+)
 from ._buffers import (
     DynamicBuffer as DynamicBuffer,
     buffer as buffer,
@@ -76,11 +81,7 @@ from ._tokens import (
     use_promise as use_promise,
 )
 from ._write import async_write as async_write, write as write
-from .streams._adapt import (
-    AsyncReadStream as AsyncReadStream,
-    AsyncWriteStream as AsyncWriteStream,
-    as_stream as as_stream,
-)
+from .streams import _adapt as _adapt  # it tells as_stream what to make of each object
 from .streams._proof import ProofLevel as ProofLevel, strongest_proof as strongest_proof
 from .streams.fd._buffered import BufferedTransportStream as BufferedTransportStream
 from .streams.fd._descriptor import DescriptorStream as DescriptorStream
@@ -89,7 +90,8 @@ from .streams.fd._transport import TransportStream as TransportStream
 from .streams.layers._paced import Paced as Paced
 from .streams.layers._queued import Queued as Queued
 from .streams.layers._rs485 import RS485 as RS485
-from .streams.layers._traced import Traced as Traced, TraceEvent as TraceEvent
+from .streams.layers._trace_event import TraceEvent as TraceEvent
+from .streams.layers._traced import Traced as Traced
 from .streams.serial._port import SerialPort as SerialPort
 from .streams.serial._settings import Settings as Settings
 from .streams.serial._tty import LineCounters as LineCounters, ModemLines as ModemLines

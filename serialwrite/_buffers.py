@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
@@ -54,6 +54,17 @@ def buffer(data: BytesLike, max_size: int | None = None, /) -> memoryview:
         # Not view.cast("B"): that refuses empty views, numpy's structured and foreign-endian items, and ctypes'.
         view = PickleBuffer(view).raw()
     return view if max_size is None else view[:max_size]
+
+
+def first_bytes(buffers: Sequence[memoryview], size: int) -> list[memoryview]:
+    """The first ``size`` bytes of ``buffers``."""
+    chosen: list[memoryview] = []
+    for view in buffers:
+        if size <= 0:
+            break
+        chosen.append(view[:size])
+        size -= len(view)
+    return chosen
 
 
 def gather(buffers: BytesLike | Iterable[BytesLike]) -> tuple[BytesLike, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from numbers import Integral
 from typing import Any, TypeVar, overload
 
+from ._adapting import ReadTarget, as_stream
 from ._buffers import Buffers, DynamicBuffer
 from ._composed import TransferOperation
 from ._conditions import TRANSFER_ALL, CompletionCondition
@@ -18,7 +19,6 @@ from ._sync import run_blocking
 from ._tokens import OperationFuture, OperationPromise, UseAwaitable, UseFuture, UsePromise
 from ._transfer import Transfer
 from ._until import LONGEST_MATCH, Delimiter, SizedTransfer, UntilTransfer
-from .streams._adapt import ReadTarget, as_stream
 
 R = TypeVar("R")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
+from ._adapting import WriteTarget, as_stream
 from ._buffers import Buffers
 from ._composed import TransferOperation
 from ._conditions import TRANSFER_ALL, CompletionCondition
@@ -20,7 +21,6 @@ from ._operation import CompletionToken, Operation, default_token, deferred, ini
 from ._quick import QuickStream, QuickWrite
 from ._sync import run_blocking
 from ._transfer import Transfer
-from .streams._adapt import WriteTarget, as_stream
 
 R = TypeVar("R")
 

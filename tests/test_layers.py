@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "serialwrite"
 LAYERS = [
     {"_timers", "_signal_safe", "_posix"},
     {"_errors", "_buffers", "_cancellation", "_executors"},
-    {"_conditions", "_cursors", "_deadlines", "_handler"},
+    {"_adapting", "_conditions", "_cursors", "_deadlines", "_handler"},
     {"_transfer", "_direction", "_operation"},
     {"_until", "_initiate"},
     {"_composed", "_tokens", "_adapters"},

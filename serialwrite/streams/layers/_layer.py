@@ -20,7 +20,7 @@ Step: TypeAlias = Callable[[Any, Handler], object]
 
 
 class Layer:
-    """A stream over ``stream``: whatever ``as_stream`` knows, or another layer. They nest in any order.
+    """A stream over ``stream``, which may be another layer. They nest in any order.
 
     Subclasses say what a step of a write, or of a read, is on them.
     """
@@ -30,9 +30,7 @@ class Layer:
     waits = False  # whether a step waits for more than the stream beneath
 
     def __init__(self, stream: Any) -> None:
-        from .._adapt import as_stream  # noqa: PLC0415 # which knows SerialPort, which has on_wire, which is a layer
-
-        self.stream: Any = as_stream(stream)
+        self.stream: Any = stream
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} over {self.stream!r}>"

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
 
+from ..._adapting import as_stream
+from ..._buffers import first_bytes
 from ..._errors import StreamClosed
 from ..._handler import Handler
 from ..._timers import checked_seconds
@@ -67,7 +69,7 @@ class Paced(Layer):
         prompt_settle: float = SETTLE,
         on_reply: Callable[[bytes], object] | None = None,
     ) -> None:
-        super().__init__(stream)
+        super().__init__(as_stream(stream))
         gaps = {"byte_gap": byte_gap, "chunk_gap": chunk_gap, "line_gap": line_gap}
         _check(bytes_per_second, chunk_size, line_end, **gaps)
         check_prompt(prompt, prompt_timeout, prompt_settle, on_reply, first=prompt_first)
@@ -165,17 +167,6 @@ class Paced(Layer):
             await asyncio.sleep(min(left, WATCHDOG))
             if not self.is_open():
                 raise StreamClosed
-
-
-def first_bytes(buffers: Sequence[memoryview], size: int) -> list[memoryview]:
-    """The first ``size`` bytes of ``buffers``."""
-    chosen: list[memoryview] = []
-    for view in buffers:
-        if size <= 0:
-            break
-        chosen.append(view[:size])
-        size -= len(view)
-    return chosen
 
 
 def _check(rate: Any, chunk_size: Any, line_end: Any, **gaps: Any) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from ..._adapting import as_stream
 from ..._cancellation import CancellationType
 from ..._direction import WRITING, Direction, Done, User, direction_of
 from ..._errors import StreamBusy
@@ -24,7 +25,7 @@ class Queued(Layer):
     """
 
     def __init__(self, stream: Any) -> None:
-        super().__init__(stream)
+        super().__init__(as_stream(stream))
         self._line: deque[Place] = deque()
 
     @property

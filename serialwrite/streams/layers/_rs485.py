@@ -9,6 +9,7 @@ from typing import Any
 
 import serial.rs485
 
+from ..._adapting import as_stream
 from ..._direction import WRITING, direction_of
 from ..._errors import transfer_error
 from ..._handler import Handler
@@ -57,7 +58,9 @@ class RS485(OnWire):
         self._bus: Any = port if isinstance(port, serial.rs485.RS485) else None
         if self._bus is not None and settings is not None:
             raise ValueError(f"settings: set them on {port!r} itself: its rs485_mode")
-        over: Any = port if self._bus is None else BusPort(self._bus)
+        over: Any = as_stream(port) if self._bus is None else BusPort(self._bus)
+        if not isinstance(over, TtyStream):
+            raise TypeError(f"RS485: got {port!r}; pass a SerialPort, and put layers over this one")
         super().__init__(over)
         if settings is not None and not hasattr(settings, "rts_level_for_rx"):
             raise TypeError(f"settings: got {settings!r}; pass a serial.rs485.RS485Settings")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._traced import TraceEvent
+    from ._trace_event import TraceEvent
 
 # pcapng, draft-ietf-opsawg-pcapng: block types and the magic number of the section header.
 SECTION, INTERFACE, PACKET = 0x0A0D0D0A, 1, 6

@@ -7,42 +7,18 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ..._adapting import as_stream
+from ..._buffers import first_bytes
 from ..._direction import READING, direction_of
 from ..._errors import transfer_error
 from ..._handler import Handler
 from ._layer import Layer, LayerDirection, Step
-from ._paced import first_bytes
+from ._trace_event import TraceEvent
 
 if TYPE_CHECKING:
     from ._trace_files import JsonlFile, PcapngFile
-
-
-class TraceEvent(NamedTuple):  # a dataclass is a tenth of the library's import time
-    """The ending of one write_some or read_some.
-
-    Attributes:
-        direction: ``"write"`` or ``"read"``.
-        time: when it was started, in seconds since the epoch.
-        elapsed: seconds until it ended.
-        asked: bytes that it was asked for at the most.
-        count: bytes that it transferred.
-        error: what it ended with; None for success.
-        data: the bytes that it transferred.
-    """
-
-    direction: Literal["write", "read"]
-    time: float
-    elapsed: float
-    asked: int
-    count: int  # type: ignore[assignment] # in place of tuple.count
-    error: BaseException | None
-    data: bytes
-
-    def __str__(self) -> str:
-        ending = "" if self.error is None else f", {type(self.error).__name__}: {self.error}"
-        return f"{self.direction} {self.count:,} of {self.asked:,} bytes in {self.elapsed * 1000:.1f} ms{ending}"
 
 
 Sink: TypeAlias = "Callable[[TraceEvent], object] | logging.Logger | str | bytes | os.PathLike[Any]"
@@ -64,7 +40,7 @@ class Traced(Layer):
     """
 
     def __init__(self, stream: Any, sink: Sink) -> None:
-        super().__init__(stream)
+        super().__init__(as_stream(stream))
         self._file: JsonlFile | PcapngFile | None = None
         if isinstance(sink, logging.Logger):
             self._tell: Callable[[TraceEvent], object] = lambda event: sink.debug("%r: %s", self.stream, event)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ..layers._paced import first_bytes
+from ..._buffers import first_bytes
 from ._close import ClosePolicy
 from ._port import SerialPort
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from ..._errors import TransferError, transfer_error
 from ..._executors import EventLoopExecutor
@@ -12,12 +12,10 @@ from ..._operation import Operation, default_token as unspecified, initiate
 from ..._timers import checked_seconds
 from .._coroutine import Result, Spawned, Work
 from .._proof import UNKNOWN, ProofLevel, ProofLevels
+from ..layers._on_wire import OnWire
 from ._drain import Drain, DrainLevel, check_level, discard, seconds_per_byte
 from ._line_stream import LineStream
 from ._stall import StallWatch
-
-if TYPE_CHECKING:
-    from ..layers._on_wire import OnWire
 
 
 class TtyStream(LineStream):
@@ -85,8 +83,6 @@ class TtyStream(LineStream):
         Raises:
             io.UnsupportedOperation: the driver can't tell what has left its queue (a pty can't).
         """
-        from ..layers._on_wire import OnWire  # noqa: PLC0415 # a layer over this class
-
         return OnWire(self)
 
     @overload

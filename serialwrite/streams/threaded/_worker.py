@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import serial
 
+from ..._buffers import first_bytes
 from ..._cancellation import CancellationType
 from ..._cursors import buffer_copy
 from ..._direction import READING, WRITING, Direction, Done, User, Way
 from ..._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
-from ..layers._paced import first_bytes
 
 if TYPE_CHECKING:
     from ._blocking import BlockingPortStream
