@@ -92,10 +92,9 @@ from .streams.layers._queued import Queued as Queued
 from .streams.layers._rs485 import RS485 as RS485
 from .streams.layers._trace_event import TraceEvent as TraceEvent
 from .streams.layers._traced import Traced as Traced
+from .streams.serial._device import LineCounters as LineCounters, ModemLines as ModemLines
 from .streams.serial._port import SerialPort as SerialPort
 from .streams.serial._settings import Settings as Settings
-from .streams.serial._tty import LineCounters as LineCounters, ModemLines as ModemLines
-from .streams.threaded._blocking import BlockingPortStream as BlockingPortStream
 
 __version__ = "0.1.0"
 

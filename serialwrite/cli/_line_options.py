@@ -67,7 +67,7 @@ class Line:
         port, stream = self._opened(name, baud, resources)
         if self.drain not in {DrainTo.STRONGEST, DrainTo.NONE}:
             try:
-                check_level(port._tty, self.level)
+                check_level(port.driver.device, self.level)
             except io.UnsupportedOperation as error:
                 words = str(error).partition(": ")[2]
                 raise io.UnsupportedOperation(f"--drain {self.drain.value}: {words}") from error

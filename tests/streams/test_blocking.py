@@ -1,4 +1,4 @@
-"""BlockingPortStream: ports with no descriptor, on threads of their own; here loop://, socket:// and a slow one."""
+"""SerialPort without a descriptor: ports, on threads of their own; here loop://, socket:// and a slow one."""
 
 import asyncio
 import io
@@ -197,14 +197,16 @@ async def test_nothing_to_write_is_done_whatever_the_timeout(peer, blocked):
 
 def test_a_url_picks_the_right_one(peer, tmp_path):
     with sw.SerialPort("loop://") as port:
-        assert type(port) is sw.BlockingPortStream
-        assert isinstance(port, sw.SerialPort)
+        assert type(port) is sw.SerialPort
+        assert not port.driver.pollable
     with sw.SerialPort(peer.url, 115200) as port, peer.accept():
-        assert type(port) is sw.BlockingPortStream
+        assert type(port) is sw.SerialPort
+        assert not port.driver.pollable
     with PtyPair() as rig:
         for name in (rig.port, f"alt://{rig.port}?class=Serial", f"spy://{rig.port}?file={tmp_path / 'spy'}"):
             with sw.SerialPort(name) as port:
-                assert type(port).__name__ == ("SpiedPort" if name.startswith("spy") else "SerialPort")
+                assert type(port) is sw.SerialPort
+                assert port.driver.pollable
     with pytest.raises(ValueError, match="nonsense"):
         sw.SerialPort("nonsense://")
 
@@ -212,7 +214,7 @@ def test_a_url_picks_the_right_one(peer, tmp_path):
 def test_an_open_one_is_adapted_once():
     with serial.serial_for_url("loop://") as port:
         stream = sw.as_stream(port)
-        assert type(stream) is sw.BlockingPortStream
+        assert type(stream) is sw.SerialPort
         assert sw.as_stream(port) is stream
         assert sw.write(port, b"hello") == 5
         assert sw.read(port, reply := bytearray(5)) == 5
@@ -220,16 +222,7 @@ def test_an_open_one_is_adapted_once():
         stream.close()
     closed = serial.serial_for_url("loop://", do_not_open=True)
     with pytest.raises(sw.StreamClosed, match=r"open\(\) it first"):
-        sw.BlockingPortStream(closed)
-
-
-def test_a_port_that_can_be_waited_for_is_refused():
-    with PtyPair() as rig:
-        for port in (rig.port, f"spy://{rig.port}"):
-            with pytest.raises(TypeError, match="pass it to SerialPort"):
-                sw.BlockingPortStream(port)
-        with serial.Serial(rig.port) as port, pytest.raises(TypeError, match="pass it to SerialPort"):
-            sw.BlockingPortStream(port)
+        sw.SerialPort(closed)
 
 
 async def test_spy_shows_what_was_accepted_and_no_more(tmp_path):
@@ -397,7 +390,7 @@ class SlowPort(serial.SerialBase):
 
 async def test_a_chunk_is_short_and_a_cancellation_waits_for_it():
     port = SlowPort()
-    stream = sw.BlockingPortStream(port)
+    stream = sw.SerialPort(port)
     writing = sw.async_write(stream, DATA)
     task = asyncio.ensure_future(writing)
     await until(lambda: writing.bytes_transferred > 100)
@@ -416,7 +409,7 @@ async def test_a_chunk_is_short_and_a_cancellation_waits_for_it():
 async def test_a_write_that_is_stuck_does_not_hold_up_the_close(has_cancel):
     port = SlowPort()
     port.free.clear()
-    stream = sw.BlockingPortStream(port)
+    stream = sw.SerialPort(port)
     writing = sw.async_write(stream, DATA, sw.as_tuple(sw.use_promise))
     if has_cancel:
         port.cancel_write = port.free.set
@@ -437,7 +430,7 @@ async def test_a_chunk_that_is_taken_during_the_close_is_the_last(when):
     port.write = lambda data: (inside.set(), port.free.wait(), taken.append(bytes(data))) and len(data)
     port.free.clear()
     port.cancel_write = port.free.set  # its write then succeeds
-    stream = sw.BlockingPortStream(port)
+    stream = sw.SerialPort(port)
     writing = sw.async_write(stream, DATA, sw.as_tuple(sw.use_promise))
     side = stream.write_direction
     await until(inside.is_set)
@@ -460,7 +453,7 @@ async def test_a_chunk_that_is_taken_during_the_close_is_the_last(when):
 
 async def test_what_begins_after_the_close_has_an_error_of_its_own_and_no_thread():
     before = set(threading.enumerate())
-    stream = sw.BlockingPortStream(SlowPort())
+    stream = sw.SerialPort(SlowPort())
     stream.close("abort")
     errors = [(await sw.async_write(stream, DATA[:size], sw.as_tuple(sw.use_promise)))[0] for size in (1, 2)]
     errors.append((await sw.async_read(stream, bytearray(3), sw.as_tuple(sw.use_promise)))[0])
@@ -548,7 +541,9 @@ def test_on_an_io_thread():
 async def test_a_break_is_held_on_the_thread():
     async with sw.SerialPort("loop://") as port:
         states = []
-        port._tty.set_break = lambda on: states.append((on, threading.current_thread() is threading.main_thread()))
+        port.driver.device.set_break = lambda on: states.append(
+            (on, threading.current_thread() is threading.main_thread())
+        )
         assert await port.async_send_break(0.01) == 0
         assert states == [(True, False), (False, False)]
         breaking = asyncio.ensure_future(port.async_send_break(60))

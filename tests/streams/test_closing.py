@@ -117,7 +117,7 @@ async def test_a_queue_that_moved_and_stands_still_is_given_up(slow_port):
     while len(uart.received) < len(DATA) / 2:
         await asyncio.sleep(0.01)
     uart.stuck = True
-    left = slow_port._tty.output_queue()
+    left = slow_port.driver.device.output_queue()
     started = time.monotonic()
     assert await closing == left
     assert time.monotonic() - started < 2.5
@@ -281,7 +281,7 @@ def test_a_drain_leaves_time_for_the_close_itself(monkeypatch):
     with simulated_port({"rtscts": True}) as port:
         port.uart.cts = False
         sw.write(port, DATA)
-        monkeypatch.setattr(port._tty, "closing_time", 60)
+        monkeypatch.setattr(port.driver.device, "closing_time", 60)
         assert port.close(timeout=61) == len(DATA)
 
 

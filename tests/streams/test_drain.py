@@ -65,7 +65,7 @@ async def test_a_shift_register_that_is_told_of_late_is_not_believed_too_early()
 async def test_a_drain_is_paced_and_not_spun():
     looks = 0
     with simulated_port(baudrate=57600) as port:
-        original = port._tty.output_queue
+        original = port.driver.device.output_queue
 
         def counting():
             nonlocal looks
@@ -73,7 +73,7 @@ async def test_a_drain_is_paced_and_not_spun():
             return original()
 
         await sw.async_write(port, DATA)  # 0.36 s
-        port._tty.output_queue = counting
+        port.driver.device.output_queue = counting
         await port.async_drain()
     assert looks < 40
 
@@ -224,7 +224,7 @@ def test_a_discard_says_just_what_is_gone():
         gone = port.discard_output()
         assert gone > 1000
         deadline = time.monotonic() + 10
-        while port._tty.transmitter_empty() is False and time.monotonic() < deadline:
+        while port.driver.device.transmitter_empty() is False and time.monotonic() < deadline:
             time.sleep(0.001)
         assert port.uart.received == DATA[: len(DATA) - gone]
         assert port.queued == 0
@@ -240,7 +240,7 @@ def test_a_discard_that_the_driver_ignores_proves_nothing():
 def test_a_discard_does_not_wake_a_port_that_xoff_has_stopped():
     with simulated_port({"xonxoff": True}) as port:
         port.uart.xoff = True
-        port._tty.let_output = lambda: pytest.fail("TCOON ends the peer's XOFF, too")
+        port.driver.device.let_output = lambda: pytest.fail("TCOON ends the peer's XOFF, too")
         sw.write(port, DATA)
         assert port.discard_output() == len(DATA)
 

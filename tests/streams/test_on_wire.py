@@ -7,11 +7,11 @@ from contextlib import ExitStack
 
 import pytest
 import serial.rs485
-from fake_uart import FakeSerial, FakeTty, simulated_port
+from fake_uart import FakeDriver, FakeSerial, simulated_port
 from scripted import PlainStream
 
 import serialwrite as sw
-from serialwrite.streams.serial import _line_stream
+from serialwrite.streams.layers import _rs485
 from serialwrite.testing import PtyPair, receive, receive_available, send
 
 DATA = random.Random(485).randbytes(6000)
@@ -302,7 +302,7 @@ def make_bus(monkeypatch):
 
         def make(kind):
             port = resources.enter_context(simulated_port(baudrate=460800))
-            monkeypatch.setattr(_line_stream, "Tty", lambda _: FakeTty(port.uart))
+            monkeypatch.setattr(_rs485, "DescriptorDriver", FakeDriver)
             port.uart.pin_log = []
             port.serial.__class__ = kind  # it is open already
             port.serial.rs485_mode = None
@@ -325,6 +325,7 @@ async def test_an_open_rs485_object_has_its_transmitter_switched(make_bus, strea
     assert await sw.async_write(stream(bus), DATA[:300]) == 300
     assert len(log) == 4
     assert len(bus.uart.rts_log) == (4 if kind is Bus else 0)
+    assert type(sw.as_stream(bus).stream) is sw.SerialPort
 
 
 async def test_an_open_rs485_object_is_one_stream(make_bus):

@@ -64,7 +64,7 @@ async def filled(port, payload):
 async def test_100_000_bytes_exact_both_ways(remote):
     url, peer = remote
     async with await opened(url) as port:
-        assert type(port) is sw.BlockingPortStream
+        assert not port.driver.pollable
         assert port.in_force == (port.serial.baudrate, 8, "N", 1, False, False, False)  # as the server has granted them
         writing = sw.async_write(port, DATA, sw.use_promise, timeout=60)
         assert await received(peer, len(DATA)) == DATA
@@ -113,7 +113,7 @@ async def test_closing_while_it_is_stalled_is_bounded(remote, policy):
     writing = sw.async_write(port, bytes(30_000_000), sw.as_tuple(sw.use_promise))
     while port.stall != "peer not reading":
         await asyncio.sleep(0.01)
-    assert port._tty.closing_time > 0.3  # which pyserial's close takes of every timeout
+    assert port.driver.device.closing_time > 0.3  # which pyserial's close takes of every timeout
     started = time.monotonic()
     assert await port.async_close(policy=policy, timeout=0.3) > 0
     assert time.monotonic() - started < 3

@@ -11,7 +11,7 @@ async def test_a_wake_up_left_over_from_an_earlier_read_is_no_end_of_file():
     with socket.create_server(("127.0.0.1", 0)) as server:
         with sw.SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}") as port:
             with server.accept()[0] as peer:
-                port._backend.interrupt()  # as a timeout does that comes just when its read has ended
+                port.driver.device.interrupt()  # as a timeout does that comes just when its read has ended
                 with pytest.raises(sw.TransferTimeout):
                     await sw.async_read(port, bytearray(1), timeout=0.3)
                 peer.sendall(b"x")

@@ -9,17 +9,14 @@ import os
 import threading
 import time
 from contextlib import contextmanager
-from unittest.mock import patch
 
 import serial
 
 import serialwrite as sw
-from serialwrite.streams.serial import _port as _serial_port
+from serialwrite.streams.serial._descriptor_driver import DescriptorDriver
+from serialwrite.streams.serial._device import CLOSING_WAIT_NONE, LineCounters, ModemLines
 from serialwrite.streams.serial._settings import asked_of
-from serialwrite.streams.serial._stall import StallWatch
-from serialwrite.streams.serial._tty import CLOSING_WAIT_NONE, LineCounters, ModemLines, Tty
-
-FAKES = {}  # by their descriptors
+from serialwrite.streams.serial._tty import Tty
 
 FULL = 0xFFFFFFFFFFFFFFFE  # an eventfd that holds this much is not ready for writing
 
@@ -49,7 +46,6 @@ class FakeUart:
         self.sent_at = time.monotonic()
         self.lock = threading.RLock()
         self.fd = os.eventfd(0, os.EFD_NONBLOCK)
-        FAKES[self.fd] = self
         self.done = threading.Event()
         self.thread = threading.Thread(target=self._run, name="fake uart")
 
@@ -121,7 +117,6 @@ class FakeUart:
     def end(self):
         self.done.set()
         self.thread.join()
-        del FAKES[self.fd]
         with self.lock:  # a close that was left alone may still be at work
             os.close(self.fd)
 
@@ -252,28 +247,31 @@ class FakeSerial(serial.SerialBase):
         self.fd, self.is_open = None, False
 
 
+class FakeDriver(DescriptorDriver):
+    """What a SerialPort on a fake UART has: there is nothing to read."""
+
+    def __init__(self, port):
+        super().__init__(port, FakeTty(port.uart))
+        self.uart = port.uart
+
+    def write_some_nowait(self, buffers):
+        self.wait_fd()
+        return self.uart.write(buffers)
+
+    def write_one(self, data):
+        return self.write_some_nowait([data])
+
+    def read_some_nowait(self, buffers):
+        self.wait_fd()
+        raise BlockingIOError
+
+
 class SimulatedPort(sw.SerialPort):
     """A SerialPort on a fake UART."""
 
     def __init__(self, uart, **settings):
-        super().__init__(FakeSerial(uart, **settings))
+        super().__init__(FakeDriver(FakeSerial(uart, **settings)))
         self.uart = uart
-        self._tty = FakeTty(uart)
-        self._stall = StallWatch(self._tty, self.serial)
-
-
-def _write_descriptor(fd, buffers, genuine=_serial_port.write_descriptor):
-    return FAKES[fd].write(buffers) if fd in FAKES else genuine(fd, buffers)
-
-
-def _write_bytes(fd, data, genuine=_serial_port.write_bytes):
-    return FAKES[fd].write([data]) if fd in FAKES else genuine(fd, data)
-
-
-def _read_descriptor(fd, buffers, genuine=_serial_port.read_descriptor):
-    if fd in FAKES:
-        raise BlockingIOError
-    return genuine(fd, buffers)
 
 
 @contextmanager
@@ -282,12 +280,7 @@ def simulated_port(settings=None, **uart):
     uart = FakeUart(**uart)
     port = SimulatedPort(uart, **(settings or {}))
     try:
-        with (
-            patch.object(_serial_port, "write_descriptor", _write_descriptor),
-            patch.object(_serial_port, "write_bytes", _write_bytes),
-            patch.object(_serial_port, "read_descriptor", _read_descriptor),
-        ):
-            yield port
+        yield port
     finally:
         port.close("abort")
         port.serial.let_go.set()

@@ -167,8 +167,8 @@ STREAMS = {
     "SocketStream, Unix": (UnixPair, own_socket),
     "TransportStream, asyncio's": (TcpPair, transport),
     "TransportStream, pyserial-asyncio's": (PtyPair, pyserial_asyncio),
-    "BlockingPortStream, socket://": (UrlPair, url),
-    "BlockingPortStream, rfc2217://": (RemotePair, rfc2217),
+    "SerialPort, socket://": (UrlPair, url),
+    "SerialPort, rfc2217://": (RemotePair, rfc2217),
     "BufferedTransportStream": (UnixPair, buffered),
     "on_wire": (FakeLine, on_wire),
     "RS485": (FakeLine, rs485),
@@ -177,8 +177,8 @@ STREAMS = {
     "Traced": (PtyPair, traced),
     "Paced": (PtyPair, paced),
 }
-TOOLS = {"SerialPort on socat": ["socat"], "BlockingPortStream, rfc2217://": ["socat", "ser2net"]}
-RESET_BY_CLOSING = {"BlockingPortStream, socket://", "BlockingPortStream, rfc2217://"}
+TOOLS = {"SerialPort on socat": ["socat"], "SerialPort, rfc2217://": ["socat", "ser2net"]}
+RESET_BY_CLOSING = {"SerialPort, socket://", "SerialPort, rfc2217://"}
 # Those that stand on a device which a pty can be, and so on a simulated UART.
 ON_A_LINE = {
     "SerialPort": serial_port,

@@ -57,7 +57,7 @@ def probe(
         return Card(port, opened=False, facts=tuple(facts), advice=tuple(advice))
     facts = [Fact("port", port), *device]
     try:
-        facts += _remote_facts(opened) if isinstance(opened, sw.BlockingPortStream) else _driver_facts(opened, advice)
+        facts += _remote_facts(opened) if not opened.driver.pollable else _driver_facts(opened, advice)
         if measure:
             facts += measured(opened, advice)
         else:
@@ -119,7 +119,7 @@ def _remote_facts(port: sw.SerialPort) -> list[Fact]:
     except OSError as error:
         lines = f"{UNTOLD}: {error}"
     told_by = "the far end (RFC 2217)" if url.startswith("rfc2217:") else "pyserial, which makes them up"
-    queue = port._tty.output_queue()
+    queue = port.driver.device.output_queue()
     waiting = UNTOLD if queue is None else f"{queue:,} bytes not acknowledged by the far end"
     return [
         Fact("output queue", waiting, "" if queue is None else "SIOCOUTQ"),
@@ -139,7 +139,7 @@ def _proofs(port: sw.SerialPort) -> list[Fact]:
 
 
 def _driver_facts(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
-    tty: Any = port._tty
+    tty: Any = port.driver.device
     queue, empty, lines, counters = tty.output_queue(), tty.transmitter_empty(), port.modem_lines, port.line_counters
     speed, fifo, wait = tty.output_speed(), tty.fifo_size(), tty.closing_wait()
     if tty.is_pty():

@@ -24,8 +24,8 @@ LOOK: Final = 0.25  # seconds of one read while an unplug is waited for
 
 def measured(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
     """Fill the port with its output held, and see whether what the driver tells of that is true."""
-    tty: Any = port._tty
-    if isinstance(port, sw.BlockingPortStream):
+    tty: Any = port.driver.device
+    if not port.driver.pollable:
         return [Fact("queue, discard, drain", "not measured: this port has no descriptor that could say it is full")]
     holds = not tty.is_pty()  # a pty that is held takes nothing at all
     if holds:
@@ -106,7 +106,7 @@ def await_unplug(port: sw.SerialPort, seconds: float) -> str:
         except sw.TransferTimeout:
             continue
         except sw.TransferError as error:
-            return f"read {_name(error)}" if isinstance(port, sw.BlockingPortStream) else _answers(port)
+            return f"read {_name(error)}" if not port.driver.pollable else _answers(port)
     return f"unknown: it was not unplugged within {seconds:g} s"
 
 

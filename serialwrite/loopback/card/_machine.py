@@ -38,7 +38,7 @@ def port_facts(port: sw.SerialPort, name: str) -> tuple[Fact, ...]:
     if timer is not None:
         facts.append(Fact(f"{name}: latency timer", f"{timer[0]} ms", timer[1]))
     with contextlib.suppress(OSError):
-        wait = port._tty.closing_wait()
+        wait = port.driver.device.closing_wait()
         if wait is not None:
             facts.append(Fact(f"{name}: closing_wait", closing_wait_in_words(wait), "TIOCGSERIAL"))
     return tuple(facts)

@@ -163,7 +163,7 @@ def check_baud(
 def check_speed(port: sw.SerialPort, name: str, settings: Settings) -> list[Check]:
     """Return whether the driver set the baud rate: one beyond its reach it may replace without a word."""
     with contextlib.suppress(OSError):
-        speed = port._tty.output_speed()
+        speed = port.driver.device.output_speed()
         if speed is not None:
             right = abs(speed / settings.baudrate - 1) <= TOLERANCE
             words = f"{speed:,} bit/s by the driver's word (TCGETS2), {settings.baudrate:,} asked for"

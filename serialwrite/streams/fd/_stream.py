@@ -29,7 +29,7 @@ from ..._operation import CompletionToken, default_token as unspecified, deferre
 from ..._posix import require
 from ..._quick import QuickStream
 from .._proof import UNKNOWN, ProofLevel, ProofLevels
-from ._readiness import WATCHDOG, Side, side_for
+from ._readiness import WATCHDOG, side_for
 
 POLLING = ("os.writev", "select.poll")  # what every stream over a descriptor calls; Windows has neither
 
@@ -40,14 +40,19 @@ class PollableStream(QuickStream):
     default_token: CompletionToken[Any, Any] = deferred
     needs: ClassVar[tuple[str, ...]] = POLLING  # what it calls of the system that not every system has
     _closed = False
+    write_direction: Any
+    read_direction: Any
     samples_stall = False  # whether note_waiting() is to be called while a write waits
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
         require(type(self).__name__, *self.needs, instead="pass a SerialPort, or an asyncio StreamWriter or transport")
         self._executor: EventLoopExecutor = loop_executor(executor, type(self).__name__)
         self._made_by = os.getpid()
-        self.write_direction: Side = side_for(self, writing=True)
-        self.read_direction: Side = side_for(self, writing=False)
+        self.write_direction, self.read_direction = self._directions()
+
+    def _directions(self) -> tuple[Any, Any]:
+        """How a step is tried and waited for: for writing, for reading."""
+        return side_for(self, writing=True), side_for(self, writing=False)
 
     def get_executor(self) -> EventLoopExecutor:
         """The executor of this stream; made without one, it is bound to the loop of its first operation."""
@@ -203,6 +208,9 @@ class PollableStream(QuickStream):
             if time.monotonic() - started > CLOSE_TIMEOUT + longest * begun.is_set():
                 return None
         return closed.result()
+
+    def _was_closed(self) -> StreamClosed:
+        return StreamClosed(reason=f"{self!r} was closed")
 
     def _close_here(self) -> int | None:
         if self._closed:

@@ -49,7 +49,7 @@ class OnWire(Layer):
         if self.stream.proof_levels[ProofLevel.TRANSMITTED] != UNKNOWN:
             return 0
         try:
-            return self.stream._tty.fifo_size() or None
+            return self.stream.driver.device.fifo_size() or None
         except OSError:
             return None
 

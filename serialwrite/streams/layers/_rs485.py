@@ -16,22 +16,15 @@ from ..._handler import Handler
 from .._coroutine import Result, Spawned
 from .._proof import UNKNOWN, ProofLevel
 from ..serial._close import ClosingDrain
+from ..serial._descriptor_driver import DescriptorDriver
 from ..serial._drain import FIFO, seconds_per_byte
-from ..serial._open import is_plain_bus
+from ..serial._open import check_write, is_plain_bus
 from ..serial._port import SerialPort
 from ..serial._tty_stream import TtyStream
 from ._layer import Step
 from ._on_wire import OnWire
 
 PYSERIALS_SET_RTS: Any = getattr(serial.SerialBase, "setRTS")  # noqa: B009 # its types leave it out
-
-
-class BusPort(SerialPort):
-    """The port of an open ``serial.rs485.RS485``, whose own ``write`` is gone past: RS485 switches its transmitter."""
-
-    def _check_write(self) -> None:
-        if not is_plain_bus(self.serial):
-            super()._check_write()
 
 
 class RS485(OnWire):
@@ -58,7 +51,7 @@ class RS485(OnWire):
         self._bus: Any = port if isinstance(port, serial.rs485.RS485) else None
         if self._bus is not None and settings is not None:
             raise ValueError(f"settings: set them on {port!r} itself: its rs485_mode")
-        over: Any = as_stream(port) if self._bus is None else BusPort(self._bus)
+        over: Any = as_stream(port) if self._bus is None else _port_of(self._bus)
         if not isinstance(over, TtyStream):
             raise TypeError(f"RS485: got {port!r}; pass a SerialPort, and put layers over this one")
         super().__init__(over)
@@ -156,10 +149,17 @@ class RS485(OnWire):
         with suppress(OSError):  # hung up, unplugged or closed: there is no line to turn around
             try:
                 # A driver that ignores a discard may hold bytes that never leave: given up as by a close.
-                await ClosingDrain(port._tty, port.serial, None).wait()
+                await ClosingDrain(port.driver.device, port.serial, None).wait()
                 if port.proof_levels[ProofLevel.TRANSMITTED] == UNKNOWN:
                     await asyncio.sleep((self.hidden or FIFO) * seconds_per_byte(port.serial))
                 await asyncio.sleep(settings.delay_before_rx or 0.0)
             finally:  # the event loop may be ending, which cancels every task
                 self._settings = None
                 self._set_rts(settings.rts_level_for_rx)
+
+
+def _port_of(bus: serial.rs485.RS485) -> SerialPort:
+    """The port of ``bus``, past whose ``write`` it goes: RS485 switches the transmitter itself."""
+    if not is_plain_bus(bus):
+        check_write(bus)
+    return SerialPort(DescriptorDriver(bus))

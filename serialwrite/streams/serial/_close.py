@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
 from ..._timers import checked_timeout
+from ._device import CLOSING_WAIT_NONE, Device
 from ._drain import Drain, discard, seconds_per_byte
 from ._interrupted import call_interrupted
-from ._tty import CLOSING_WAIT_NONE, Tty
 
 ClosePolicy: TypeAlias = Literal["drain", "discard", "abort"]
 _POLICIES = ("drain", "discard", "abort")
@@ -41,7 +41,7 @@ class ClosingDrain(Drain):
     of it takes at first. On USB it stands still for a whole transfer, and then the chip has it.
     """
 
-    def __init__(self, tty: Tty, port: Any, timeout: float | None) -> None:
+    def __init__(self, tty: Device, port: Any, timeout: float | None) -> None:
         byte_time = seconds_per_byte(port)
         super().__init__(tty, byte_time)
         self._shrunk_at = time.monotonic()
@@ -61,7 +61,7 @@ class ClosingDrain(Drain):
         return None if pause is None or left <= 0 else min(pause, left)
 
 
-def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
+def close_now(tty: Device, port: Any, *, flush: bool) -> int | None:
     """Close ``port``, without waiting for anything that it still has to send.
 
     The kernel is kept from waiting by an empty queue, else by a closing_wait of none, which is put back afterwards,
@@ -95,7 +95,7 @@ def close_now(tty: Tty, port: Any, *, flush: bool) -> int | None:
     return unsent
 
 
-def _close_with_a_queue(tty: Tty, port: Any) -> bool:
+def _close_with_a_queue(tty: Device, port: Any) -> bool:
     """Close it all the same; whether that has come to its end.
 
     It is opened once more then: what was set on it outlives a close; and adapters that are opened are reset, and drop
@@ -119,7 +119,7 @@ def _close_with_a_queue(tty: Tty, port: Any) -> bool:
     return closed
 
 
-def _close_quietly(tty: Tty, port: Any) -> None:
+def _close_quietly(tty: Device, port: Any) -> None:
     with suppress(OSError):  # closed under us, by the owner of the serial.Serial
         tty.close_port(port)
 
@@ -140,7 +140,7 @@ def close_inherited(port: Any) -> None:
     port.is_open = False
 
 
-def close_forgotten(tty: Tty, port: Any, name: str, made_by: int | None = None) -> None:
+def close_forgotten(tty: Device, port: Any, name: str, made_by: int | None = None) -> None:
     """Close a port whose stream is gone, or whose program ends; at the end of a program no warning is seen."""
     if not port.is_open:
         return

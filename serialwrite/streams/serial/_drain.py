@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
-from ._tty import Tty
+from ._device import Device
 
 DrainLevel: TypeAlias = Literal["queue", "shift-register"]
 
@@ -28,7 +28,7 @@ def seconds_per_byte(port: Any) -> float:
     return float(bits / max(port.baudrate, 1))
 
 
-def check_level(tty: Tty, level: DrainLevel | None) -> None:
+def check_level(tty: Device, level: DrainLevel | None) -> None:
     """Raise what is wrong with ``level``: it is none, or the driver can't tell it."""
     if level not in {None, "queue", "shift-register"}:
         raise ValueError(f"level={level!r}: pass 'queue', 'shift-register', or None for the strongest there is")
@@ -48,7 +48,7 @@ class Drain:
         queued: bytes that are queued still.
     """
 
-    def __init__(self, tty: Tty, byte_time: float, level: DrainLevel | None = None) -> None:
+    def __init__(self, tty: Device, byte_time: float, level: DrainLevel | None = None) -> None:
         self._tty = tty
         self._byte_time = byte_time
         self.total = self.queued = tty.output_queue()
@@ -107,7 +107,7 @@ class Drain:
             time.sleep(pause)
 
 
-def discard(tty: Tty, *, hold: bool) -> int:
+def discard(tty: Device, *, hold: bool) -> int:
     """Drop the driver's queue, and return the bytes that are proved to be gone by that.
 
     0 for a driver that ignores it, as many USB adapters' do, and for one that can't tell what it has.

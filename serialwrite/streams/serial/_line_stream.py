@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, ClassVar
 
 from ..._errors import StreamClosed, transfer_error
 from ..._executors import EventLoopExecutor
 from ..fd._stream import PollableStream
+from ._device import LineCounters, ModemLines
+from ._driver import Driver
 from ._settings import Settings
-from ._tty import UNSUPPORTED, LineCounters, ModemLines, Tty
+from ._tty import UNSUPPORTED
 
 
 class LineStream(PollableStream):
-    """A stream over ``port``, a ``serial.Serial`` that is open."""
+    """A stream with a ``driver``, whose ``serial.Serial`` is open."""
 
-    def __init__(self, port: Any, executor: EventLoopExecutor | None = None) -> None:
+    driver: Driver
+    """What this kind of port has: ``driver.device`` is what the kernel, or pyserial in its place, is asked;
+    ``driver.pollable`` is whether the port has a file descriptor, else it is used on threads."""
+    needs: ClassVar[tuple[str, ...]] = ()  # that is the driver's business
+
+    def __init__(self, driver: Driver, executor: EventLoopExecutor | None = None) -> None:
+        self.driver = driver
+        self.serial: Any = driver.serial
         super().__init__(executor)
-        self.serial = port
-        self._tty = Tty(lambda: fileno_of(port))
+
+    def _directions(self) -> tuple[Any, Any]:
+        return self.driver.directions(self)
 
     @property
     def modem_lines(self) -> ModemLines | None:
@@ -28,7 +38,7 @@ class LineStream(PollableStream):
             TransferError: the port is closed, hung up or unplugged.
         """
         try:
-            return self._tty.modem_lines()
+            return self.driver.device.modem_lines()
         except OSError as error:
             raise transfer_error(error) from error
 
@@ -44,7 +54,7 @@ class LineStream(PollableStream):
         """
         self._check_open()
         try:
-            return self._tty.settings()
+            return self.driver.device.settings()
         except OSError as error:
             raise transfer_error(error) from error
 
@@ -52,7 +62,7 @@ class LineStream(PollableStream):
     def line_counters(self) -> LineCounters | None:
         """The driver's counts of characters, errors and changes of the modem lines; None where it has none."""
         try:
-            return self._tty.counters()
+            return self.driver.device.counters()
         except OSError as error:
             raise transfer_error(error) from error
 
@@ -88,11 +98,3 @@ class LineStream(PollableStream):
     def _check_open(self) -> None:
         if not self.is_open():
             raise StreamClosed(reason=f"{self!r} is closed")
-
-
-def fileno_of(port: Any) -> int:
-    """The descriptor of ``port``, a ``serial.Serial``; StreamClosed when it is closed."""
-    fd: int | None = port.fd
-    if fd is None:
-        raise StreamClosed(reason=f"port {port.port} is closed; open() it first")
-    return fd

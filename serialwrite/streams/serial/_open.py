@@ -13,6 +13,7 @@ import serial
 import serial.rs485
 
 from ..._errors import StreamClosed
+from ._device import Device
 from ._holders import flocking, lock_file, lock_holders, program
 from ._read_back import read_back
 from ._settings import checked_baudrate
@@ -154,13 +155,13 @@ def opened(
     return made
 
 
-def made_ours(tty: Tty, port: Any) -> None:
+def made_ours(device: Device, port: Any) -> None:
     """Keep others out of the open ``port``."""
     if port.exclusive:
         # pyserial's flock is advice that other programs needn't take; this refuses them, all but root's.
         # On a pty it would outlive this process, however that ends: as long as its master is open.
         with suppress(OSError):
-            tty.set_exclusive(True)
+            device.set_exclusive(True)
 
 
 def _check_lock_files(port: str, device: str) -> None:

@@ -9,7 +9,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Self, overload
+from typing import Any, overload
 
 import serial
 
@@ -18,21 +18,19 @@ from ..._executors import EventLoopExecutor, loop_executor
 from ..._handler import Handler
 from ..._operation import Operation, default_token as unspecified
 from .._coroutine import Result, Spawned, completion
-from ..fd._descriptor import read_descriptor, took_nothing, write_bytes, write_descriptor
+from ..threaded._thread_driver import ThreadDriver
 from ._close import (
     LONGEST_DRAIN,
     ClosePolicy,
     ClosingDrain,
     check_closing,
     close_forgotten,
-    close_inherited,
-    close_now,
 )
+from ._descriptor_driver import DescriptorDriver
+from ._driver import Driver
 from ._interrupted import prepare as prepare_closing
-from ._line_stream import fileno_of
-from ._open import check_port, check_write, kind_of, made_ours, opened
-from ._read_back import read_back
-from ._tty import Tty
+from ._open import check_port, check_write, kind_of, opened
+from ._spy_driver import SpyDriver
 from ._tty_stream import TtyStream
 
 
@@ -41,8 +39,7 @@ class SerialPort(TtyStream):
 
     Args:
         port: a device path, a pyserial URL, or an open ``serial.Serial``. One that has no file descriptor
-            (``loop://``, ``rfc2217://``, ``socket://``, a Windows COM port) makes a :class:`BlockingPortStream`,
-            which is a SerialPort, too.
+            (``loop://``, ``rfc2217://``, ``socket://``, a Windows COM port) is used on threads, see below.
         baudrate: bits per second; any other setting of pyserial's by its own name (``bytesize``, ``parity``,
             ``stopbits``, ``rtscts``, ``xonxoff``, ...). Not with an open ``serial.Serial``, which has its settings.
             And these: ``rts``, ``dtr``: the lines' states from the start; ``rs485_mode``: a
@@ -54,6 +51,15 @@ class SerialPort(TtyStream):
     opened where another program has locked it, also by a UUCP lock file (``LCK..ttyUSB0``); the message names that
     program where the system tells.
     Writing goes to the port's descriptor, never through ``Serial.write``, which spins on a full port.
+
+    A port without a descriptor (``driver.pollable`` is False) is written to by ``Serial.write``, in chunks, on a thread
+    of the stream's that ends with :meth:`close`; reads have another. An open ``serial.Serial`` of that kind becomes the
+    stream's: its timeouts are set, and nothing else may read or write it. ``bytes_transferred`` is exact at the
+    boundaries of chunks: of one that fails, a part may have gone. A cancellation is terminal or partial there, and
+    waits for the chunk that is under way, 50 ms or so.
+    Behind a network it counts what this machine's TCP has taken; ``queued`` is then what the other machine has not
+    acknowledged (Telnet's own bytes included), and nothing can be told of the line (see ``proof_levels``).
+
     As a context manager it closes with the policy "drain", and warns if that left something unsent.
 
     Raises:
@@ -67,13 +73,9 @@ class SerialPort(TtyStream):
     unsent: int | None = None
     """Once closed: bytes that had been accepted and were not sent; None where the driver can't tell."""
 
-    def __new__(cls, port: Any, *_: Any, **__: Any) -> Self:
-        kind: Any = _kind_for(port) if cls is SerialPort else cls
-        return super().__new__(kind)  # type: ignore[no-any-return] # SerialPort, or a subclass of it
-
     def __init__(
         self,
-        port: str | os.PathLike[str] | serial.SerialBase,
+        port: str | os.PathLike[str] | serial.SerialBase | Driver,
         baudrate: int | None = None,
         *,
         executor: EventLoopExecutor | None = None,
@@ -81,45 +83,32 @@ class SerialPort(TtyStream):
     ) -> None:
         executor = loop_executor(executor, type(self).__name__)  # refused before anything is opened
         mine = isinstance(port, (str, os.PathLike))
+        opening: Any = port.serial if isinstance(port, Driver) else port
         if isinstance(port, (str, os.PathLike)):
             settings.setdefault("exclusive", True)
             baudrate = 9600 if baudrate is None else baudrate
-            port = opened(os.fspath(port), baudrate, **settings)
+            opening = opened(os.fspath(port), baudrate, **settings)
         else:
-            check_port(port, baudrate)
+            check_port(opening, baudrate)
             if baudrate is not None or settings:
                 given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
                 raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
         prepare_closing()
-        super().__init__(port, executor)
-        self._finishing = threading.Lock()
-        self._finished = False
         try:
-            self._check(mine=mine)
+            super().__init__(port if isinstance(port, Driver) else driver_for(opening), executor)
+            self.driver.check(mine=mine)
         except BaseException:
             if mine:
-                self.serial.close()
+                opening.close()
             raise
-        if not mine and isinstance(port, serial.Serial) and kind_of(port) != "blocking":
-            read_back(port)
+        self._finishing = threading.Lock()
+        self._finished = False
         # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
         self._finalizer = (
-            weakref.finalize(self, close_forgotten, *self._to_finalize(), repr(self), self._made_by) if mine else None
+            weakref.finalize(self, close_forgotten, self.driver.device, self.serial, repr(self), self._made_by)
+            if mine
+            else None
         )
-
-    def _check(self, *, mine: bool) -> None:
-        """See that the port is open, and may be written to; if it was opened here, make it ours alone."""
-        self._check_write()
-        self.wait_fd()
-        if mine:
-            made_ours(self._tty, self.serial)
-
-    def _check_write(self) -> None:
-        check_write(self.serial)
-
-    def _to_finalize(self) -> tuple[Tty, Any]:
-        port = self.serial
-        return Tty(lambda: fileno_of(port)), port  # which doesn't keep the stream alive
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.serial.port!r} at {self.serial.baudrate}>"
@@ -129,21 +118,18 @@ class SerialPort(TtyStream):
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         if self._closed:
             raise self._was_closed()
-        return write_descriptor(self.serial.fd or self.wait_fd(), buffers)
+        return self.driver.write_some_nowait(buffers)
 
     def write_one(self, data: bytes, /) -> int:
-        return write_bytes(self.serial.fd or self.wait_fd(), data) or took_nothing(data)
+        return self.driver.write_one(data)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         if self._closed:
             raise self._was_closed()
-        return read_descriptor(self.serial.fd or self.wait_fd(), buffers)
+        return self.driver.read_some_nowait(buffers)
 
     def wait_fd(self) -> int:
-        return fileno_of(self.serial)
-
-    def _was_closed(self) -> StreamClosed:
-        return StreamClosed(reason=f"{self!r} was closed")
+        return self.driver.wait_fd()
 
     def is_open(self) -> bool:
         return bool(self.serial.is_open) and not self._closed
@@ -188,7 +174,7 @@ class SerialPort(TtyStream):
         self._stop_operations()
         if policy == "drain" and not self._finished:
             with suppress(OSError):
-                ClosingDrain(self._tty, self.serial, timeout).block()
+                ClosingDrain(self.driver.device, self.serial, timeout).block()
         return self._finish(policy)
 
     @overload
@@ -217,7 +203,7 @@ class SerialPort(TtyStream):
         async def work(operation: Spawned) -> Result:
             if policy == "drain" and not self._finished:
                 with suppress(asyncio.CancelledError, OSError):
-                    await ClosingDrain(self._tty, self.serial, timeout).wait()
+                    await ClosingDrain(self.driver.device, self.serial, timeout).wait()
             # On a thread, as a driver may take its time; and to its end, cancelled or not.
             return await completion(self._finish_on_a_thread(policy), self._executor)
 
@@ -253,16 +239,14 @@ class SerialPort(TtyStream):
                 self._finished = True
                 if self._finalizer is not None:
                     self._finalizer.detach()
-                self.unsent = self._close_now(policy)
+                directions = self.write_direction, self.read_direction
+                self.unsent = self.driver.close(directions, flush=policy != "abort")
         return self.unsent
 
     def _close(self) -> None:
         if self._finalizer is not None:
             self._finalizer.detach()
-        close_inherited(self.serial)
-
-    def _close_now(self, policy: ClosePolicy) -> int | None:
-        return close_now(self._tty, self.serial, flush=policy != "abort")
+        self.driver.close_inherited()
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -282,15 +266,10 @@ class SerialPort(TtyStream):
             )
 
 
-def _kind_for(port: Any) -> type[SerialPort]:
-    """The class for ``port``: not every one of pyserial's has a file descriptor, and one wants to know what is sent."""
+def driver_for(port: Any) -> Driver:
+    """The driver for ``port``, an object of pyserial's that is open."""
     kind = kind_of(port)
     if kind == "blocking":
-        from ..threaded._blocking import BlockingPortStream  # noqa: PLC0415 # a subclass of this class
-
-        return BlockingPortStream
-    if kind == "spied":
-        from ._spy import SpiedPort  # noqa: PLC0415 # a subclass of this class
-
-        return SpiedPort
-    return SerialPort
+        return ThreadDriver(port)
+    check_write(port)
+    return SpyDriver(port) if kind == "spied" else DescriptorDriver(port)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ._device import Device
 from ._drain import seconds_per_byte
-from ._tty import Tty
 
 # A queue that has not moved for this long is held: seconds, and bytes, as drivers report progress in lumps.
 QUIET, LUMP = 0.1, 600
@@ -26,7 +26,7 @@ class StallWatch:
         port: the ``serial.Serial``, for its settings.
     """
 
-    def __init__(self, tty: Tty, port: Any) -> None:
+    def __init__(self, tty: Device, port: Any) -> None:
         self._tty = tty
         self._port = port
         self._queue: int | None = None

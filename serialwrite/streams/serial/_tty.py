@@ -9,9 +9,9 @@ import struct
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
 
 from ..._posix import fcntl, lacking, termios
+from ._device import Device, LineCounters, ModemLines
 from ._no_line import no_line
 from ._settings import Settings, decoded
 
@@ -26,7 +26,6 @@ TIOCSBRK, TIOCCBRK = 0x5427, 0x5428
 # struct serial_struct, <linux/serial.h>: the fields that are used here, and room for the rest.
 SERIAL_STRUCT = 128
 XMIT_FIFO_SIZE, CLOSING_WAIT = 20, 40  # offsets: an int, an unsigned short
-CLOSING_WAIT_NONE = 65535
 
 # Major numbers of Unix98 pty slaves (Documentation/admin-guide/devices.txt): their TIOCOUTQ is always 0.
 PTY_MAJORS = range(136, 144)
@@ -40,54 +39,15 @@ UNSUPPORTED = frozenset({errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EOPNOTS
 LINUX = sys.platform == "linux"
 
 
-class ModemLines(NamedTuple):
-    """The modem lines of a port: true where a line is asserted. ``rts`` and ``dtr`` are ours, the others the peer's."""
-
-    cts: bool
-    dsr: bool
-    cd: bool
-    ri: bool
-    rts: bool
-    dtr: bool
-
-
-class LineCounters(NamedTuple):
-    """What the driver has counted since the machine started (TIOCGICOUNT): characters, errors, changes of lines."""
-
-    cts: int
-    dsr: int
-    ri: int
-    cd: int
-    rx: int
-    tx: int
-    frame: int
-    overrun: int
-    parity: int
-    brk: int
-    buf_overrun: int
-
-
-class Tty:
-    """What a serial port asks of its driver. ``None`` stands for "the driver can't tell".
-
-    Every method raises ``OSError`` for a port that is closed, hung up or unplugged.
+class Tty(Device):
+    """The device as its kernel driver knows it.
 
     Args:
         fileno: gives the descriptor; raises OSError when the port is closed.
     """
 
-    drives_line = True  # what the queue holds has the line next to come
-    closing_time = 0.0  # seconds that the close itself takes, always
-
     def __init__(self, fileno: Callable[[], int]) -> None:
         self.fileno = fileno
-
-    def check_peer(self) -> None:
-        """OSError where the peer is gone for good, though the queue is there still."""
-
-    def close_port(self, port: Any) -> None:
-        """Close ``port``, the ``serial.Serial``."""
-        port.close()
 
     # -- what has been accepted, and has not left yet --------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from typing import Any, overload
 
@@ -11,21 +10,20 @@ from ..._executors import EventLoopExecutor
 from ..._operation import Operation, default_token as unspecified, initiate
 from ..._timers import checked_seconds
 from .._coroutine import Result, Spawned, Work
-from .._proof import UNKNOWN, ProofLevel, ProofLevels
+from .._proof import ProofLevels
 from ..layers._on_wire import OnWire
 from ._drain import Drain, DrainLevel, check_level, discard, seconds_per_byte
+from ._driver import Driver
 from ._line_stream import LineStream
-from ._stall import StallWatch
 
 
 class TtyStream(LineStream):
-    """A stream over ``port``, a ``serial.Serial`` that is open."""
+    """A stream with a ``driver`` that can tell what it has accepted and not sent."""
 
     samples_stall = True
 
-    def __init__(self, port: Any, executor: EventLoopExecutor | None = None) -> None:
-        super().__init__(port, executor)
-        self._stall = StallWatch(self._tty, port)
+    def __init__(self, driver: Driver, executor: EventLoopExecutor | None = None) -> None:
+        super().__init__(driver, executor)
         self._spawned: set[Spawned] = set()  # operations other than reads and writes
 
     # -- what the driver knows --------------------------------------------------------------------------
@@ -34,22 +32,14 @@ class TtyStream(LineStream):
     def queued(self) -> int | None:
         """Bytes accepted that are still in the driver's output queue (TIOCOUTQ); None where the driver can't tell."""
         try:
-            return self._tty.output_queue()
+            return self.driver.device.output_queue()
         except OSError:
             return None
 
     @property
     def proof_levels(self) -> ProofLevels:
         """What proves each level that a byte can reach on this port; see :class:`ProofLevel`."""
-        queue = empty = None
-        with suppress(OSError):
-            queue, empty = self._tty.output_queue(), self._tty.transmitter_empty()
-        return {
-            ProofLevel.ACCEPTED: "write(2)",
-            ProofLevel.DRAINED: UNKNOWN if queue is None else "TIOCOUTQ",
-            ProofLevel.TRANSMITTED: UNKNOWN if queue is None or empty is None else "TIOCSERGETLSR",
-            ProofLevel.CONFIRMED: UNKNOWN,
-        }
+        return self.driver.proofs()
 
     @property
     def stall(self) -> str | None:
@@ -61,15 +51,11 @@ class TtyStream(LineStream):
         return self.held_by() if self.write_direction.waiting or self.queued else None
 
     def held_by(self) -> str | None:
-        try:
-            return self._stall.held_by(self._accepted())
-        except OSError:
-            return None
+        return self.driver.stall_reason(self._accepted())
 
     def note_waiting(self) -> None:
-        if not self._tty.is_pty():
-            with suppress(OSError):
-                self._stall.see(self._tty.output_queue(), self._accepted())
+        with suppress(OSError):
+            self.driver.note(self.driver.device.output_queue(), self._accepted())
 
     def _accepted(self) -> int | None:
         return getattr(self.write_direction.user, "bytes_transferred", None)
@@ -117,13 +103,13 @@ class TtyStream(LineStream):
 
             def note() -> None:
                 operation.count = drain.drained
-                self._stall.see(drain.queued, self._accepted())
+                self.driver.note(drain.queued, self._accepted())
 
             await drain.wait(note, sure=True)
             return None, operation.count
 
         if self.is_open():
-            check_level(self._tty, level)
+            check_level(self.driver.device, level)
         return self._initiate(self._spawn(work, "async_drain", timeout), token)
 
     def discard_output(self) -> int:
@@ -136,7 +122,7 @@ class TtyStream(LineStream):
             TransferError: the port is closed, hung up or unplugged.
         """
         try:
-            return discard(self._tty, hold=not self.serial.xonxoff)
+            return discard(self.driver.device, hold=not self.serial.xonxoff)
         except OSError as error:
             raise transfer_error(error) from error
 
@@ -165,18 +151,9 @@ class TtyStream(LineStream):
         async def work(operation: Spawned) -> Result:
             # The kernel would wait for the queue itself, inside the ioctl.
             await self._drain(None).wait()
-            return await self._hold_break(seconds)
+            return await self.driver.hold_break(self, seconds)
 
         return self._initiate(self._spawn(work, "async_send_break", timeout, holding=self.write_direction), token)
-
-    async def _hold_break(self, seconds: float) -> Result:
-        self._tty.set_break(True)
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            with suppress(OSError):
-                self._tty.set_break(False)
-        return None, 0
 
     def _spawn(self, work: Work, name: str, timeout: float | None, holding: Any = None) -> Spawned:
         return Spawned(
@@ -199,4 +176,4 @@ class TtyStream(LineStream):
         error.stall = self.held_by()
 
     def _drain(self, level: DrainLevel | None) -> Drain:
-        return Drain(self._tty, seconds_per_byte(self.serial), level)
+        return Drain(self.driver.device, seconds_per_byte(self.serial), level)

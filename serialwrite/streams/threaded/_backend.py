@@ -5,17 +5,13 @@ They are used on worker threads. Waiting ends within a moment of ``stop`` being 
 
 from __future__ import annotations
 
-import errno
-import os
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from .._proof import UNKNOWN, ProofLevel, ProofLevels
+from ..serial._device import Device, ModemLines
 from ..serial._drain import seconds_per_byte
-from ..serial._settings import Settings
-from ..serial._tty import ModemLines, Tty
 
 # How long a wait may take to notice that its port was closed beneath it, in seconds; and how often a port is looked at
 # that has no event for "something came".
@@ -24,14 +20,15 @@ WATCHDOG, LOOK = 0.05, 0.01
 CHUNK_TIME = 0.05
 
 
-class Backend(Tty):
-    """Any port of pyserial's, by what all of them have. Also what stands in for its driver.
+class Backend(Device):
+    """Any port of pyserial's, by what all of them have. Also its device, as far as pyserial knows that.
 
     Args:
         port: the object that pyserial made, open.
     """
 
     drives_line = False
+    has_lines = True
     proof_levels: ClassVar[ProofLevels] = {
         ProofLevel.ACCEPTED: "Serial.write",
         ProofLevel.DRAINED: UNKNOWN,
@@ -40,7 +37,6 @@ class Backend(Tty):
     }
 
     def __init__(self, port: Any) -> None:
-        super().__init__(lambda: -1)
         self.port = port
         self.chunk = int(min(max(CHUNK_TIME / seconds_per_byte(port), 16), 1024))  # bytes to write at a time
 
@@ -78,61 +74,13 @@ class Backend(Tty):
     def closed(self) -> None:
         """The port is closed, and nobody waits any more."""
 
-    # -- in place of a driver -------------------------------------------------------------------------------
-
-    def is_pty(self) -> bool:
-        return False
-
-    def output_queue(self) -> int | None:
-        return None
-
-    def transmitter_empty(self) -> bool | None:
-        return None
-
-    def status_lag(self) -> float:
-        return 0.0
-
-    def fifo_size(self) -> int | None:
-        return None
-
-    def hold_output(self) -> None:
-        pass
-
-    def let_output(self) -> None:
-        pass
-
-    def flush_output(self) -> None:
-        pass
+    # -- what pyserial tells of the line ----------------------------------------------------------------------
 
     def modem_lines(self) -> ModemLines | None:
         port = self.port
+        if not self.has_lines:
+            return None
         return ModemLines(port.cts, port.dsr, port.cd, port.ri, port.rts, port.dtr)
-
-    def counters(self) -> None:
-        return None
 
     def set_break(self, on: bool) -> None:
         self.port.break_condition = on
-
-    def settings(self) -> Settings | None:
-        return None
-
-    def output_speed(self) -> int | None:
-        return None
-
-    def set_exclusive(self, on: bool) -> None:
-        pass
-
-    def closing_wait(self) -> int | None:
-        return None
-
-    def set_closing_wait(self, value: int) -> None:
-        pass
-
-    def hang_up_on_close(self, on: bool) -> bool:
-        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
-
-    @contextmanager
-    def opened_anew(self, path: str) -> Generator[Tty]:
-        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
-        yield self

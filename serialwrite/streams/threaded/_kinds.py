@@ -18,9 +18,9 @@ import serial
 from .._proof import UNKNOWN, ProofLevel, ProofLevels
 from ..fd._descriptor import NO_SIGPIPE
 from ..fd._socket import unacknowledged
+from ..serial._device import CLOSING_WAIT_NONE
 from ..serial._no_line import no_line, refuse_changes
 from ..serial._settings import Settings, asked_of
-from ..serial._tty import CLOSING_WAIT_NONE
 from ._backend import WATCHDOG, Backend
 
 # Seconds that pyserial's close takes, always: it sleeps for 0.3, in case the same server is connected to again.
@@ -146,6 +146,8 @@ class _OverTcp(Backend):
 class SocketBackend(_OverTcp):
     """``socket://``: a raw TCP connection."""
 
+    has_lines = False  # pyserial makes some up
+
     def __init__(self, port: Any) -> None:
         super().__init__(port)
         self.chunk = 65536
@@ -153,9 +155,6 @@ class SocketBackend(_OverTcp):
         port.write_timeout = 0
         port.timeout = 0
         refuse_changes(port)
-
-    def modem_lines(self) -> None:
-        return None  # pyserial makes some up
 
     def wait_readable(self, stop: threading.Event) -> None:
         # A wake-up may be left from an earlier step, and the socket have nothing: to read then looks like its end.

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import serial
 
@@ -18,9 +18,8 @@ from ..._cancellation import CancellationType
 from ..._cursors import buffer_copy
 from ..._direction import READING, WRITING, Direction, Done, User, Way
 from ..._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
-
-if TYPE_CHECKING:
-    from ._blocking import BlockingPortStream
+from ..fd._stream import PollableStream
+from ._backend import Backend
 
 # Seconds that close() gives a thread to end. One that is stuck in its port for longer is left alone.
 PATIENCE = 1.0
@@ -35,9 +34,9 @@ class WorkerDirection(Direction):
 
     cancellable = CancellationType.TERMINAL | CancellationType.PARTIAL
 
-    def __init__(self, stream: BlockingPortStream) -> None:
+    def __init__(self, stream: PollableStream, backend: Backend) -> None:
         self._stream = stream
-        self._backend = stream._backend
+        self._backend = backend
         self.user: User | None = None
         self._claimed_on: asyncio.AbstractEventLoop | None = None
         self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()

@@ -1,4 +1,4 @@
-"""SpiedPort: pyserial's ``spy://``, whose log is to see what the port has accepted, no more and no less."""
+"""SpyDriver: of pyserial's ``spy://``, whose log is to see what the port has accepted, no more and no less."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._buffers import first_bytes
-from ._close import ClosePolicy
-from ._port import SerialPort
+from ._descriptor_driver import DescriptorDriver
 
 
-class SpiedPort(SerialPort):
-    """A serial port that shows what goes through it, as pyserial's ``spy://`` URLs do. Made by ``SerialPort(url)``."""
+class SpyDriver(DescriptorDriver):
+    """Shows what goes through the port, as pyserial's ``spy://`` URLs do."""
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         n = super().write_some_nowait(buffers)
         self._show(self.serial.formatter.tx, buffers, n)
         return n
+
+    def write_one(self, data: bytes, /) -> int:
+        return self.write_some_nowait((data,))
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         n = super().read_some_nowait(buffers)
@@ -34,9 +36,9 @@ class SpiedPort(SerialPort):
         except Exception:  # a full disk; pyserial's own "raw" format on a file: the count must not suffer from it
             logging.getLogger("serialwrite").exception("spy:// can't show what went through")
 
-    def _close_now(self, policy: ClosePolicy) -> int | None:
+    def close(self, directions: Sequence[Any], /, *, flush: bool) -> int | None:
         try:
-            return super()._close_now(policy)
+            return super().close(directions, flush=flush)
         finally:
             output = self.serial.formatter.output
             if output is not sys.stderr:  # which pyserial would leave open
