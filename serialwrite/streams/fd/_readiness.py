@@ -7,7 +7,6 @@ import errno
 import os
 import select
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
@@ -37,8 +36,9 @@ class Side(QuickDirection, BlockingDirection):
         self._stream = stream
         self._writing = writing
         self.way: Way = WRITING if writing else READING
-        self.try_now: Callable[[Sequence[Any]], int] = stream.write_some_nowait if writing else stream.read_some_nowait
-        self.write_one: Callable[[bytes], int] = stream.write_one  # no call more than is needed
+        this: Any = self  # its tries are bound here: no call more than is needed
+        this.try_now = stream.write_some_nowait if writing else stream.read_some_nowait
+        this.write_one = stream.write_one
         self.user: User | None = None
         # The thread of the stream's loop, while nobody uses this direction and no turn is due; NOWHERE otherwise.
         # The thread, not the loop: Python 3.11 makes a system call to say which loop is running.
