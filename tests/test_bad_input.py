@@ -8,6 +8,7 @@ import fractions
 import os
 import re
 import socket
+import ssl
 import sys
 import warnings
 
@@ -384,3 +385,19 @@ async def test_a_layer_over_a_buffered_transport_can_be_closed(busy):
         if writing is not None:
             with pytest.raises(sw.TransferError):
                 await writing
+
+
+@pytest.mark.parametrize("answer", [-1, -5])
+async def test_answers_of_conditions_below_zero(answer):
+    near, far = socket.socketpair()
+    with near, far:
+        with pytest.raises(ValueError, match=f"answered {answer}; it must be a number of bytes"):
+            await sw.async_write(near, b"x", completion_condition=lambda error, n: answer)
+
+
+async def test_a_tls_socket_is_no_stream():
+    near, far = socket.socketpair()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with near, far, context.wrap_socket(near, do_handshake_on_connect=False, server_hostname="x") as wrapped:
+        with pytest.raises(TypeError, match="TLS can't be written past; pass the StreamWriter"):
+            sw.SocketStream(wrapped)

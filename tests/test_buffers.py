@@ -1,6 +1,7 @@
 """Memory of every kind, cut anywhere: compared with what joined bytes would do."""
 
 import asyncio
+import contextlib
 import ctypes
 import mmap
 import os
@@ -13,6 +14,7 @@ from hypothesis import given, strategies as st
 import serialwrite as sw
 from serialwrite._buffers import MAX_BUFFERS, views
 from serialwrite._cursors import ConsumingBuffers, remaining
+from serialwrite.testing import PtyPair
 
 LISTS = st.lists(st.binary(max_size=12), max_size=8)
 
@@ -213,3 +215,77 @@ def test_a_collection_whose_items_are_not_the_data_in_order_is_refused(buffers):
     with pytest.raises(TypeError, match=f"^buffers: got {type(buffers).__name__}; pass "):
         sw.buffer_size(buffers)
     assert sw.buffer_size({b"a": b"data"}.values()) == 4
+
+
+MANY = [b"%04d," % n for n in range(3 * MAX_BUFFERS)]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pty", "socket", "a socket's number"])
+async def test_more_buffers_than_the_kernel_takes_at_once(kind):
+    with contextlib.ExitStack() as stack:
+        near, far = socket.socketpair()
+        stack.enter_context(near)
+        stack.enter_context(far)
+        if kind == "pipe":
+            reader, writer = os.pipe()
+            stack.callback(os.close, reader)
+            stream = stack.enter_context(sw.DescriptorStream(writer))
+        elif kind == "pty":
+            rig = stack.enter_context(PtyPair())
+            stream, reader = stack.enter_context(sw.SerialPort(rig.port)), rig.open_peer()
+            stack.enter_context(reader)
+        else:
+            stream, reader = (
+                sw.SocketStream(near) if kind == "socket" else sw.DescriptorStream(os.dup(near.fileno())),
+                far,
+            )
+            stack.enter_context(stream)
+        assert stream.write_some_nowait(list(map(memoryview, MANY[: MAX_BUFFERS + 1]))) == 5 * MAX_BUFFERS
+        fd = reader if isinstance(reader, int) else reader.fileno()
+        os.set_blocking(fd, False)
+        assert await arrived(fd, 5 * MAX_BUFFERS) == b"".join(MANY[:MAX_BUFFERS])
+        for token in (sw.deferred, sw.use_promise):
+            writing = asyncio.ensure_future(as_future(sw.async_write(stream, MANY, token, timeout=30)))
+            assert await arrived(fd, 5 * len(MANY)) == b"".join(MANY)
+            assert await writing == 5 * len(MANY)
+
+
+async def arrived(fd, size):
+    """So many bytes, as they come."""
+    got = b""
+    while len(got) < size:
+        with contextlib.suppress(BlockingIOError):
+            got += os.read(fd, 1 << 16)
+        await asyncio.sleep(0)
+    return got
+
+
+async def as_future(awaitable):
+    return await awaitable
+
+
+async def test_a_read_lets_a_dynamic_buffer_grow_to_its_max_size_and_no_further():
+    near, far = socket.socketpair()
+    with near, far:
+        far.send(b"abcdef")
+        memory = bytearray(b"01")
+        assert await sw.async_read(near, sw.dynamic_buffer(memory, 5)) == 3
+        assert (memory, near.recv(10)) == (b"01abc", b"def")
+
+
+class Plain(ctypes.Structure):
+    _fields_ = (("first", ctypes.c_uint16), ("second", ctypes.c_uint32))
+
+
+def test_memory_of_ctypes_is_seen_as_its_bytes():
+    assert sw.buffer_size((ctypes.c_uint16 * 2)(1, 2)) == 4
+    assert bytes(sw.buffer((ctypes.c_uint16.__ctype_be__ * 2)(1, 2))) == b"\0\x01\0\x02"
+    assert sw.buffer_size((ctypes.c_uint16 * 0)()) == sw.buffer_size(array("H")) == 0
+    assert sw.buffer_size((Plain * 2)()) == 2 * ctypes.sizeof(Plain)
+
+
+async def test_memory_to_read_into_has_to_be_writable_all_of_it():
+    near, far = socket.socketpair()
+    with near, far:
+        with pytest.raises(TypeError, match="read-only"):
+            sw.async_read(near, [bytearray(1), b"x"])

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import gc
 import os
+import signal
 import socket
 import threading
 import time
@@ -282,3 +283,71 @@ async def test_a_users_stream_made_in_a_loop_is_written_to_by_the_blocking_form_
 def test_an_event_loop_executor_of_something_else():
     with pytest.raises(TypeError, match="event loop"):
         sw.EventLoopExecutor(5)
+
+
+class SlowToEnd:
+    """A user's stream that takes a while to stop: what is cancelled ends only later."""
+
+    def __init__(self, executor, seconds):
+        self.executor, self.seconds = executor, seconds
+
+    def get_executor(self):
+        return self.executor
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        def initiation(handler):
+            handler.cancellation_slot.assign(
+                lambda type: self.executor.call_later(self.seconds, handler, sw.OperationAborted(), 0)
+            )
+
+        return sw.async_initiate(initiation, token, self.executor)
+
+
+def test_io_thread_waits_for_what_is_slow_to_end_and_leaves_no_thread():
+    io, ended = sw.IoThread("slow"), []
+    sw.async_write(SlowToEnd(io.get_executor(), 0.1), b"abc", lambda error, n: ended.append(type(error)))
+    io.close()
+    assert ended == [sw.OperationAborted]
+    assert not any(thread.name == "slow" for thread in threading.enumerate())
+
+
+def test_ctrl_c_over_an_io_thread_stops_the_write_before_it_goes_on():
+    near, far = socket.socketpair()
+    main = threading.get_ident()
+    with near, far, sw.IoThread() as io:
+        stream = sw.SocketStream(near, io.get_executor())
+
+        def interrupt():
+            while not stream.write_direction.waiting:
+                time.sleep(0.001)
+            signal.pthread_kill(main, signal.SIGINT)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt) as caught:
+            sw.write(stream, bytes(8 << 20))
+        assert stream.write_direction.user is None
+        thread.join()
+        assert 0 < caught.value.bytes_transferred < 8 << 20
+
+
+def test_io_thread_stops_the_future_of_an_operation_of_the_users_own():
+    io = sw.IoThread()
+    executor = io.get_executor()
+
+    def initiation(handler):
+        handler.cancellation_slot.assign(lambda type: executor.post(handler, sw.OperationAborted(), 0))
+
+    future = sw.async_initiate(initiation, sw.use_future, executor)
+    io.close()
+    assert type(future.exception(10)) is sw.OperationAborted
+
+
+async def test_the_end_on_another_loop_wakes_the_loop_that_awaits_it():
+    near, far = socket.socketpair()
+    with near, far, sw.IoThread() as io:
+        stream = SlowToEnd(io.get_executor(), 0)
+        operation = sw.async_write(stream, b"abc", sw.cancel_after(0.05))
+        done, _ = await asyncio.wait([asyncio.create_task(operation)], timeout=5)
+        assert done, "nothing woke this loop"
+        assert isinstance(done.pop().exception(), sw.TransferTimeout)

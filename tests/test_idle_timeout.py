@@ -1,9 +1,11 @@
 """idle_timeout: a transfer ends once nothing has moved for so long, never before; each byte starts it anew."""
 
 import asyncio
+import contextlib
 import math
 import socket
 import threading
+import time
 
 import pytest
 from fake_uart import simulated_port
@@ -255,3 +257,41 @@ def test_of_a_loopback_port():
     """A stream without a descriptor."""
     with sw.SerialPort("loop://") as port, pytest.raises(sw.TransferTimeout, match="idle_timeout"):
         sw.read(port, bytearray(1), idle_timeout=0.1)
+
+
+async def test_a_loop_that_is_late_is_no_idle_stream():
+    near, far = socket.socketpair()
+    other, held_up = socket.socketpair()
+    far.setblocking(False)
+    loop, late = asyncio.get_running_loop(), asyncio.Event()
+
+    def be_late():  # uvloop looks at its timers next, and only then at what is ready
+        loop.remove_reader(held_up)
+        far.recv(1 << 20)  # from here on there is room
+        time.sleep(0.4)
+        late.set()
+
+    with near, far, other, held_up, sw.SocketStream(near) as stream:
+        promise = sw.async_write(stream, bytes(4 << 20), sw.as_tuple(sw.use_promise), idle_timeout=0.3)
+        while not stream.write_direction.waiting:
+            await asyncio.sleep(0)
+        loop.add_reader(held_up, be_late)
+        other.send(b"x")
+        await late.wait()
+        while not promise.done():
+            with contextlib.suppress(BlockingIOError):
+                far.recv(1 << 20)
+            await asyncio.sleep(0)
+        assert await promise == (None, 4 << 20)
+
+
+async def test_a_timer_that_is_early_ends_nothing():
+    class Early(sw.EventLoopExecutor):
+        def call_later(self, seconds, function, /, *args):
+            return super().call_later(seconds / 2, function, *args)
+
+    near, far = socket.socketpair()
+    with near, far:
+        with pytest.raises(sw.TransferTimeout) as caught:
+            await sw.async_write(sw.SocketStream(near, Early()), bytes(8 << 20), timeout=0.05)
+        assert caught.value.elapsed >= 0.05

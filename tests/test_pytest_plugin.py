@@ -246,6 +246,45 @@ def test_workers_take_turns_on_a_real_port(project):
     result.assert_outcomes(passed=6)
 
 
+def test_what_simulated_uart_made_is_closed_after_the_test(project):
+    result = project(
+        """
+        import pytest
+        made = []
+
+        def test_first(simulated_uart):
+            made.extend((simulated_uart(None), simulated_uart(None)))
+            made[0].replay_script()
+
+        def test_second():
+            for uart in made:
+                with pytest.raises(RuntimeError):
+                    uart.replay_script()
+        """,
+        *ALONE,
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_the_peer_of_a_real_port_is_leased_too(project):
+    with PtyPair() as real, PtyPair() as other:
+        result = project(
+            f"""
+            import pytest
+            from serialwrite.testing.rigs._lease import PortLease
+
+            @pytest.mark.parametrize("path", [{real.port!r}, {other.port!r}])
+            def test_it(serial_pair, path):
+                with pytest.raises(TimeoutError):
+                    PortLease([path], timeout=0.01).__enter__()
+            """,
+            *ALONE,
+            f"--serial-port={real.port}",
+            f"--serial-peer={other.port}",
+        )
+    result.assert_outcomes(passed=2)
+
+
 # -- the lease itself ----------------------------------------------------------------------------------
 
 

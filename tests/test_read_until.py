@@ -1,6 +1,7 @@
 """async_read_until: what it searches, what it goes on from, what it says that it waited for."""
 
 import asyncio
+import errno
 import re
 import socket
 
@@ -169,3 +170,31 @@ def test_inside_a_loop_read_until_names_itself():
 
     with PtyPair() as rig, sw.SerialPort(rig.port) as port:
         asyncio.run(inside(port))
+
+
+@pytest.mark.parametrize("blocking", [False, True], ids=["async", "blocking"])
+async def test_a_delimiter_split_over_two_reads_is_found(blocking):
+    near, far = socket.socketpair()
+    with near, far:
+        far.send(b"line\r")
+        buffer = sw.dynamic_buffer(bytearray())
+        if blocking:
+            reading = asyncio.create_task(asyncio.to_thread(sw.read_until, near, buffer, b"\r\n", timeout=10))
+        else:
+            reading = asyncio.create_task(sw.async_read_until(near, buffer, b"\r\n", timeout=10))
+        while len(buffer) < 5:
+            await asyncio.sleep(0.001)
+        far.send(b"\nrest")
+        assert await reading == 6
+        assert buffer.data.startswith(b"line\r\n")
+
+
+async def test_without_the_delimiter_the_buffer_ends_at_its_max_size():
+    near, far = socket.socketpair()
+    with near, far:
+        far.send(b"abcdefgh")
+        buffer = sw.dynamic_buffer(bytearray(b"01"), 6)
+        with pytest.raises(sw.TransferError) as caught:
+            await sw.async_read_until(near, buffer, b"\n", timeout=10)
+        assert (caught.value.errno, caught.value.bytes_transferred) == (errno.ENOBUFS, 4)
+        assert (buffer.data, near.recv(10)) == (b"01abcd", b"efgh")

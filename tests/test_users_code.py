@@ -10,6 +10,7 @@ import threading
 import warnings
 
 import pytest
+from scripted import WAIT, PlainStream, stream_of
 
 import serialwrite as sw
 
@@ -217,3 +218,232 @@ def test_what_a_token_refuses_was_not_forgotten(start):
         with pytest.raises(RuntimeError, match="event loop"):
             starts[start]()
         gc.collect()
+
+
+# -- streams that are unusual -----------------------------------------------------------------------------
+
+
+class Stubborn:
+    """A user's stream whose step ends when the test says so, and with what it says; it notes what it is asked."""
+
+    def __init__(self, executor=None):
+        self.executor = executor or sw.EventLoopExecutor()
+        self.handler = None
+        self.asked, self.threads = [], []
+
+    def get_executor(self):
+        return self.executor
+
+    def on_cancel(self, type):
+        self.asked.append(type)
+        self.threads.append(threading.get_ident())
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        def initiation(handler):
+            self.handler = handler
+            handler.cancellation_slot.assign(self.on_cancel)
+
+        return sw.async_initiate(initiation, token, self.executor)
+
+    def end(self, error, n=0):
+        handler, self.handler = self.handler, None
+        handler.cancellation_slot.clear()
+        self.executor.post(handler, error, n)
+
+
+async def until(condition):
+    async with asyncio.timeout(BOUND):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+class Inline(Stubborn):
+    """A user's stream that calls its handler where it must not: inside async_write_some."""
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        return sw.async_initiate(lambda handler: handler(None, 1), token, self.executor)
+
+
+async def test_a_users_stream_that_calls_its_handler_inline():
+    called = []
+    sw.async_write(Inline(), b"abc", lambda error, n: called.append((error, n)))
+    assert called == []
+    await until(lambda: called)
+    assert called == [(None, 3)]
+
+
+async def test_an_error_that_meets_the_timeout_stays_what_it_is():
+    stream = Stubborn()
+    operation = sw.async_write(stream, b"abc", sw.use_promise, timeout=0.001)
+    await until(lambda: stream.asked)
+    stream.end(OSError(errno.EIO, "unplugged"))
+    with pytest.raises(sw.Disconnected):
+        await operation
+
+
+async def test_a_timer_without_effect_does_not_make_it_a_timeout():
+    class Partial(Stubborn):
+        cancellable = sw.CancellationType.TERMINAL
+
+    stream, signal = Partial(), sw.CancellationSignal()
+    token = sw.cancel_after(0, sw.bind_cancellation_slot(signal.slot, sw.use_promise), sw.CancellationType.TOTAL)
+    promise = sw.async_write(stream, b"abc", token)
+    await asyncio.sleep(0.02)
+    assert stream.asked == []
+    signal.emit()
+    stream.end(sw.OperationAborted())
+    with pytest.raises(sw.OperationAborted) as caught:
+        await promise
+    assert type(caught.value) is sw.OperationAborted
+
+
+async def test_a_timer_and_then_an_emit_is_a_timeout():
+    stream, signal = Stubborn(), sw.CancellationSignal()
+    token = sw.cancel_after(0.001, sw.bind_cancellation_slot(signal.slot, sw.use_promise))
+    promise = sw.async_write(stream, b"abc", token)
+    await until(lambda: stream.asked)
+    signal.emit()
+    stream.end(sw.OperationAborted())
+    with pytest.raises(sw.TransferTimeout):
+        await promise
+
+
+async def test_a_task_that_is_cancelled_asks_on_the_streams_own_thread():
+    with sw.IoThread() as io:
+        stream = Stubborn(io.get_executor())
+        task = asyncio.create_task(sw.async_write(stream, b"abc"))
+        await until(lambda: stream.handler)
+        task.cancel()
+        await until(lambda: stream.asked)
+        stream.end(sw.OperationAborted())
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert stream.threads != [threading.get_ident()]
+
+
+async def test_a_condition_that_goes_on_in_spite_of_errors_lets_the_loop_turn():
+    class Failing(Stubborn):
+        def write_some_nowait(self, buffers):
+            raise OSError(errno.EIO, "unplugged")
+
+        def async_write_some(self, buffers, token=sw.deferred, /):
+            return sw.async_initiate(
+                lambda handler: self.executor.post(handler, OSError(errno.EIO, "unplugged"), 0), token, self.executor
+            )
+
+    asked, turned = 0, []
+
+    def condition(error, n):
+        nonlocal asked
+        asked += 1
+        return 0 if turned or asked > 100_000 else 1
+
+    asyncio.get_running_loop().call_later(0.001, turned.append, True)
+    with pytest.raises(sw.Disconnected):
+        await sw.async_write(Failing(), b"abc", completion_condition=condition)
+    assert asked <= 100_000
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["done", "goes on"])
+async def test_a_condition_that_closes_the_stream_ends_it_as_closed(pair, goes_on):
+    stream, far = pair
+
+    def condition(error, n):
+        if n:
+            stream.close()
+        return 2 if goes_on or not n else 0
+
+    with pytest.raises(sw.StreamClosed) as caught:
+        await sw.async_write(stream, b"abcd", completion_condition=condition)
+    assert caught.value.bytes_transferred == 2
+    assert far.recv(100) == b"ab"
+
+
+async def test_a_condition_that_raises_after_a_step_ends_it():
+    def condition(error, n):
+        return n // (1 - n) or 4  # ZeroDivisionError after the first byte
+
+    operation = sw.async_write(PlainStream(1), b"abcd", completion_condition=condition)
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(operation, BOUND)
+    assert operation.bytes_transferred == 1
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+async def test_a_stream_that_keeps_the_views_keeps_no_memory(parts):
+    class Keeping(PlainStream):
+        kept = ()
+
+        def async_write_some(self, buffers, token=sw.deferred, /):
+            self.kept = (*self.kept, *buffers)
+            return super().async_write_some(buffers, token)
+
+    stream, data = Keeping(2, 2), [bytearray(b"abcdefgh") for _ in range(parts)]
+    assert await sw.async_write(stream, data if parts > 1 else data[0]) == 8 * parts
+    assert len(stream.kept) >= 3
+    for each in data:
+        each.append(0)
+
+
+async def test_a_short_count_is_not_tried_again_at_once():
+    for token in (sw.deferred, sw.use_promise):
+        with stream_of("port", 2, WAIT) as stream:
+            promise = asyncio.ensure_future(as_future(sw.async_write(stream, bytearray(b"abcd"), token)))
+            await until(lambda stream=stream: stream.write_direction.waiting)
+            assert stream.tries == 1
+            stream.let_go()
+            assert await promise == 4
+
+
+async def as_future(awaitable):
+    return await awaitable
+
+
+# -- what a handler is associated with ----------------------------------------------------------------------
+
+
+async def test_the_executor_of_a_handler_is_the_bound_one():
+    got, bound = [], sw.EventLoopExecutor()
+    here = sw.EventLoopExecutor()
+    sw.async_initiate(
+        lambda handler: (got.append(handler.executor), here.post(handler, None, 0)),
+        sw.bind_executor(bound, lambda error, n: None),
+        here,
+    )
+    assert got == [bound]
+    await asyncio.sleep(0)
+
+
+async def test_slots_bound_one_in_another_end_cleared():
+    signals = [sw.CancellationSignal() for _ in range(3)]
+
+    class Handler:
+        cancellation_slot = signals[2].slot
+        seen = None
+
+        def __call__(self, error, n):
+            self.seen = [signal.slot.has_handler for signal in signals]
+
+    stream, handler = Stubborn(), Handler()
+    token = sw.bind_cancellation_slot(signals[1].slot, handler)
+    sw.async_write(stream, b"abc", sw.bind_cancellation_slot(signals[0].slot, token))
+    assert [signal.slot.has_handler for signal in signals] == [True] * 3
+    stream.end(None, 3)
+    await until(lambda: handler.seen)
+    assert handler.seen == [False] * 3
+
+
+async def test_a_handlers_own_slot_ends_cleared():
+    class Handler:
+        cancellation_slot = sw.CancellationSignal().slot
+        seen = None
+
+        def __call__(self, error, n):
+            self.seen = self.cancellation_slot.has_handler
+
+    stream, handler = Stubborn(), Handler()
+    sw.async_write(stream, b"abc", handler)
+    assert handler.cancellation_slot.has_handler
+    stream.end(None, 3)
+    await until(lambda: handler.seen is not None)
+    assert handler.seen is False

@@ -1,6 +1,7 @@
 """SerialPort without a descriptor: ports, on threads of their own; here loop://, socket:// and a slow one."""
 
 import asyncio
+import errno
 import io
 import os
 import random
@@ -565,3 +566,17 @@ def test_a_forked_process_has_a_thread_of_its_own():
                 os._exit(99)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
         assert sw.write(port, b"still") == 5
+
+
+async def test_the_errno_behind_an_exception_of_pyserials_is_told():
+    def write(data):
+        try:
+            raise OSError(errno.ENODEV, "no such device")
+        except OSError as error:
+            raise serial.SerialException("write failed") from error
+
+    async with sw.SerialPort("loop://") as port:
+        port.serial.write = write
+        with pytest.raises(sw.Disconnected) as caught:
+            await sw.async_write(port, b"abc")
+        assert (caught.value.errno, caught.value.bytes_transferred) == (errno.ENODEV, 0)

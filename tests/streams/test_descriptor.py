@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import socket
 import subprocess
 import sys
 
@@ -217,3 +218,40 @@ def test_the_end_of_the_process_puts_blocking_mode_back(pipes):
     program = "import sys, serialwrite as sw; kept = sw.DescriptorStream(1); sw.write(kept, b'x')"
     subprocess.run([sys.executable, "-c", program], stdout=pipes[1], check=True, timeout=60)
     assert os.get_blocking(pipes[1])
+
+
+def test_a_number_of_another_streams_file_is_not_written_to(pipes):
+    _, writer, other_reader, other_writer = pipes
+    stream, other = sw.DescriptorStream(writer), sw.DescriptorStream(other_writer)
+    os.dup2(other_writer, writer)
+    with pytest.raises(sw.StreamClosed):
+        sw.write(stream, b"x", timeout=5)
+    assert sw.write(other, b"other", timeout=5) == 5
+    assert os.read(other_reader, 10) == b"other"
+
+
+@pytest.mark.parametrize("how", ["close", "forgotten"])
+def test_a_socket_whose_number_was_a_stream_stays_open(how):
+    near, far = socket.socketpair()
+    with near, far:
+        number = os.dup(near.fileno()) if how == "close" else near.fileno()
+        stream = sw.DescriptorStream(number)
+        assert sw.write(stream, b"abc") == 3
+        if how == "close":
+            stream.close()
+        del stream
+        gc.collect()
+        near.send(b"def")
+        assert far.recv(10) == b"abcdef"
+
+
+def test_blocking_mode_that_came_later_is_put_back(pipes):
+    _, writer, _, _ = pipes
+    os.set_blocking(writer, False)
+    stream = sw.DescriptorStream(writer)
+    os.set_blocking(writer, True)
+    assert sw.write(stream, b"x") == 1
+    assert not os.get_blocking(writer)
+    del stream
+    gc.collect()
+    assert os.get_blocking(writer)

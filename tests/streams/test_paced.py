@@ -427,3 +427,46 @@ async def test_without_any_pace_it_is_the_stream_itself(kind):
         assert await sw.async_write(sw.Paced(stream), b"abcdefgh") == 8
         assert await sw.async_write(sw.Paced(stream), b"") == 0
         assert (stream.script.written, stream.script.asked) == (b"abcdefgh", [8, 6, 3, 0])
+
+
+async def test_a_part_taken_beneath_is_a_part_of_the_chunk():
+    with stream_of("plain", 2) as stream:
+        assert await sw.async_write(sw.Paced(stream, chunk_size=4, chunk_gap=0.001), b"abcdefgh") == 8
+        assert stream.script.asked == [4, 2, 4]
+
+
+class Console(Recorder):
+    """A device whose answer meets the cancellation of the read that waits for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.answers, self.waits = [], 0
+
+    def async_read_some(self, buffers, token=sw.deferred, /):
+        def initiation(handler):
+            self.waits += 1
+
+            def cancelled(type):
+                handler.cancellation_slot.clear()
+                answer = self.answers.pop() if self.answers else b""
+                sw.buffer_copy(buffers, answer)
+                self.executor.post(handler, None if answer else sw.OperationAborted(), len(answer))
+
+            handler.cancellation_slot.assign(cancelled)
+
+        return sw.async_initiate(initiation, token, self.executor)
+
+
+async def test_a_cancel_that_meets_the_reply_stops_the_line():
+    device, replies = Console(), []
+    paced = sw.Paced(device, prompt=b"> ", prompt_settle=0.001, on_reply=replies.append)
+    assert await sw.async_write(paced, b"one\n") == 4
+    before = device.waits
+    second = sw.async_write(paced, b"two\n", sw.as_tuple(sw.use_promise))
+    await until(lambda: device.waits > before)
+    device.answers.append(b"did one\n> ")
+    second.cancel()
+    await asyncio.wait([second])
+    assert (second.bytes_transferred, device.data) == (0, b"one\n")
+    assert await sw.async_write(paced, b"three\n", timeout=TIMEOUT) == 6  # what had come counts
+    assert (device.data, replies) == (b"one\nthree\n", [b"did one\n> "])

@@ -295,3 +295,40 @@ def test_a_peer_that_has_gone_raises_no_sigpipe(kind, payload):
     program = [sys.executable, "-c", GONE, kind, payload]
     ran = subprocess.run(program, check=False, capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stdout) == (0, "0\n"), ran.stderr
+
+
+@pytest.mark.parametrize("payload", [b"x", bytearray(b"x"), [b"x", b"y"]], ids=["bytes", "bytearray", "gathered"])
+async def test_a_full_socket_with_a_timeout_of_its_own_does_not_block(payload):
+    """Python's own send would wait for that timeout, and then raise it."""
+    near, far = socket.socketpair()
+    near.settimeout(0.3)
+    with near, far, sw.SocketStream(near) as stream:
+        for data in (bytes(8 << 20), payload):
+            with pytest.raises(sw.TransferTimeout) as caught:
+                await sw.async_write(stream, data, timeout=0.01)
+        assert caught.value.bytes_transferred == 0
+        assert near.gettimeout() == 0.3
+
+
+@pytest.mark.parametrize("reads", [False, True], ids=["write", "read"])
+def test_a_blocking_form_ends_when_another_thread_closes_the_port(reads):
+    with PtyPair() as rig, sw.SerialPort(rig.port) as port, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        blocked = pool.submit(sw.read if reads else sw.write, port, bytearray(1 << 20))
+        side = port.read_direction if reads else port.write_direction
+        while side.user is None or (not reads and port.queued == 0 and side.user._transfer.bytes_transferred == 0):
+            time.sleep(0.001)
+        port.close()
+        with pytest.raises(sw.StreamClosed):
+            blocked.result(10)
+
+
+def test_a_file_that_is_appended_to_while_it_is_read(tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(b"ab")
+    with sw.DescriptorStream(os.open(path, os.O_RDONLY)) as stream:
+        with pytest.raises(sw.EndOfFile) as caught:
+            sw.read(stream, 4, timeout=10)
+        assert caught.value.data == b"ab"
+        with path.open("ab") as more:
+            more.write(b"cdef")
+        assert sw.read(stream, 4, timeout=10) == b"cdef"

@@ -226,3 +226,22 @@ async def test_a_socket_tells_what_its_peer_has_not_acknowledged():
         assert 0 < caught.value.queued < caught.value.bytes_transferred
         assert stream.close() is None
         assert stream.queued is None
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"rs485_mode": serial.rs485.RS485Settings()}, {"low_latency": True}],
+    ids=lambda setting: next(iter(setting)),
+)
+def test_a_port_that_is_refused_at_opening_is_closed_again(monkeypatch, setting):
+    made, genuine = [], serial.Serial.open
+
+    def keep(port):
+        made.append(port)
+        genuine(port)
+
+    monkeypatch.setattr(serial.Serial, "open", keep)
+    with PtyPair() as rig:
+        with pytest.raises(ValueError, match=next(iter(setting))):
+            sw.SerialPort(rig.port, **setting)
+    assert [port.is_open for port in made] == [False]

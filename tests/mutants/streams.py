@@ -1,0 +1,284 @@
+"""Slips in the streams, serialwrite/streams, and in what stands on them."""
+
+from .slips import slip
+
+FD, SERIAL, THREADED, LAYERS = (f"streams/{name}/" for name in ("fd", "serial", "threaded", "layers"))
+BUFFERED = "streams/test_buffered.py"
+POLLABLE = "streams/test_pollable.py"
+DESCRIPTOR = "streams/test_descriptor.py"
+ADAPT = "streams/test_adapt.py"
+PACED = "streams/test_paced.py"
+WIRE = "streams/test_on_wire.py"
+BLOCKING = "streams/test_blocking.py"
+CLOSING = "streams/test_closing.py"
+DRAIN = "streams/test_drain.py"
+QUEUED = "streams/test_queued.py"
+MANY = "test_buffers.py::test_more_buffers_than_the_kernel_takes_at_once"
+PLUGIN = "test_pytest_plugin.py::"
+SIGPIPE = "streams/test_pollable.py::test_a_peer_that_has_gone_raises_no_sigpipe"
+
+STREAMS = [
+    # -- descriptors ------------------------------------------------------------------------------------
+    slip(FD + "_descriptor.py", "    window = buffers[:MAX_BUFFERS]", "    window = buffers", MANY),
+    slip(FD + "_descriptor.py", "buffers[:MAX_BUFFERS], (), FLAGS)", "buffers, (), FLAGS)", MANY),
+    slip(FD + "_descriptor.py", 'NO_SIGPIPE: int = getattr(socket, "MSG_NOSIGNAL", 0)', "NO_SIGPIPE: int = 0", SIGPIPE),
+    slip(
+        FD + "_descriptor.py",
+        "    if any(map(len, buffers)):\n        raise BlockingIOError",
+        "    if False:\n        raise BlockingIOError",
+        POLLABLE,
+    ),
+    slip(
+        FD + "_descriptor.py",
+        "        return n\n    if not stat.S_ISCHR",
+        "        return n\n    if stat.S_ISCHR",
+        POLLABLE,
+    ),
+    slip(FD + "_descriptor.py", 'raise OSError(errno.EIO, "hung up")', "raise EndOfFile", POLLABLE),
+    slip(
+        FD + "_descriptor.py", "        sender.detach()  #", "        pass  #", DESCRIPTOR, ADAPT, "test_executors.py"
+    ),
+    slip(FD + "_open_file.py", "status.st_ino == self._inode", "True", DESCRIPTOR, ADAPT),
+    slip(FD + "_open_file.py", "and (self._mark is None or", "and (True or", DESCRIPTOR),
+    slip(FD + "_open_file.py", "        if os.get_blocking(fd):  #", "        if False:  #", DESCRIPTOR),
+    slip(FD + "_open_file.py", "            self._was_blocking = True\n", "            pass\n", DESCRIPTOR),
+    slip(FD + "_open_file.py", "        os.set_blocking(self._fd, True)", "        pass", DESCRIPTOR),
+    slip(FD + "_open_file.py", "        if there and self._streams <= 0:", "        if there:", DESCRIPTOR),
+    slip(
+        FD + "_socket.py",
+        "return self._send_at_once(buffers) if sock.gettimeout() else send_some(sock, buffers)",
+        "return send_some(sock, buffers)",
+        POLLABLE,
+    ),
+    slip(FD + "_socket.py", "return self._send_at_once((data,)) if sock.gettimeout() else", "return", POLLABLE),
+    slip(
+        FD + "_socket.py",
+        "        if n == 0:\n            raise EndOfFile\n",
+        "",
+        "streams/test_transport.py",
+        "test_read_size.py",
+    ),
+    slip(FD + "_socket.py", 'if hasattr(sock, "context"):', "if False:", "test_bad_input.py"),
+    # -- readiness --------------------------------------------------------------------------------------
+    slip(FD + "_readiness.py", "            self.budget = FAIR_BUDGET  #", "            pass  #", "test_quick.py"),
+    slip(
+        FD + "_readiness.py",
+        "        self.budget -= n + PER_OPERATION",
+        "        self.budget -= 0",
+        "test_rules.py::test_rule_9_fair",
+    ),
+    slip(
+        FD + "_readiness.py",
+        "            if not self._left_behind():\n                raise",
+        "            if False:\n                raise",
+        "test_rules.py::test_rule_7_one_write_at_a_time",
+    ),
+    slip(
+        FD + "_readiness.py",
+        "        if user is not None:\n            user.drop()\n",
+        "",
+        "test_loops_that_are_over.py",
+    ),
+    slip(
+        FD + "_readiness.py",
+        "        self._lies += 1\n        if self._lies >= LIES",
+        "        if self._lies >= LIES",
+        "test_rules.py::test_rule_8_readiness_that_lies_backs_off_and_comes_back",
+    ),
+    slip(
+        FD + "_readiness.py",
+        "            fd = self._fd = os.dup(self._stream.wait_fd()) if self._fd is None else self._fd",
+        "            fd = self._fd = os.dup(self._stream.wait_fd())",
+        "test_rules.py::test_rule_8_readiness_that_lies_backs_off_and_comes_back",
+        POLLABLE,
+    ),
+    slip(
+        FD + "_readiness.py",
+        "            self._step = None  # the watcher stays",
+        "            pass  # the watcher stays",
+        "test_rules.py::test_rule_1_asios_loop_exactly",
+        POLLABLE,
+        "test_asio_write.py",
+    ),
+    slip(
+        FD + "_readiness.py",
+        "        else:\n            self.user.fail(error)",
+        "",
+        "test_rules.py::test_rule_2_a_condition_that_closes_the_stream_ends_it_once",
+    ),
+    slip(
+        FD + "_readiness.py",
+        "WATCHDOG if seconds is None else min(seconds, WATCHDOG)",
+        "3600.0 if seconds is None else seconds",
+        POLLABLE,
+    ),
+    slip(FD + "_readiness.py", "        except PermissionError:  #", "        except LookupError:  #", POLLABLE),
+    slip(
+        FD + "_readiness.py",
+        "        if poller.poll(0):\n            return Disconnected",
+        "        if False:\n            return Disconnected",
+        POLLABLE,
+        "streams/test_transport.py",
+    ),
+    slip(
+        FD + "_readiness.py",
+        "return NOWHERE if loop is None or loop.is_closed() else self._idle_in",
+        "return self._idle_in",
+        "test_loops_that_are_over.py",
+    ),
+    slip(
+        FD + "_lookout.py",
+        "            if one.waiting:\n                one.look()",
+        "            if one.waiting:\n                pass",
+        "streams/test_lookout.py",
+    ),
+    slip(FD + "_lookout.py", "loop is not None and not self._armed:", "loop is not None:", "streams/test_lookout.py"),
+    slip(
+        FD + "_transport.py",
+        "        if transport.get_write_buffer_size():\n",
+        "        if False:\n",
+        "streams/test_transport.py::test_plain_writes_before_and_after_keep_their_order",
+        "streams/test_transport.py::test_behind_a_plain_write_that_is_stalled_nothing_is_accepted",
+    ),
+    # -- transports that can't be written past ----------------------------------------------------------
+    slip(FD + "_buffered.py", "view[: CHUNK - len(chunk)]", "view[:CHUNK]", BUFFERED),
+    slip(
+        FD + "_buffered.py",
+        "            if self._handed_over:\n                self._stream",
+        "            if True:\n                self._stream",
+        BUFFERED,
+    ),
+    slip(
+        FD + "_buffered.py",
+        "            if self._handed_over:\n                self._stream.transport.abort()\n",
+        "",
+        BUFFERED,
+    ),
+    slip(FD + "_buffered.py", "        self._handler.cancellation_slot.clear()\n", "", BUFFERED),
+    slip(
+        FD + "_buffered.py",
+        "        if requested & CancellationType.TERMINAL:",
+        "        if True:",
+        "streams/test_transport.py::test_through_tls_only_terminal_cancellation_is_to_be_had",
+        BUFFERED,
+    ),
+    slip(
+        FD + "_buffered.py",
+        "            if self._busy:\n                raise",
+        "            if False:\n                raise",
+        BUFFERED,
+    ),
+    slip(
+        FD + "_buffered.py",
+        "        if self._busy:\n            self.transport.abort()",
+        "        if False:\n            self.transport.abort()",
+        BUFFERED,
+    ),
+    # -- as_stream --------------------------------------------------------------------------------------
+    slip(
+        "streams/_adapt.py", "        if stream is None or not stream.is_open():", "        if stream is None:", ADAPT
+    ),
+    slip("streams/_adapt.py", "        if over and not _in_use(stream):", "        if False:", ADAPT),
+    slip("streams/_coroutine.py", "        if requested & self.cancellable:", "        if True:", WIRE),
+    slip(
+        "streams/_coroutine.py",
+        "                if not self._sure:\n",
+        "                if True:\n",
+        CLOSING + "::test_a_close_cancelled_before_it_began_closes_all_the_same",
+    ),
+    # -- serial ports -----------------------------------------------------------------------------------
+    slip(
+        SERIAL + "_open.py",
+        "    except BaseException:\n        made.close()\n",
+        "    except BaseException:\n",
+        "streams/test_serial_port.py::test_a_port_that_is_refused_at_opening_is_closed_again",
+    ),
+    slip(
+        SERIAL + "_drain.py",
+        "        if not self._last:\n            return None",
+        "        if True:\n            return None",
+        DRAIN + "::test_a_drain_waits_for_the_shift_register",
+    ),
+    slip(
+        SERIAL + "_drain.py",
+        "return before if before and after == 0 else 0",
+        "return before or 0",
+        DRAIN + "::test_a_discard_that_the_driver_ignores_proves_nothing",
+    ),
+    slip(SERIAL + "_drain.py", "            self._tty.check_peer()\n", "", DRAIN),
+    slip(
+        SERIAL + "_close.py",
+        "            self._shrunk_at = now\n",
+        "            pass\n",
+        CLOSING + "::test_a_queue_that_moves_slowly_is_not_dropped",
+        CLOSING,
+    ),
+    # -- ports on threads -------------------------------------------------------------------------------
+    slip(
+        THREADED + "_worker.py",
+        "        cause = cause.__cause__ or cause.__context__",
+        "        cause = None",
+        BLOCKING + "::test_the_errno_behind_an_exception_of_pyserials_is_told",
+    ),
+    slip(
+        THREADED + "_worker.py",
+        "            self._kept += data",
+        "            pass",
+        "test_loops_that_are_over.py::test_what_a_read_left_behind_had_taken_from_the_port_goes_to_the_next_one",
+    ),
+    slip(
+        THREADED + "_worker.py",
+        "                if stop.is_set():\n                    raise OperationAborted\n",
+        "",
+        BLOCKING,
+    ),
+    # -- layers -----------------------------------------------------------------------------------------
+    slip(
+        LAYERS + "_paced.py",
+        'self._account(b"".join(chosen)[:n])',
+        'self._account(b"".join(chosen))',
+        PACED + "::test_a_part_taken_beneath_is_a_part_of_the_chunk",
+    ),
+    slip(
+        LAYERS + "_paced.py",
+        "size = min(size, self._chunk_size - self._in_chunk)",
+        "size = min(size, self._chunk_size)",
+        PACED,
+    ),
+    slip(LAYERS + "_paced.py", "            self._line.clear()\n", "", PACED),
+    slip(
+        LAYERS + "_prompts.py",
+        "        if operation.stopping and error is None:\n            error = OperationAborted()\n",
+        "",
+        PACED + "::test_a_cancel_that_meets_the_reply_stops_the_line",
+    ),
+    slip(
+        LAYERS + "_on_wire.py",
+        "        except TransferError:\n            return 0",
+        "        except LookupError:\n            return 0",
+        WIRE,
+    ),
+    slip(LAYERS + "_on_wire.py", "        return min(accepted, gone)", "        return gone", WIRE),
+    slip(LAYERS + "_rs485.py", "with suppress(asyncio.CancelledError):", "with suppress(LookupError):", WIRE),
+    slip(LAYERS + "_rs485.py", "                if not more:  #", "                if True:  #", WIRE),
+    slip(
+        LAYERS + "_queued.py",
+        "            self._beneath.release()\n        self._leave()",
+        "            self._beneath.release()",
+        QUEUED,
+    ),
+    slip(LAYERS + "_queued.py", "            self._line.remove(self)\n", "            self._line.popleft()\n", QUEUED),
+    # -- the plugin -------------------------------------------------------------------------------------
+    slip(
+        "pytest_plugin.py",
+        "        made.pop().close()",
+        "        made.pop()",
+        PLUGIN + "test_what_simulated_uart_made_is_closed_after_the_test",
+    ),
+    slip(
+        "pytest_plugin.py",
+        "PortLease([port] if peer is None else [port, peer], LEASE_TIMEOUT)",
+        "PortLease([port], LEASE_TIMEOUT)",
+        PLUGIN + "test_the_peer_of_a_real_port_is_leased_too",
+    ),
+]
