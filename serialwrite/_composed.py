@@ -284,7 +284,7 @@ def conclude(transfer: Transfer, way: Way, direction: Direction | None, stream: 
     if not isinstance(error, TransferError):
         return
     if expired is not None and type(error) is OperationAborted:
-        if transfer.empty:  # nothing to do is done
+        if transfer.size == 0:  # nothing to do is done
             transfer.error = None
             return
         error = transfer.error = TransferTimeout()

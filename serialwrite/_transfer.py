@@ -155,11 +155,6 @@ class Transfer:
         return self._cursor.offered
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing is left to transfer."""
-        return self._cursor.empty
-
-    @property
     def size(self) -> int | None:
         """Bytes asked for; None where there is no such number."""
         return self._cursor.size_asked

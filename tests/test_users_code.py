@@ -447,3 +447,25 @@ async def test_a_handlers_own_slot_ends_cleared():
     stream.end(None, 3)
     await until(lambda: handler.seen is not None)
     assert handler.seen is False
+
+
+async def test_a_timeout_with_every_byte_counted_stays_one():
+    """As on_wire's, whose last bytes are in a FIFO that nothing can empty: they count, and have not gone."""
+
+    class Stuck:
+        def __init__(self):
+            self.executor = sw.EventLoopExecutor()
+
+        def get_executor(self):
+            return self.executor
+
+        def async_write_some(self, buffers, token=sw.deferred, /):
+            def initiation(handler):
+                n = sw.buffer_size(buffers)
+                handler.cancellation_slot.assign(lambda type: self.executor.post(handler, sw.OperationAborted(), n))
+
+            return sw.async_initiate(initiation, token, self.executor)
+
+    with pytest.raises(sw.TransferTimeout) as ended:
+        await sw.async_write(Stuck(), b"stuck", timeout=0.01)
+    assert ended.value.bytes_transferred == 5
