@@ -9,16 +9,14 @@ import select
 import time
 from contextlib import suppress
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..._cancellation import CancellationType
 from ..._direction import NOWHERE, READING, WRITING, BlockingDirection, Done, User, Way
 from ..._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
 from ..._quick import PER_OPERATION, QuickDirection
 from ._lookout import lookout_of
-
-if TYPE_CHECKING:
-    from ._stream import PollableStream
+from ._tried import TriedStream
 
 # What operations that complete at once may cost between two turns of the loop (rule 9), counted in bytes;
 # and what each of them costs beside its bytes.
@@ -32,7 +30,7 @@ LIES, FIRST_PAUSE, LONGEST_PAUSE = 3, 0.001, 0.05
 class Side(QuickDirection, BlockingDirection):
     """One direction of a stream: who is using it, and the watcher that it waits with."""
 
-    def __init__(self, stream: PollableStream, *, writing: bool) -> None:
+    def __init__(self, stream: TriedStream, *, writing: bool) -> None:
         self._stream = stream
         self._writing = writing
         self.way: Way = WRITING if writing else READING
@@ -292,7 +290,7 @@ class PinnedSide(Side):
         self._idle_in = thread
 
 
-def side_for(stream: PollableStream, *, writing: bool) -> Side:
+def side_for(stream: TriedStream, *, writing: bool) -> Side:
     """One direction of ``stream``."""
     return (PinnedSide if stream._executor._pinned else Side)(stream, writing=writing)
 

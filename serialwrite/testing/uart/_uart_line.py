@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from serialwrite.testing.rigs._pump import Lane
 from serialwrite.testing.uart._harm import harmed, split_at
@@ -11,15 +11,26 @@ from serialwrite.testing.uart._injected_faults import BYTE_KINDS, FaultRecord, R
 from serialwrite.testing.uart._uart_receiver import Receiver
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from serialwrite.testing.rigs._pty_end import PtyEnd
     from serialwrite.testing.rigs._rig import End
     from serialwrite.testing.uart._injected_faults import ConsequenceKind, Fault, Kind, Schedule
     from serialwrite.testing.uart._uart_settings import UartSettings
-    from serialwrite.testing.uart._uart_wire import UartWire
 
 IMPATIENCE = 0.05  # seconds that a fault of several bytes waits for the last of them
 ROUNDS = 16  # of moving before the other direction has its turn
 XON, XOFF = 0x11, 0x13
+
+
+class Wire(Protocol):
+    """What a lane needs of both ends and the clock between them. UartWire is one."""
+
+    def record(self, record: FaultRecord, /) -> None: ...
+    def later(self, seconds: float, function: Callable[[], object], /) -> None: ...
+    def is_plugged(self, end: End, /) -> bool: ...
+    def hang_up(self, end: End, /) -> None: ...
+    def unplug(self, end: End, seconds: float = ..., /) -> None: ...
 
 
 class UartLane(Lane):
@@ -34,7 +45,7 @@ class UartLane(Lane):
         target: PtyEnd,
         settings: UartSettings,
         schedule: Schedule,
-        wire: UartWire,
+        wire: Wire,
     ) -> None:
         super().__init__(source, target)
         self.sender: End = sender

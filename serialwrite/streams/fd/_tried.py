@@ -1,0 +1,26 @@
+"""TriedStream: what one direction of a stream over a descriptor needs of it. PollableStream is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ..._executors import EventLoopExecutor
+
+
+class TriedStream(Protocol):
+    """A stream that is tried first, and waited for by a descriptor. See :class:`PollableStream`."""
+
+    samples_stall: bool
+    _closed: bool
+    _executor: EventLoopExecutor
+
+    @property
+    def queued(self) -> int | None: ...
+    def write_some_nowait(self, buffers: Sequence[Any], /) -> int: ...
+    def write_one(self, data: bytes, /) -> int: ...
+    def read_some_nowait(self, buffers: Sequence[Any], /) -> int: ...
+    def wait_fd(self) -> int: ...
+    def is_open(self) -> bool: ...
+    def held_by(self) -> str | None: ...
+    def note_waiting(self) -> None: ...
