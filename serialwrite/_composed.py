@@ -11,7 +11,7 @@ from ._buffers import Buffers
 from ._cancellation import CancellationType
 from ._conditions import transfer_at_least
 from ._deadlines import Deadline
-from ._direction import Direction, Way, direction_of, own_direction
+from ._direction import QUIET, WRITING, Direction, Way, direction_of, own_direction
 from ._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
 from ._executors import Executor, now, outstanding
 from ._handler import Args, Handler
@@ -137,7 +137,7 @@ class TransferOperation(Operation[Any]):
             self._end(at_once=True)
             return
         for deadline in self._deadlines:
-            deadline.arm(self._expire)
+            self._arm(deadline)
         outstanding(self._executor).add(self._abort)
 
     def _claim(self, direction: Direction) -> None:
@@ -158,6 +158,8 @@ class TransferOperation(Operation[Any]):
             transfer.take(direction.try_now)
         self._full = False
         if not transfer.over:
+            if self._deadlines:
+                self._see()
             direction.step(transfer.prepare(), self._stepped)
 
     def _stepped(self, error: BaseException | None, n: int) -> None:
@@ -181,6 +183,14 @@ class TransferOperation(Operation[Any]):
         for deadline in self._deadlines:
             deadline.moved()
 
+    def _arm(self, deadline: Deadline) -> None:
+        deadline.arm(self._expire, self._see if self.way is WRITING else None)
+
+    def _see(self) -> None:
+        """Have the stream see how far things are: a stall is told of what was seen not to move until then."""
+        if self.way is WRITING and self._direction is not None:
+            self._direction.stall_reason()
+
     # -- cancelled -----------------------------------------------------------------------------------
 
     def _cancel(self, requested: CancellationType, deadline: Deadline | None = None) -> None:
@@ -201,7 +211,7 @@ class TransferOperation(Operation[Any]):
         if deadline.idle_timeout is not None and self._direction is not None:
             self._direction.catch_up()  # a loop that is late has not told yet what may have moved
             if deadline.left() > 0:
-                deadline.arm(self._expire)
+                self._arm(deadline)
                 return
         self._cancel(deadline.type, deadline)
 
@@ -299,7 +309,7 @@ def conclude(transfer: Transfer, way: Way, direction: Direction | None, stream: 
         with contextlib.suppress(OSError, ValueError):  # a port that is gone can't be asked
             error.queued = getattr(stream, "queued", None)
     if isinstance(error, OperationAborted) and direction is not None:
-        error.stall = direction.stall_reason()
+        error.stall = direction.stall_reason(QUIET if expired is None else expired.quiet)
 
 
 def one_step(stream: Any, way: Way, buffers: Buffers) -> TransferOperation:

@@ -10,6 +10,9 @@ from ._cancellation import CancellationType
 from ._executors import Executor, Timer, call_later, now
 from ._timers import checked_timeout
 
+# The most seconds before a limit at which a write looks at its stream, for what will be said of a stall.
+EARLY = 1.0
+
 
 class Deadline:
     """Ends an operation once some seconds have passed since its start.
@@ -28,28 +31,46 @@ class Deadline:
         self._seconds = seconds
         self._executor: Executor
         self._due = 0.0
+        self.early = 0.0
+        """Seconds before it is due at which things are looked at that may have to be told when it is."""
         self._timer: Timer | None = None
 
     def start(self, executor: Executor, time: float) -> None:
         """The operation starts at ``time``, on the clock of ``executor``."""
         seconds = self._seconds
         self._executor = executor
-        self._due = time + (seconds(executor) if callable(seconds) else seconds)
+        seconds = seconds(executor) if callable(seconds) else seconds
+        self._due = time + seconds
+        self.early = min(seconds / 2, EARLY)
 
     def left(self) -> float:
         """Seconds until it may be due; 0 or less: it is."""
         return self._due - now(self._executor)
 
+    @property
+    def quiet(self) -> float:
+        """Seconds that a stream has to have stood still for when it is due: some of those since that look."""
+        return self.early / 2
+
     def moved(self) -> None:
         """A byte was transferred."""
 
-    def arm(self, due: Callable[[Deadline], object]) -> None:
-        """Call ``due(deadline)`` on the executor when it is due, until :meth:`disarm`."""
-        self._timer = call_later(self._executor, max(self.left(), 0.0), self._look, due)
+    def arm(self, due: Callable[[Deadline], object], look: Callable[[], object] | None = None) -> None:
+        """Call ``due(deadline)`` on the executor when it is due, until :meth:`disarm`; and ``look()`` once before."""
+        left = max(self.left(), 0.0)
+        if look is not None and left > self.early:
+            self._timer = call_later(self._executor, left - self.early, self._look, due, look)
+        else:
+            self._timer = call_later(self._executor, left, self._end, due, look)
 
-    def _look(self, due: Callable[[Deadline], object]) -> None:
+    def _look(self, due: Callable[[Deadline], object], look: Callable[[], object]) -> None:
+        look()
+        if self._timer is not None:  # else the operation has ended in there
+            self.arm(due, look)
+
+    def _end(self, due: Callable[[Deadline], object], look: Callable[[], object] | None) -> None:
         if self.left() > 0:
-            self.arm(due)
+            self.arm(due, look)
         else:
             due(self)
 

@@ -13,6 +13,9 @@ from ._executors import Executor
 from ._handler import Handler
 
 NOWHERE = 0  # no thread has this number
+# Seconds in which nothing was seen to move before a stream is said to be held, unless a limit is shorter. What a pty
+# and a Unix socket hold shrinks in lumps: at 115,200 Bd these are 0.4 s apart.
+QUIET = 0.5
 Done: TypeAlias = "Callable[[BaseException | None, int], object]"
 
 
@@ -101,8 +104,8 @@ class Direction(Protocol):
         """
         return False
 
-    def stall_reason(self) -> str | None:
-        """What holds a direction that does not move; None where nothing does, or nothing is known."""
+    def stall_reason(self, quiet: float = QUIET, /) -> str | None:
+        """What holds a direction that was not seen to move for ``quiet`` seconds; None where that is unknown."""
         return None
 
 
@@ -186,7 +189,7 @@ class UserDirection(Direction):
             self._signal.emit(type)
         return False
 
-    def stall_reason(self) -> str | None:
+    def stall_reason(self, quiet: float = QUIET) -> str | None:
         stall: str | None = getattr(self._stream, "stall", None)
         return stall
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ._composed import TransferOperation, conclude
 from ._deadlines import Deadline
-from ._direction import BlockingDirection, own_direction
+from ._direction import WRITING, BlockingDirection, own_direction
 from ._errors import OperationAborted, StreamBusy, TransferError
 from ._executors import EventLoopExecutor, Executor, now
 from ._signal_safe import ledger
@@ -65,6 +65,11 @@ class BlockingRun:
         self._operation = operation
         self._transfer = operation.transfer
         self._expired: Deadline | None = None
+
+    @property
+    def bytes_transferred(self) -> int:
+        """Bytes transferred so far."""
+        return self._transfer.bytes_transferred
 
     def fail(self, error: TransferError) -> None:
         """End it with ``error``, once the step under way has ended."""
@@ -127,8 +132,12 @@ class BlockingRun:
                     self._expired = deadline
                     transfer.finish(OperationAborted())
                     return
+                if full and left > deadline.early and direction.way is WRITING:
+                    left -= deadline.early  # it is looked at then, for what will be said of a stall
                 least = left if least is None else min(least, left)
             if full:
+                if deadlines and direction.way is WRITING:
+                    direction.stall_reason()
                 direction.block(least, moved)
 
 

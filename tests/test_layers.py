@@ -17,7 +17,7 @@ RANKS = """
     .: _read _write
 
     streams: _coroutine _proof
-    streams/fd: _lookout _open_file _tried
+    streams/fd: _lookout _open_file _standstill _tried
     streams/fd: _readiness
     streams/fd: _buffered _stream
     streams/fd: _descriptor

@@ -340,7 +340,12 @@ CORE = [
         OVER,
     ),
     slip("_composed.py", "    error.bytes_transferred = transfer.bytes_transferred\n", "", LOOP),
-    slip("_composed.py", "        error.stall = direction.stall_reason()", "        pass", ENDINGS + "::test_timeout"),
+    slip(
+        "_composed.py",
+        "        error.stall = direction.stall_reason(QUIET if expired is None else expired.quiet)",
+        "        pass",
+        ENDINGS + "::test_timeout",
+    ),
     slip(
         "_composed.py",
         "    except BaseException:  # cancelled before it began\n        operation.abandon()",
@@ -494,8 +499,8 @@ CORE = [
     slip("_deadlines.py", "or self._queue != before):", "):", IDLE),
     slip(
         "_deadlines.py",
-        "        if self.left() > 0:\n            self.arm(due)",
-        "        if False:\n            self.arm(due)",
+        "        if self.left() > 0:\n            self.arm(due, look)",
+        "        if False:\n            self.arm(due, look)",
         IDLE,
     ),
     slip("_composed.py", "            self._direction.catch_up()", "            pass", IDLE),

@@ -280,7 +280,8 @@ async def test_stalled_it_ends_exactly_and_goes_on_from_there(how):
         operation = sw.async_write(port, DATA, token, timeout=0.1 if how == "timeout" else None)
         task = asyncio.ensure_future(operation)
         await until(lambda: operation.bytes_transferred == 4096)
-        assert port.stall == "peer not reading"
+        if how != "timeout":
+            await until(lambda: port.stall == "peer not reading")
         if how == "task":
             task.cancel()
         elif how == "partial":

@@ -28,7 +28,7 @@ async def stalled(line, operation):
         same, count = 0, -1
         while same < 5:
             await asyncio.sleep(0.01)
-            same = same + 1 if line.stream.stall and operation.bytes_transferred == count > 0 else 0
+            same = same + 1 if operation.bytes_transferred == count > 0 else 0
             count = operation.bytes_transferred
 
 
@@ -61,6 +61,18 @@ async def test_timeout(line):
     assert f"{error.bytes_transferred:,} of 1,048,576 bytes accepted in 0." in str(error)
     assert error.stall == "peer not reading"
     await check_exact(line, error.bytes_transferred, error.remaining)
+
+
+async def test_a_stall_is_seen_by_who_asks(line):
+    """Said of what was seen not to move: not at once."""
+    operation = sw.async_write(line.target, PAYLOAD)
+    task = asyncio.ensure_future(operation)
+    await stalled(line, operation)
+    async with asyncio.timeout(20):
+        while line.stream.stall != "peer not reading":
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def test_a_stalled_wait_costs_no_cpu(line):

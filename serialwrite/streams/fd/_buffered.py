@@ -17,9 +17,12 @@ from ..._handler import Handler
 from ..._initiate import async_initiate
 from ..._operation import CompletionToken, default_token as unspecified, deferred
 from ._readiness import why_closed
+from ._standstill import NOT_READING, Standstill
 
 # Bytes given to the transport at a time: what is uncertain after a terminal cancellation.
 CHUNK = 16384
+# Seconds that its buffer has to have stood still for.
+QUIET = 0.04
 # A transport has no "now empty" event that could be shared with its protocol: its buffer is looked at, in seconds.
 FIRST_LOOK, LONGEST_LOOK = 0.0005, 0.02
 
@@ -45,6 +48,7 @@ class BufferedTransportStream:
         self.transport: asyncio.WriteTransport = transport
         self._executor = loop_executor(executor, type(self).__name__)
         self._busy = False
+        self._standstill = Standstill()
 
     def __repr__(self) -> str:
         return f"<BufferedTransportStream {self.transport!r}>"
@@ -55,8 +59,14 @@ class BufferedTransportStream:
 
     @property
     def stall(self) -> str | None:
-        """What holds the transport now; None where nothing does."""
-        return "peer not reading" if self._pending() else None
+        """What holds the transport now; None where nothing does, or that is unknown.
+
+        ``"peer not reading"`` is said of a buffer that was seen not to move. What was seen is remembered from when you
+        ask, and from when a write with a timeout has to wait.
+        """
+        pending = self._pending()
+        still = self._standstill.see(pending, None)
+        return NOT_READING if pending and still >= QUIET else None
 
     def async_write_some(self, buffers: BytesLike | Iterable[BytesLike], token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``: the first chunk.

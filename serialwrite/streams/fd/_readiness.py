@@ -12,7 +12,7 @@ from threading import get_ident
 from typing import Any
 
 from ..._cancellation import CancellationType
-from ..._direction import NOWHERE, READING, WRITING, BlockingDirection, Done, User, Way
+from ..._direction import NOWHERE, QUIET, READING, WRITING, BlockingDirection, Done, User, Way
 from ..._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
 from ..._quick import PER_OPERATION, QuickDirection
 from ._lookout import lookout_of
@@ -49,7 +49,6 @@ class Side(QuickDirection, BlockingDirection):
         self._waits_in = 0  # the process that the watcher was set in
         self._lies = 0
         self._pause: asyncio.TimerHandle | None = None
-        self._watchdog: asyncio.TimerHandle | None = None
 
     # -- one at a time (rule 7) ---------------------------------------------------------------------
 
@@ -101,14 +100,14 @@ class Side(QuickDirection, BlockingDirection):
         if user is not None:
             user.drop()
         fd, self._fd = self._fd, None
-        self._step = self._pause = self._watchdog = None
+        self._step = self._pause = None
         if fd is not None:
             os.close(fd)
 
     # -- waiting (rule 8) ---------------------------------------------------------------------------
 
-    def stall_reason(self) -> str | None:
-        return self._stream.held_by() if self._writing else None
+    def stall_reason(self, quiet: float = QUIET) -> str | None:
+        return self._stream.held_by(quiet) if self._writing else None
 
     @property
     def waiting(self) -> bool:
@@ -122,10 +121,7 @@ class Side(QuickDirection, BlockingDirection):
             self._waits_in = os.getpid()
             self._lies = 0
             self._arm()
-            if not (self._writing and self._stream.samples_stall):
-                lookout_of(self._loop).add(self)
-            elif self._watchdog is None:
-                self._watchdog = self._loop.call_later(WATCHDOG, self._sample)
+            lookout_of(self._loop).add(self)
 
     def catch_up(self) -> None:
         if self._step is not None:
@@ -243,16 +239,6 @@ class Side(QuickDirection, BlockingDirection):
         if not self._stream.is_open():
             self.abort(why_closed(self._fd))
 
-    def _sample(self) -> None:
-        """As :meth:`look`, and note how things are, for what is said of a stall."""
-        self._watchdog = None
-        if self._step is not None:
-            self.look()
-        if self._step is not None:
-            self._stream.note_waiting()
-            assert self._loop is not None
-            self._watchdog = self._loop.call_later(WATCHDOG, self._sample)
-
     # -- waiting without a loop ---------------------------------------------------------------------
 
     def block(self, seconds: float | None, moved: bool) -> None:
@@ -263,7 +249,6 @@ class Side(QuickDirection, BlockingDirection):
         poller = select.poll()
         poller.register(self._stream.wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
         if not poller.poll(int(seconds * 1000)):  # whole milliseconds are all that it knows
-            self._stream.note_waiting()
             if seconds < 0.001:
                 time.sleep(seconds)
             return

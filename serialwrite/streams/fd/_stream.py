@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Self
 
 from ..._buffers import Buffers
 from ..._composed import one_step
-from ..._direction import READING, WRITING
+from ..._direction import QUIET, READING, WRITING
 from ..._errors import StreamClosed
 from ..._executors import CLOSE_TIMEOUT, EventLoopExecutor, loop_executor
 from ..._operation import CompletionToken, default_token as unspecified, deferred, initiate
@@ -30,6 +30,7 @@ from ..._posix import require
 from ..._quick import QuickStream
 from .._proof import UNKNOWN, ProofLevel, ProofLevels
 from ._readiness import WATCHDOG, side_for
+from ._standstill import NOT_READING, Standstill, unread
 
 POLLING = ("os.writev", "select.poll")  # what every stream over a descriptor calls; Windows has neither
 
@@ -42,7 +43,7 @@ class PollableStream(QuickStream):
     _closed = False
     write_direction: Any
     read_direction: Any
-    samples_stall = False  # whether note_waiting() is to be called while a write waits
+    _standstill: Standstill | None = None  # once something was asked of it
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
         require(type(self).__name__, *self.needs, instead="pass a SerialPort, or an asyncio StreamWriter or transport")
@@ -70,15 +71,31 @@ class PollableStream(QuickStream):
 
     @property
     def stall(self) -> str | None:
-        """What holds the port now; None where nothing does, or nobody knows."""
-        return self.write_direction.stall_reason() if self.write_direction.waiting else None
+        """What holds the port now; None where nothing does, or that is unknown.
 
-    def held_by(self) -> str | None:
-        """What holds a port that takes nothing."""
-        return "peer not reading"
+        ``"peer not reading"`` is said of a queue that was seen not to move for half a second. What was seen is
+        remembered from when you ask, and from when a write with a timeout has to wait.
+        """
+        return self.held_by() if self.write_direction.waiting else None
 
-    def note_waiting(self) -> None:
-        """Called every WATCHDOG seconds while a write waits, if ``samples_stall``: the time to note how things are."""
+    def held_by(self, quiet: float = QUIET) -> str | None:
+        """What holds a port that takes nothing, where nothing was seen to move for ``quiet`` seconds."""
+        if self._standstill is None:
+            self._standstill = Standstill()
+        try:
+            fd = self.wait_fd()
+            still = self._standstill.see(self._unread(fd), self._accepted())
+            return None if still < quiet else NOT_READING
+        except OSError:
+            return None
+
+    def _unread(self, fd: int) -> int | None:
+        """How much the peer has to read still, in any unit."""
+        return unread(fd)
+
+    def _accepted(self) -> int | None:
+        """Bytes of the write under way that were accepted."""
+        return getattr(self.write_direction.user, "bytes_transferred", None)
 
     def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``, as many as the port takes at once.

@@ -67,6 +67,9 @@ class TransportStream(PollableStream):
     def is_open(self) -> bool:
         return not self.transport.is_closing()
 
+    def _unread(self, fd: int) -> int | None:
+        return (super()._unread(fd) or 0) + self.transport.get_write_buffer_size()
+
     def _close(self) -> None:
         """The transport is its owner's."""
 

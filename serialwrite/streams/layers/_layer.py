@@ -8,7 +8,7 @@ from typing import Any, Self, TypeAlias
 from ..._buffers import Buffers
 from ..._cancellation import CancellationSignal, CancellationType
 from ..._composed import one_step
-from ..._direction import READING, WRITING, Direction, Done, User, direction_of
+from ..._direction import QUIET, READING, WRITING, Direction, Done, User, direction_of
 from ..._errors import OperationAborted
 from ..._executors import Executor
 from ..._handler import Handler
@@ -166,8 +166,8 @@ class LayerDirection(Direction):
     def stop(self) -> None:
         self._below.stop()
 
-    def stall_reason(self) -> str | None:
-        return self._layer.held_by() or self._below.stall_reason()
+    def stall_reason(self, quiet: float = QUIET) -> str | None:
+        return self._layer.held_by() or self._below.stall_reason(quiet)
 
 
 def begin_step(direction: Direction, executor: Executor, buffers: Any, handler: Handler) -> None:

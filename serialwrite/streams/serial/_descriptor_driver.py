@@ -76,9 +76,9 @@ class DescriptorDriver:
     def note(self, queued: int | None, accepted: int | None, /) -> None:
         self._stall.see(queued, accepted)
 
-    def stall_reason(self, accepted: int | None, /) -> str | None:
+    def stall_reason(self, accepted: int | None, quiet: float, /) -> str | None:
         try:
-            return self._stall.held_by(accepted)
+            return self._stall.held_by(accepted, quiet)
         except OSError:
             return None
 

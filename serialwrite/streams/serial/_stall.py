@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+from ..fd._standstill import NOT_READING, Standstill
 from ._device import Device
 from ._drain import seconds_per_byte
 
@@ -13,13 +13,12 @@ QUIET, LUMP = 0.1, 600
 
 CTS_LOW = "CTS low"
 XOFF = "XOFF received"
-NOT_READING = "peer not reading"
 STOPPED = "output stopped"  # by tcflow(TCOOFF), here or in another program
 EITHER = f"{XOFF} or {NOT_READING}"
 
 
 class StallWatch:
-    """Remembers since when nothing has moved.
+    """Says what holds a port, by what its driver tells and by what was seen not to move.
 
     Args:
         tty: the driver's side of the port.
@@ -29,32 +28,20 @@ class StallWatch:
     def __init__(self, tty: Device, port: Any) -> None:
         self._tty = tty
         self._port = port
-        self._queue: int | None = None
-        self._accepted: int | None = None
-        self._since = time.monotonic()
+        self._standstill = Standstill()
 
-    def see(self, queue: int | None, accepted: int | None) -> None:
-        """Take note of how far things are: what differs from the last time has moved.
+    def see(self, queue: int | None, accepted: int | None) -> float:
+        """As :meth:`Standstill.see`."""
+        return self._standstill.see(queue, accepted)
 
-        Args:
-            queue: bytes in the driver's queue.
-            accepted: bytes of the write under way that were accepted, as a queue may be full, drain, and be full
-                again between two looks; None where there is no such write yet.
-        """
-        if queue != self._queue or (accepted is not None and self._accepted not in {None, accepted}):
-            self._since = time.monotonic()
-        self._queue, self._accepted = queue, accepted
-
-    def _quiet(self) -> bool:
-        return time.monotonic() - self._since >= max(QUIET, LUMP * seconds_per_byte(self._port))
-
-    def held_by(self, accepted: int | None) -> str | None:
+    def held_by(self, accepted: int | None, quiet: float) -> str | None:
         """What holds the port; None where nothing does, or nobody can tell.
 
         A UART without flow control is never held: what it has not sent yet, it is sending.
 
         Args:
             accepted: as for :meth:`see`.
+            quiet: seconds that a pty has to have stood still for.
 
         Raises:
             OSError: the port is closed, hung up or unplugged.
@@ -64,10 +51,12 @@ class StallWatch:
             if lines is not None and not lines.cts:
                 return CTS_LOW
         queue = self._tty.output_queue()
-        if queue is None:  # a pty: nothing lies between us and the peer but its own buffer
+        still = self.see(queue, accepted)
+        if queue is None:  # a pty: nothing lies between us and the peer but a buffer that tells nothing
+            if still < quiet:
+                return None
             return EITHER if self._port.xonxoff else NOT_READING
-        self.see(queue, accepted)
-        if not queue or not self._quiet():
+        if not queue or still < max(QUIET, LUMP * seconds_per_byte(self._port)):
             return None
         if self._tty.transmitter_empty():  # with bytes to send: something has told it to stop
             return XOFF if self._port.xonxoff else STOPPED

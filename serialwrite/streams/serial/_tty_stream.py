@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any, overload
 
+from ..._direction import QUIET
 from ..._errors import TransferError, transfer_error
 from ..._executors import EventLoopExecutor
 from ..._operation import Operation, default_token as unspecified, initiate
@@ -19,8 +19,6 @@ from ._line_stream import LineStream
 
 class TtyStream(LineStream):
     """A stream with a ``driver`` that can tell what it has accepted and not sent."""
-
-    samples_stall = True
 
     def __init__(self, driver: Driver, executor: EventLoopExecutor | None = None) -> None:
         super().__init__(driver, executor)
@@ -50,15 +48,8 @@ class TtyStream(LineStream):
         """
         return self.held_by() if self.write_direction.waiting or self.queued else None
 
-    def held_by(self) -> str | None:
-        return self.driver.stall_reason(self._accepted())
-
-    def note_waiting(self) -> None:
-        with suppress(OSError):
-            self.driver.note(self.driver.device.output_queue(), self._accepted())
-
-    def _accepted(self) -> int | None:
-        return getattr(self.write_direction.user, "bytes_transferred", None)
+    def held_by(self, quiet: float = QUIET) -> str | None:
+        return self.driver.stall_reason(self._accepted(), quiet)
 
     # -- beyond the queue ---------------------------------------------------------------------------------
 

@@ -12,9 +12,10 @@ from ..._errors import OperationAborted, StreamClosed
 from ..._handler import Handler
 from .._coroutine import Result, completion
 from .._proof import ProofLevels
+from ..fd._standstill import NOT_READING, Standstill
 from ..fd._stream import PollableStream
 from ..serial._close import close_inherited, close_now
-from ..serial._stall import CTS_LOW, NOT_READING
+from ..serial._stall import CTS_LOW
 from ._backend import Backend
 from ._kinds import backend_for
 from ._worker import ReadingThread, WorkerDirection, WritingThread
@@ -32,6 +33,7 @@ class ThreadDriver:
     def __init__(self, port: Any) -> None:
         self.serial = port
         self.device: Backend = backend_for(port)
+        self._standstill = Standstill()
 
     def check(self, *, mine: bool) -> None:
         if not self.serial.is_open:
@@ -55,14 +57,15 @@ class ThreadDriver:
         return self.device.proof_levels
 
     def note(self, queued: int | None, accepted: int | None, /) -> None:
-        """Nothing is remembered: what holds it is asked when it is told."""
+        """What is remembered is seen when what holds it is asked."""
 
-    def stall_reason(self, accepted: int | None, /) -> str | None:
+    def stall_reason(self, accepted: int | None, quiet: float, /) -> str | None:
         with suppress(OSError):  # closed, or a remote port that doesn't tell its lines
             if self.serial.rtscts and not self.serial.cts:
                 return CTS_LOW
         with suppress(OSError):
-            return None if self.device.writable() else NOT_READING
+            still = self._standstill.see(self.device.output_queue(), accepted)
+            return None if still < quiet or self.device.writable() else NOT_READING
         return None
 
     async def hold_break(self, stream: PollableStream, seconds: float, /) -> Result:

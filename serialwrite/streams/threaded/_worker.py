@@ -16,7 +16,7 @@ import serial
 from ..._buffers import first_bytes
 from ..._cancellation import CancellationType
 from ..._cursors import buffer_copy
-from ..._direction import READING, WRITING, Direction, Done, User, Way
+from ..._direction import QUIET, READING, WRITING, Direction, Done, User, Way
 from ..._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
 from ..fd._stream import PollableStream
 from ._backend import Backend
@@ -180,8 +180,8 @@ class WritingThread(WorkerDirection):
 
     way: Way = WRITING
 
-    def stall_reason(self) -> str | None:
-        return self._stream.held_by()
+    def stall_reason(self, quiet: float = QUIET) -> str | None:
+        return self._stream.held_by(quiet)
 
     def step(self, buffers: Sequence[memoryview], done: Done) -> None:
         backend = self._backend

@@ -1,0 +1,60 @@
+"""Standstill: whether a full stream was seen not to move, by its queue and by the count of its write."""
+
+from __future__ import annotations
+
+import array
+import stat
+import sys
+import time
+from os import fstat
+
+from ..._posix import fcntl, termios
+
+NOT_READING = "peer not reading"
+
+
+class Standstill:
+    """Remembers since when nothing has moved.
+
+    A look costs a system call or two, so looks are few. A write with a limit looks when it has to wait, shortly before
+    that limit, and when it ends. A user who asks for ``stall`` looks, too.
+
+    No poll is asked: a pty that is not read says that it has room, and takes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._queue: int | None = None
+        self._accepted: int | None = None
+        self._since = time.monotonic()
+
+    def see(self, queue: int | None, accepted: int | None) -> float:
+        """Take note of how far things are: what differs from the last time has moved.
+
+        Args:
+            queue: bytes that lie between the write and its peer; None where that is unknown.
+            accepted: bytes of the write under way that were accepted. A queue may be full, drain, and be full
+                again between two looks. None where there is no such write yet.
+
+        Returns:
+            The seconds since the look that first saw things as they are now.
+        """
+        now = time.monotonic()
+        if queue != self._queue or (accepted is not None and self._accepted != accepted):
+            self._since = now
+        self._queue, self._accepted = queue, accepted
+        return now - self._since
+
+
+def unread(fd: int) -> int | None:
+    """How much of what was written to ``fd`` lies there still, in units of the system's own; None where it can't tell.
+
+    Always 0 on a pty. A Unix socket counts memory, which is more than the bytes.
+    """
+    if sys.platform != "linux":
+        return None
+    count = array.array("i", [0])
+    try:
+        fcntl.ioctl(fd, termios.FIONREAD if stat.S_ISFIFO(fstat(fd).st_mode) else termios.TIOCOUTQ, count)  # = SIOCOUTQ
+    except OSError:
+        return None
+    return count[0]

@@ -1,0 +1,113 @@
+"""What is said of a write that ends full: "peer not reading" only where nothing was seen to move."""
+
+import asyncio
+import os
+import socket
+import threading
+from contextlib import contextmanager, suppress
+
+import pytest
+
+import serialwrite as sw
+from serialwrite.testing import PtyPair
+
+
+@contextmanager
+def reading(receive):
+    """A peer that reads 200 kB a second."""
+    stop = threading.Event()
+
+    def read():
+        while not stop.wait(0.005):
+            with suppress(BlockingIOError):
+                receive(1000)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def a_line(kind):
+    """A stream to write to, and what its peer receives with."""
+    if kind == "pty":
+        with PtyPair() as rig, rig.open_peer() as peer, sw.SerialPort(rig.port) as port:
+            yield port, lambda size: os.read(peer.fileno(), size)
+    elif kind == "pipe":
+        read, write = os.pipe()
+        with sw.DescriptorStream(write) as stream:
+            yield stream, lambda size: os.read(read, size)
+        os.close(read)
+    else:
+        if kind == "unix":
+            near, far = socket.socketpair()
+        else:
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # else room comes in megabytes
+                near = socket.create_connection(server.getsockname())
+                far, _ = server.accept()
+        with near, far:
+            far.settimeout(5)
+            yield sw.SocketStream(near), far.recv
+
+
+async def write(form, stream, **limits):
+    with pytest.raises(sw.TransferTimeout) as caught:
+        if form == "blocking":
+            await asyncio.to_thread(sw.write, stream, bytes(32 << 20), **limits)
+        else:
+            await sw.async_write(stream, bytes(32 << 20), **limits)
+    return caught.value
+
+
+KINDS = ["pty", "pipe", "unix", "tcp"]
+
+
+@pytest.mark.parametrize("form", ["async", "blocking"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_peer_that_reads_is_not_blamed(kind, form):
+    with a_line(kind) as (stream, receive), reading(receive):
+        error = await write(form, stream, timeout=2.0)
+        assert (error.stall, "not reading" in str(error)) == (None, False)
+
+
+@pytest.mark.parametrize("limits", [{"timeout": 1.0}, {"idle_timeout": 1.0}], ids=str)
+@pytest.mark.parametrize("form", ["async", "blocking"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_queue_that_stands_still_is_named(kind, form, limits):
+    with a_line(kind) as (stream, _):
+        assert (await write(form, stream, **limits)).stall == "peer not reading"
+
+
+async def test_a_port_is_not_blamed_at_once():
+    """A port that was not seen before."""
+    with a_line("unix") as (stream, _):
+        writing = sw.async_write(stream, bytes(32 << 20), sw.as_tuple(sw.use_promise))
+        while not stream.write_direction.waiting:
+            await asyncio.sleep(0)
+        assert stream.stall is None
+        stream.close()
+        await writing
+
+
+async def test_12_a_waiting_write_has_no_timer_of_its_own(monkeypatch):
+    """Without a limit it shares one look a second; with one it has that timer."""
+    loop, timers = asyncio.get_running_loop(), []
+    call_later = loop.call_later
+
+    def noting(seconds, *args):
+        timers.append(seconds)
+        return call_later(seconds, *args)
+
+    monkeypatch.setattr(loop, "call_later", noting)
+    with a_line("pty") as (port, _):
+        writing = sw.async_write(port, bytes(1 << 20), sw.as_tuple(sw.use_promise))
+        await asyncio.sleep(0.5)
+        monkeypatch.undo()
+        assert [seconds for seconds in timers if seconds not in {0.5, 1.0} and seconds >= 0.02] == []
+        await port.async_close(policy="discard")
+        await writing
