@@ -154,3 +154,21 @@ def test_a_timer_of_what_another_thread_initiates_is_set_by_the_loops_own():
         stream = sw.SocketStream(near, io.get_executor())
         future = sw.async_write(stream, bytes(8 << 20), sw.cancel_after(0.01, sw.use_future))
         assert isinstance(future.exception(BOUND), sw.TransferTimeout)
+
+
+def test_a_future_cancelled_on_the_loop_before_its_launch_is_cancelled():
+    near, far = socket.socketpair()
+    held, go_on, futures = threading.Event(), threading.Event(), []
+
+    def hold():  # the launch stands behind this in the loop's queue
+        held.set()
+        go_on.wait(BOUND)
+        futures[0].cancel()
+
+    with sw.IoThread() as io, near, far:
+        stream = sw.SocketStream(near, io.get_executor())
+        io.get_executor().post(hold)
+        assert held.wait(BOUND)
+        futures.append(sw.async_write(stream, bytes(8 << 20), sw.use_future))
+        go_on.set()
+        assert type(futures[0].exception(BOUND)) is sw.OperationAborted

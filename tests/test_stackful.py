@@ -675,3 +675,14 @@ except ImportError as error:
     code = "import sys, serialwrite; print(sorted({'greenlet', 'numpy', 'typer', 'rich', 'matplotlib'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=BOUND, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_the_slot_is_free_once_an_operation_has_ended():
+    def run(yield_):
+        sw.async_write(PlainStream(1), b"abc", yield_)
+        return yield_.get_cancellation_slot().has_handler
+
+    promise = sw.spawn(
+        sw.EventLoopExecutor(), run, sw.bind_cancellation_slot(sw.CancellationSignal().slot, sw.use_promise)
+    )
+    assert await promise is False

@@ -577,7 +577,7 @@ CORE = [
         "_stackful.py",
         "            slot.clear()\n        return operation.result",
         "            pass\n        return operation.result",
-        "test_stackful.py::test_the_slot_is_free_when_the_handler_runs",
+        "test_stackful.py::test_the_slot_is_free_once_an_operation_has_ended",
         "test_stackful.py::test_a_cancelled_coroutine_may_clean_up_and_starts_no_other_write",
     ),
 ]

@@ -175,10 +175,8 @@ STREAMS = [
         BUFFERED,
     ),
     # -- as_stream --------------------------------------------------------------------------------------
-    slip(
-        "streams/_adapt.py", "        if stream is None or not stream.is_open():", "        if stream is None:", ADAPT
-    ),
-    slip("streams/_adapt.py", "        if over and not _in_use(stream):", "        if False:", ADAPT),
+    slip("_adapting.py", "        if stream is None or not stream.is_open():", "        if stream is None:", ADAPT),
+    slip("_adapting.py", "        if _is_closed(stream) and not _in_use(stream):", "        if False:", ADAPT),
     slip("streams/_coroutine.py", "        if requested & self.cancellable:", "        if True:", WIRE),
     slip(
         "streams/_coroutine.py",
@@ -197,7 +195,7 @@ STREAMS = [
         SERIAL + "_drain.py",
         "        if not self._last:\n            return None",
         "        if True:\n            return None",
-        DRAIN + "::test_a_drain_waits_for_the_shift_register",
+        DRAIN + "::test_a_drain_to_the_queue_leaves_the_fifo_alone",
     ),
     slip(
         SERIAL + "_drain.py",
@@ -205,7 +203,7 @@ STREAMS = [
         "return before or 0",
         DRAIN + "::test_a_discard_that_the_driver_ignores_proves_nothing",
     ),
-    slip(SERIAL + "_drain.py", "            self._tty.check_peer()\n", "", DRAIN),
+    slip(SERIAL + "_drain.py", "            self._tty.check_peer()\n", "", BLOCKING),
     slip(
         SERIAL + "_close.py",
         "            self._shrunk_at = now\n",
@@ -258,7 +256,6 @@ STREAMS = [
         "        except LookupError:\n            return 0",
         WIRE,
     ),
-    slip(LAYERS + "_on_wire.py", "        return min(accepted, gone)", "        return gone", WIRE),
     slip(LAYERS + "_rs485.py", "with suppress(asyncio.CancelledError):", "with suppress(LookupError):", WIRE),
     slip(LAYERS + "_rs485.py", "                if not more:  #", "                if True:  #", WIRE),
     slip(

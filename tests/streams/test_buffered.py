@@ -100,3 +100,14 @@ async def test_closed_with_a_chunk_under_way_it_is_aborted(transport):
     error, n = await promise
     assert (type(error), n) == (sw.StreamClosed, 0)
     stream.close()
+
+
+async def test_a_step_is_cancelled_terminally_only(transport):
+    transport.pending = 1
+    stream, signal = sw.BufferedTransportStream(transport), sw.CancellationSignal()
+    token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
+    promise = stream.async_write_some(b"abc", token)
+    signal.emit(sw.CancellationType.PARTIAL)
+    signal.emit(sw.CancellationType.TOTAL)
+    transport.pending = 0
+    assert await promise == (None, 3)

@@ -416,10 +416,12 @@ async def test_a_transport_over_one_is_written_through():
 
 async def test_cancelled_on_a_port_that_is_gone_it_is_aborted():
     with simulated_port() as port:
-        writing = sw.async_write(port.on_wire, DATA, sw.as_tuple(sw.use_promise))
+        signal = sw.CancellationSignal()
+        token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
+        writing = sw.async_write(port.on_wire, DATA, token)
         await until(lambda: len(port.uart.received) > 100)
         with port.uart.lock:
             port.uart.unplugged = True
-        writing.cancel()
-        await asyncio.wait([writing])
-        assert writing.cancelled()
+        signal.emit()
+        error, _ = await writing
+        assert type(error) is sw.OperationAborted

@@ -459,10 +459,10 @@ class Console(Recorder):
 
 async def test_a_cancel_that_meets_the_reply_stops_the_line():
     device, replies = Console(), []
-    paced = sw.Paced(device, prompt=b"> ", prompt_settle=0.001, on_reply=replies.append)
+    paced = sw.Paced(device, prompt=b"> ", prompt_settle=0.0, on_reply=replies.append)
     assert await sw.async_write(paced, b"one\n") == 4
     before = device.waits
-    second = sw.async_write(paced, b"two\n", sw.as_tuple(sw.use_promise))
+    second = sw.async_write(paced, b"two", sw.as_tuple(sw.use_promise))
     await until(lambda: device.waits > before)
     device.answers.append(b"did one\n> ")
     second.cancel()
@@ -470,3 +470,9 @@ async def test_a_cancel_that_meets_the_reply_stops_the_line():
     assert (second.bytes_transferred, device.data) == (0, b"one\n")
     assert await sw.async_write(paced, b"three\n", timeout=TIMEOUT) == 6  # what had come counts
     assert (device.data, replies) == (b"one\nthree\n", [b"did one\n> "])
+
+
+async def test_a_line_end_may_not_reach_back_into_the_line_before():
+    with stream_of("plain") as stream:
+        assert await sw.async_write(sw.Paced(stream, line_gap=0.001, line_end=b"\n\n"), b"a\n\n\nb\n\n") == 7
+        assert stream.script.asked == [3, 4]
