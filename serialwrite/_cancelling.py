@@ -117,6 +117,9 @@ def _timed(
     seconds: float | Callable[[Any], float],
     needs: tuple[str, ...],
 ) -> CompletionToken[Any, Any]:
+    if not isinstance(cancel_type, CancellationType):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
+        raise TypeError(f"cancel_type={cancel_type!r}: pass a CancellationType, for example CancellationType.TERMINAL")
+
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
         executor = operation.executor
         for needed in needs:

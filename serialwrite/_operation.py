@@ -16,6 +16,7 @@ from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, cast, overload
 
 from ._cancellation import UNCONNECTED
+from ._conditions import TransferAll, TransferAtLeast, TransferExactly
 from ._deadlines import Deadline
 from ._executors import Executor
 from ._handler import Args, AwaitHandler, Completion, Handler, WriteHandler
@@ -363,6 +364,8 @@ def resolve(token: object) -> CompletionToken[Any, Any]:
             f"token: got the function {token.__name__} itself; pass what it returns: {token.__name__}(...), "
             "or a handler of your own"
         )
+    if isinstance(token, TransferAll | TransferAtLeast | TransferExactly):
+        raise TypeError("token: got a completion condition; pass it as completion_condition=")
     if callable(token):
         return Callback(token)
     hint = ", not what calling it gave" if token is None else ""

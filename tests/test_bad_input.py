@@ -156,6 +156,11 @@ async def test_a_closed_socket_and_descriptor():
     os.close(writer)
     with pytest.raises(sw.StreamClosed, match=f"{writer} is not an open"):
         sw.async_write(writer, b"x")
+    with open("/dev/null", "wb", buffering=0) as file:
+        pass
+    for stream in (lambda: file, lambda: sw.DescriptorStream(file)):
+        with pytest.raises(sw.StreamClosed, match="is closed; open it again"):
+            sw.async_write(stream(), b"x")
 
 
 def test_a_port_that_does_not_exist(tmp_path):
@@ -312,6 +317,20 @@ async def test_a_function_of_ours_is_not_a_handler(line, name):
         with pytest.raises(TypeError, match=rf"^token: got the function {name} itself; pass what it returns: {name}\("):
             sw.async_write(line[0], b"x", wrap(getattr(sw, name)))
     assert receive_available(line[1], quiet=0.01) == b""
+
+
+@pytest.mark.parametrize("condition", [sw.transfer_all(), sw.transfer_at_least(1), sw.transfer_exactly(1)])
+async def test_a_condition_is_not_a_token(line, condition):
+    with pytest.raises(TypeError, match=r"^token: got a completion condition; pass it as completion_condition="):
+        sw.async_write(line[0], b"x", condition)
+    assert receive_available(line[1], quiet=0.01) == b""
+
+
+@pytest.mark.parametrize("cancel_type", ["partial", 2, None])
+def test_cancel_type_of_another_type_is_refused(cancel_type):
+    for adapter in (sw.cancel_after, sw.cancel_at):
+        with pytest.raises(TypeError, match=rf"^cancel_type={cancel_type!r}: pass a CancellationType"):
+            adapter(1.0, cancel_type=cancel_type)
 
 
 @pytest.mark.parametrize("name", ["deferred", "detached", "use_awaitable", "use_future", "use_promise"])

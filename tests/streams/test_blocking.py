@@ -91,7 +91,7 @@ def test_raw_tcp_refuses_later_changes_of_its_settings(peer):
 
 async def test_a_loop_has_nothing_to_send_a_break_on():
     async with sw.SerialPort("loop://") as port:
-        with pytest.raises(io.UnsupportedOperation, match=r"^break: loop:// has no serial line"):
+        with pytest.raises(io.UnsupportedOperation, match=r"^break: loop:// has no serial line$"):
             await port.async_send_break(0.01)
 
 

@@ -120,7 +120,10 @@ class DescriptorStream(PollableStream):
     def __init__(self, fd: Any, executor: EventLoopExecutor | None = None) -> None:
         super().__init__(executor)
         self._file = None if isinstance(fd, int) else fd  # keeps the file open as long as the stream lives
-        self._fd: int = fd if isinstance(fd, int) else fd.fileno()
+        try:
+            self._fd: int = fd if isinstance(fd, int) else fd.fileno()
+        except ValueError as error:  # "I/O operation on closed file"
+            raise StreamClosed(reason=f"fd: {fd!r} is closed; open it again") from error
         try:
             opened = self._open_file = open_file(self._fd)
         except OSError as error:

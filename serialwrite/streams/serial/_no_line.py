@@ -12,7 +12,8 @@ from ._settings import asked_of, put_settings
 
 def no_line(port: object, what: str) -> io.UnsupportedOperation:
     """What is raised where ``what`` can't be done, as ``port`` has no line."""
-    return io.UnsupportedOperation(f"{what}: {port} has no serial line; set it on the machine that has the device")
+    elsewhere = "; set it on the machine that has the device" if str(port).startswith("socket://") else ""
+    return io.UnsupportedOperation(f"{what}: {port} has no serial line{elsewhere}")
 
 
 def refuse_changes(port: Any) -> None:
