@@ -1,4 +1,4 @@
-"""Code that reads as blocking, and blocks nobody: spawn and yield_ (the extra `stackful`)."""
+"""Code that reads as blocking, and lets the event loop run: spawn and yield_ (the extra `stackful`)."""
 
 import asyncio
 import socket
