@@ -146,7 +146,7 @@ def _say_how_far(error: BaseException, operation: TransferOperation) -> None:
     transfer = operation.transfer
     n, asked = transfer.bytes_transferred, transfer.size
     of = "" if asked is None else f" of {asked:,}"
-    error.add_note(f"{operation.way.doing}() was interrupted: {n:,}{of} bytes {operation.way.verb}")
+    error.add_note(f"{operation.name.removeprefix('async_')}() was interrupted: {n:,}{of} bytes {operation.way.verb}")
     told: Any = error
     with suppress(AttributeError):  # it takes no attributes
         told.bytes_transferred = n

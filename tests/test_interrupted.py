@@ -177,6 +177,13 @@ def test_a_blocked_write_to_a_port():
         assert sw.write(port, b"more") == 4
 
 
+def test_an_interrupted_read_until_is_named():
+    mine, far = socket.socketpair()
+    with alarms() as alarm, mine, far, pytest.raises(Alarm) as caught, alarm(0.1, Alarm):
+        sw.read_until(mine, sw.dynamic_buffer(bytearray()), b"\n", timeout=BOUND)
+    assert caught.value.__notes__ == ["read_until() was interrupted: 0 bytes received"]
+
+
 def test_a_write_inside_a_handler():
     """The transfer that was interrupted keeps its own count."""
     inner, outer = socket.socketpair(), socket.socketpair()

@@ -207,7 +207,7 @@ def _must_be_writable(*paths: Path | None) -> None:
     for path in filter(None, paths):
         folder = path.resolve().parent
         if path.is_dir() or (path.exists() and not path.is_file()):
-            raise typer.BadParameter(f"{str(path)!r} is no regular file: it can't be replaced by a report")
+            raise typer.BadParameter(f"{str(path)!r} is not a regular file: it can't be replaced by a report")
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise typer.BadParameter(f"{str(path)!r}: the folder {str(folder)!r} isn't there, or can't be written to")
 

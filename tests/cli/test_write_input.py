@@ -18,7 +18,7 @@ from .conftest import SIZE, everything, receive, report
         (["PORT", "nowhere.bin"], "the file 'nowhere.bin' can't be opened: No such file or directory"),
         (["PORT", "."], "the file '.' is a directory: name a file"),
         (["/dev/nowhere", "FILE"], "port '/dev/nowhere' does not exist; list the ports with: "),
-        (["FILE", "FILE"], "is no serial port"),
+        (["FILE", "FILE"], "is not a serial port"),
         (["PORT", "FILE", "--resume-from", SIZE + 1], f"--resume-from {SIZE + 1} is beyond the end: the file"),
         (["PORT", "FILE", "--resume-from", SIZE + 1], "has 300,000 bytes"),
         (["PORT", "FILE", "--resume-from", "-1"], "--resume-from"),

@@ -131,8 +131,8 @@ def test_a_wrong_name_is_told_in_one_traceback():
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("/etc/hostname", "^port '/etc/hostname' is no serial port"),
-        ("/dev/null", "^port '/dev/null' is no serial port"),
+        ("/etc/hostname", "^port '/etc/hostname' is not a serial port"),
+        ("/dev/null", "^port '/dev/null' is not a serial port"),
         ("socket://nonsense", "^port 'socket://nonsense' .*: write it socket://HOST:PORT"),
         ("rfc2217://nonsense", "^port 'rfc2217://nonsense' .*: write it rfc2217://HOST:PORT"),
         ("socket://127.0.0.1:1", "^port 'socket://127.0.0.1:1' can't be opened: .*Connection refused"),

@@ -58,7 +58,7 @@ def test_a_script_has_lines_semicolons_blanks_and_comments():
         ("at byte 5: stall", "no such fault as 'stall'"),
         ("at byte 5: flip bit 8", "no such fault"),
         ("at byte 5: drop 0", "does nothing"),
-        ("every 0 bytes: drop", "no distance"),
+        ("every 0 bytes: drop", "not a distance"),
         ("at rate 2: drop", "at most 1"),
         ("always: drop", "drop never happens `always`"),
         ("at byte 1: eat 0x13", "eat always happens `always`"),

@@ -101,7 +101,7 @@ def _fileno_of(transport: asyncio.WriteTransport) -> Callable[[], int | None]:
         port = transport.get_extra_info("serial")
         return lambda: _number_of(port)
     if getattr(file, "type", socket.SOCK_STREAM) != socket.SOCK_STREAM:
-        raise TypeError("transport: a datagram transport is no stream")
+        raise TypeError("transport: a datagram transport is not a stream")
     return file.fileno  # type: ignore[no-any-return] # a socket's or a pipe's
 
 

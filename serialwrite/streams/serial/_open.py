@@ -177,7 +177,7 @@ def _check_lock_files(port: str, device: str) -> None:
 def _set_rs485_mode(port: Any, mode: Any) -> None:
     try:
         if kind_of(port) == "blocking" and os.name == "posix":  # pyserial would take it, and do nothing
-            raise NotImplementedError("it is no port of this machine")
+            raise NotImplementedError("it is not a port of this machine")
         port.rs485_mode = mode
     except (NotImplementedError, ValueError) as error:
         raise ValueError(f"rs485_mode: the driver of {port.port} has none ({error}); {INSTEAD}") from None
@@ -215,7 +215,7 @@ def _advice(port: str, error: OSError) -> str:
     if is_url and scheme in {"socket", "rfc2217"} and ":" not in place:
         return f"port {port!r} can't be opened: write it {scheme}://HOST:PORT"
     if os.strerror(errno.ENOTTY) in str(error):
-        return f"port {port!r} is no serial port: it has no settings of one"
+        return f"port {port!r} is not a serial port: it has no settings of one"
     return f"port {port!r} can't be opened: {error}"
 
 

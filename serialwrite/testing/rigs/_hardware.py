@@ -26,7 +26,7 @@ class HardwarePair(PathRig):
         quirks: what this hardware lacks, for example "no-modem-lines" on a three-wire cable.
 
     Raises:
-        RigUnavailable: on opening: a device is missing, may not be opened, or is no serial port.
+        RigUnavailable: on opening: a device is missing, may not be opened, or is not a serial port.
     """
 
     name = "hardware"

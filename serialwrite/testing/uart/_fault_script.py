@@ -76,7 +76,7 @@ def _parse_rule(text: str) -> Rule:
         return Rule(fault, sender, at=int(at))
     if every:
         if int(every) < 1:
-            raise ValueError("every 0 bytes is no distance")
+            raise ValueError("every 0 bytes is not a distance")
         return Rule(fault, sender, every=int(every))
     if rate:
         if not 0 < float(rate) <= 1:
