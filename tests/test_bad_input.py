@@ -11,6 +11,7 @@ import socket
 import ssl
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 import serial
@@ -156,7 +157,7 @@ async def test_a_closed_socket_and_descriptor():
     os.close(writer)
     with pytest.raises(sw.StreamClosed, match=f"{writer} is not an open"):
         sw.async_write(writer, b"x")
-    with open("/dev/null", "wb", buffering=0) as file:
+    with Path("/dev/null").open("wb", buffering=0) as file:
         pass
     for stream in (lambda: file, lambda: sw.DescriptorStream(file)):
         with pytest.raises(sw.StreamClosed, match="is closed; open it again"):
