@@ -8,10 +8,6 @@ from serialwrite.testing._ends import (
     receive_only as receive_only,
     send as send,
 )
-from serialwrite.testing._explorer import (
-    Violation as Violation,
-    explore as explore,
-)
 from serialwrite.testing._scripted import (
     BLOCKED as BLOCKED,
     ScriptedNowaitStream as ScriptedNowaitStream,

@@ -1,10 +1,11 @@
 """The promises of async_write over thousands of seeded schedules in virtual time, and bugs planted to be found by them.
 
-The test suite runs a few thousand; `python -m serialwrite.testing 100_000` runs more.
+The test suite runs a few thousand; `python -m tests.explorer 100_000` runs more.
 """
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,9 @@ from serialwrite._cursors import ConsumingBuffers, SingleBuffer
 from serialwrite._direction import UserDirection
 from serialwrite._executors import call_later
 from serialwrite._transfer import Transfer
-from serialwrite.testing import Violation, explore
+from tests.explorer.schedule import Violation, explore
 
+ROOT = Path(__file__).parents[2]
 SEEDS = 3000
 PLANTED = 1000  # seeds within which a bug has to be found
 PART = 500
@@ -151,7 +153,7 @@ def test_an_earlier_slice_still_on_the_stack_does_not_keep_memory_exported():
 
 def test_the_command_says_what_it_did():
     ended = subprocess.run(
-        [sys.executable, "-m", "serialwrite.testing", "20", "7"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.explorer", "20", "7"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("20 schedules in ")

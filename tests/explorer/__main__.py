@@ -1,11 +1,11 @@
-"""`python -m serialwrite.testing SEEDS [FIRST]`: explore schedules, and say the seed of each that breaks a promise."""
+"""`python -m tests.explorer SEEDS [FIRST]`: explore schedules, and say the seed of each that breaks a promise."""
 
 from __future__ import annotations
 
 import sys
 import time
 
-from serialwrite.testing._explorer import Violation, explore
+from .schedule import Violation, explore
 
 MOST_SHOWN = 10
 

@@ -1,4 +1,4 @@
-"""The explorer: one seed is one schedule of writes, errors, cancels and timeouts, and what must hold of it."""
+"""One seed is one schedule of writes, errors, cancels and timeouts, and what must hold of it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any
 
 import serialwrite as sw
 from serialwrite._direction import UserDirection
-from serialwrite.testing._scripted import BLOCKED, ScriptedNowaitStream, ScriptedStream, ScriptStep, Step
-from serialwrite.testing._virtual_time import VirtualTime
+from serialwrite.testing import BLOCKED, ScriptedNowaitStream, ScriptedStream, Step, VirtualTime
 
 MOST_WRITES = 4
 MOST_BYTES = 32  # of one write: a byte says whose it is, and where in it
@@ -26,7 +25,7 @@ class Violation(AssertionError):
 
 def explore(seed: int) -> None:
     """Run the schedule of `seed` in virtual time; raises `Violation` where a promise of async_write did not hold."""
-    schedule = Schedule(random.Random(seed))  # noqa: S311  # repeatable, not secret
+    schedule = Schedule(random.Random(seed))  # repeatable, not secret
     try:
         schedule.run()
     except Exception as error:
@@ -71,7 +70,7 @@ class Schedule:
         chained = False
         for write, following in zip(self.writes, [*self.writes[1:], None], strict=True):
             if not chained:
-                self.plan(self.rng.choice((0.0, self._moment())), write.start)
+                self.plan(self.rng.choice((0.0, self.moment())), write.start)
             chained = following is not None and self.rng.random() < 0.3
             write.following = following if chained else None
         self.clock.run(until=END, limit=MOST_CALLS)
@@ -107,20 +106,20 @@ class Schedule:
             both = bytes(byte for byte in self.line.written + line.written if byte >> 5 == write.number)
             holds(f"write {write.number}, resumed, is whole", both == write.data)
 
-    def _step(self) -> ScriptStep:
+    def _step(self) -> Step | int:
         error = OSError(self.rng.choice((errno.EIO, errno.EPIPE, errno.ENOSPC)), "scripted")
         return self.rng.choices(
             (
                 self.rng.randint(1, MOST_BYTES),
-                Step(self.rng.randint(1, MOST_BYTES), after=self._moment()),
-                Step(self.rng.randrange(4), error, after=self.rng.choice((0.0, self._moment()))),
+                Step(self.rng.randint(1, MOST_BYTES), after=self.moment()),
+                Step(self.rng.randrange(4), error, after=self.rng.choice((0.0, self.moment()))),
                 BLOCKED,
                 0,
             ),
             (8, 8, 3, 2, 1),
         )[0]
 
-    def _moment(self) -> float:
+    def moment(self) -> float:
         return self.rng.choice((0.5, 1.0, 1.5, 2.0, self.rng.uniform(0.0, 8.0)))  # some of them together
 
 
@@ -133,11 +132,11 @@ class Write:
         self.data = bytes(number << 5 | index for index in range(rng.randrange(MOST_BYTES)))
         self.memory = bytearray(self.data)
         self.most = rng.choice((None, None, None, rng.randrange(MOST_BYTES)))  # of transfer_exactly
-        self.timeout = rng.choice((None, None, schedule._moment()))
+        self.timeout = rng.choice((None, None, schedule.moment()))
         self.by_future = rng.random() < 0.3
         self.adapters = rng.choices(sorted(ADAPTERS), k=rng.randrange(4))
         self.signal = sw.CancellationSignal()
-        self.cancels = [(schedule._moment(), rng.choice(TYPES)) for _ in range(rng.choice((0, 0, 1, 1, 2)))]
+        self.cancels = [(schedule.moment(), rng.choice(TYPES)) for _ in range(rng.choice((0, 0, 1, 1, 2)))]
         self.following: Write | None = None
         self.ref = sw.ErrorRef()
         self.operation: sw.Operation[int]
@@ -272,7 +271,7 @@ def flattened(values: tuple[Any, ...]) -> Iterator[Any]:
     """What is in tuples of tuples."""
     for value in values:
         if isinstance(value, tuple):
-            yield from flattened(value)  # pyright: ignore[reportUnknownArgumentType] # anything at all may be in it
+            yield from flattened(value)
         else:
             yield value
 
@@ -281,9 +280,9 @@ ADAPTERS: dict[str, Callable[[Write, Any], Any]] = {
     "append": lambda write, token: sw.append(token, "appended"),
     "as_tuple": lambda write, token: sw.as_tuple(token),
     "bind_executor": lambda write, token: sw.bind_executor(write.schedule.clock, token),
-    "cancel_after": lambda write, token: sw.cancel_after(write.expire_after(write.schedule._moment()), token),
+    "cancel_after": lambda write, token: sw.cancel_after(write.expire_after(write.schedule.moment()), token),
     "cancel_at": lambda write, token: sw.cancel_at(
-        write.schedule.clock.time() + write.expire_after(write.schedule._moment()), token
+        write.schedule.clock.time() + write.expire_after(write.schedule.moment()), token
     ),
     "consign": lambda write, token: sw.consign(token, object()),
     "prepend": lambda write, token: sw.prepend(token, "prepended"),
