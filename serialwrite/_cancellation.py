@@ -78,7 +78,7 @@ class CancellationSignal:
     def emit(self, type: CancellationType = CancellationType.TERMINAL) -> None:
         """Request a cancellation of ``type``."""
         requested = CancellationType(type)  # ValueError for what is no type
-        handler = self.slot._handler
+        handler = self.slot._handler  # noqa: SLF001 # two ends of one thing
         if handler is not None:
             handler(requested)
 

@@ -304,7 +304,7 @@ def conclude(transfer: Transfer, way: Way, direction: Direction | None, stream: 
     error.data = transfer.data
     error.awaited = transfer.awaited
     error.verb = way.verb if direction is None or direction.verb is None else direction.verb
-    error._remaining = lambda: transfer.remaining
+    error.ask_remaining(lambda: transfer.remaining)
     if error.queued is None:
         with contextlib.suppress(OSError, ValueError):  # a port that is gone can't be asked
             error.queued = getattr(stream, "queued", None)

@@ -152,7 +152,7 @@ class UserDirection(Direction):
             if loop is None or not loop.is_closed():
                 raise StreamBusy(self._stream, self.way.doing)
             before.drop()
-        self.in_use[self._key] = user, getattr(user.executor, "_loop", None)
+        self.in_use[self._key] = user, getattr(user.executor, "loop_taken", None)
 
     def release(self) -> None:
         self.in_use.pop(self._key, None)

@@ -76,6 +76,10 @@ class TransferError(OSError):
         # Made when asked for: a view that is kept would stop its bytearray from being resized.
         return self._remaining() if callable(self._remaining) else self._remaining
 
+    def ask_remaining(self, source: Callable[[], tuple[memoryview, ...]]) -> None:
+        """Have ``remaining`` ask ``source``, each time."""
+        self._remaining = source
+
     def __reduce__(self) -> tuple[Any, ...]:
         # For another process, which gets copies of what remains: the caller's memory can't go there.
         copies = tuple(map(bytes, self.remaining))
@@ -167,6 +171,10 @@ class StreamBusy(RuntimeError):
     def __init__(self, stream: object, doing: str = "write") -> None:
         hint = "; wrap the stream in Queued(stream) to line writes up" if doing == "write" else ""
         super().__init__(f"another {doing} is in progress on {stream!r}: wait until it has completed{hint}")
+
+    def ask_remaining(self, source: Callable[[], tuple[memoryview, ...]]) -> None:
+        """Have ``remaining`` ask ``source``, each time."""
+        self._remaining = source
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _busy, self.args  # for another process, where the stream can't go

@@ -11,6 +11,9 @@ from typing import Any, Protocol, Self, TypeAlias, cast, runtime_checkable
 from ._timers import LoopTimer
 
 Function: TypeAlias = Callable[..., object]
+# The event loop that runs on this thread, or None, where asyncio.get_running_loop() raises. asyncio gives it to
+# frameworks under this name.
+running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop  # noqa: SLF001
 
 
 @runtime_checkable
@@ -64,7 +67,7 @@ class EventLoopExecutor:
         if not isinstance(loop, asyncio.AbstractEventLoop | None):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
             raise TypeError(f"EventLoopExecutor: got {loop!r}; pass an event loop, or None for the running one")
         self._loop = loop
-        self._made_in = asyncio._get_running_loop()
+        self._made_in = running_loop()
         self._pinned = loop is not None
         self.outstanding: set[Function] = set()  # how to cancel what runs: see IoThread.close
 
@@ -83,7 +86,7 @@ class EventLoopExecutor:
                 )
             return cast("asyncio.AbstractEventLoop", loop)
         if loop is None or not loop.is_running():
-            running = asyncio._get_running_loop()
+            running = running_loop()
             if running is None:
                 loop = self._loop = loop or self._made_in
                 if loop is not None and not loop.is_closed():
@@ -95,24 +98,29 @@ class EventLoopExecutor:
             loop = self._loop = running
         return loop
 
+    @property
+    def loop_taken(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop that it was given, or has taken; None before its first use."""
+        return self._loop
+
     def running_here(self) -> bool:
         """Whether the caller is on this loop's thread, inside it."""
-        return asyncio._get_running_loop() is self.loop
+        return running_loop() is self.loop
 
     def running_elsewhere(self) -> bool:
         """Whether the loop runs, on another thread."""
         loop = self._loop
-        return loop is not None and loop.is_running() and asyncio._get_running_loop() is not loop
+        return loop is not None and loop.is_running() and running_loop() is not loop
 
     def made_elsewhere(self) -> bool:
         """Whether it has no loop yet, and would take the one it was made in, which runs on another thread."""
         made_in = self._made_in if self._loop is None else None
-        return made_in is not None and made_in.is_running() and asyncio._get_running_loop() is None
+        return made_in is not None and made_in.is_running() and running_loop() is None
 
     def post(self, function: Function, /, *args: Any) -> None:
         """Run ``function(*args)`` on a later turn of the loop."""
         loop = self.loop
-        if asyncio._get_running_loop() is loop:
+        if running_loop() is loop:
             loop.call_soon(function, *args)
         else:
             loop.call_soon_threadsafe(function, *args)

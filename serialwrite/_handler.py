@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from ._cancellation import UNCONNECTED, CancellationSignal, CancellationSlot
 from ._errors import TransferError
-from ._executors import Executor, PostingExecutor
+from ._executors import Executor, PostingExecutor, running_loop
 
 Completion: TypeAlias = tuple[TransferError | None, int]
 """What as_tuple gives: the error or None, and the bytes transferred."""
@@ -97,7 +97,7 @@ class AwaitHandler(Handler):
             completed_twice(*args)
         self.args = args
         loop = self._loop
-        if asyncio._get_running_loop() is loop:
+        if running_loop() is loop:
             self._wake()
         elif not loop.is_closed():  # a closed loop has no task left to wake
             loop.call_soon_threadsafe(self._wake)

@@ -119,7 +119,7 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
         operation.adopt()  # refused, not forgotten
         if inside:
             aborted = OperationAborted()
-            aborted._remaining = lambda: operation.remaining
+            aborted.ask_remaining(lambda: operation.remaining)
             raise aborted
         raise RuntimeError(OUTSIDE)
 

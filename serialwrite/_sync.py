@@ -11,7 +11,7 @@ from ._composed import TransferOperation, conclude
 from ._deadlines import Deadline
 from ._direction import WRITING, BlockingDirection, own_direction
 from ._errors import OperationAborted, StreamBusy, TransferError
-from ._executors import EventLoopExecutor, Executor, now
+from ._executors import EventLoopExecutor, Executor, now, running_loop
 from ._signal_safe import ledger
 from ._tokens import OperationFuture, use_future
 
@@ -22,7 +22,7 @@ def run_blocking(operation: TransferOperation) -> Any:
     What the handler of a signal raises ends it, too, and gets ``bytes_transferred``, ``remaining`` and a note.
     """
     operation.adopt()
-    if asyncio._get_running_loop() is not None:
+    if running_loop() is not None:
         name = operation.name.removeprefix("async_")
         raise RuntimeError(f"{name}() would block the running event loop: await async_{name}(...) here")
     executor = operation.executor

@@ -18,7 +18,7 @@ from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeVar
 
 from ._cancellation import CancellationSignal
-from ._executors import EventLoopExecutor, outstanding
+from ._executors import EventLoopExecutor, outstanding, running_loop
 from ._handler import Completion, Handler
 from ._operation import CompletionToken, Operation, default_token, deferred
 
@@ -52,10 +52,10 @@ class OperationFuture(Future[T]):
     stop; the future then ends with :class:`OperationAborted`, which carries the exact count.
     """
 
-    def __init__(self, operation: Operation[Any]) -> None:
+    def __init__(self, operation: Operation[Any], signal: CancellationSignal) -> None:
         super().__init__()
         self._operation = operation
-        self._cancellation = CancellationSignal()
+        self._signal = signal
 
     @property
     def bytes_transferred(self) -> int:
@@ -76,7 +76,7 @@ class OperationFuture(Future[T]):
         """Ask the operation to stop. True when it had not ended yet. May be called from any thread."""
         if self.done():
             return False
-        self._operation.executor.post(self._cancellation.emit)  # behind a launch that was posted before it
+        self._operation.executor.post(self._signal.emit)  # behind a launch that was posted before it
         return True
 
 
@@ -84,10 +84,11 @@ class UseFuture(CompletionToken[OperationFuture[int], OperationFuture[Completion
     """Start now; give a :class:`concurrent.futures.Future`. Follows Asio's ``use_future``."""
 
     def initiate(self, operation: Operation[Any], /) -> Any:
-        future: OperationFuture[Any] = OperationFuture(operation)
+        signal = CancellationSignal()
+        future: OperationFuture[Any] = OperationFuture(operation, signal)
         executor = operation.executor
         waited_for = outstanding(executor)
-        cancel = future._cancellation.emit
+        cancel = signal.emit
 
         def complete(*args: Any) -> None:
             waited_for.discard(cancel)
@@ -101,7 +102,7 @@ class UseFuture(CompletionToken[OperationFuture[int], OperationFuture[Completion
         future.set_running_or_notify_cancel()
         waited_for.add(cancel)
         try:
-            operation.launch(Handler(complete, executor, future._cancellation.slot))
+            operation.launch(Handler(complete, executor, signal.slot))
         except BaseException:
             waited_for.discard(cancel)
             raise
@@ -118,10 +119,10 @@ class OperationPromise(asyncio.Future[T]):
     with the exact count in ``bytes_transferred``.
     """
 
-    def __init__(self, operation: Operation[Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, operation: Operation[Any], signal: CancellationSignal, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self._operation = operation
-        self._cancellation = CancellationSignal()
+        self._signal = signal
         self._cancel_message: Any = None
         self._cancel_requested = False
 
@@ -145,7 +146,7 @@ class OperationPromise(asyncio.Future[T]):
         if self.done():
             return False
         self._cancel_requested, self._cancel_message = True, msg
-        self._operation.executor.dispatch(self._cancellation.emit)
+        self._operation.executor.dispatch(self._signal.emit)
         return True
 
     def _complete(self, args: tuple[Any, ...]) -> None:
@@ -164,19 +165,20 @@ class UsePromise(CompletionToken[OperationPromise[int], OperationPromise[Complet
     """Start now; give an :class:`asyncio.Future`. Follows Asio's ``experimental::use_promise``."""
 
     def initiate(self, operation: Operation[Any], /) -> Any:
-        loop = asyncio._get_running_loop()
+        loop = running_loop()
         if loop is None:
             raise RuntimeError(
                 "use_promise: no event loop runs here, and its future belongs to one; "
                 "pass use_future, or use the blocking form: write(), read()"
             )
-        promise: OperationPromise[Any] = OperationPromise(operation, loop)
+        signal = CancellationSignal()
+        promise: OperationPromise[Any] = OperationPromise(operation, signal, loop)
         here = EventLoopExecutor(loop)
 
         def complete(*args: Any) -> None:
-            here.dispatch(promise._complete, args)
+            here.dispatch(promise._complete, args)  # noqa: SLF001 # no other file calls it
 
-        operation.launch(Handler(complete, operation.executor, promise._cancellation.slot))
+        operation.launch(Handler(complete, operation.executor, signal.slot))
         return promise
 
     def __repr__(self) -> str:

@@ -108,8 +108,8 @@ def _in_force(rig: PathRig | None, port: sw.SerialPort) -> tuple[sw.Settings | N
     held = port.in_force
     if held is None or not isinstance(rig, SimulatedUart):
         return (held,)
-    made = rig._settings  # the rig keeps the time of a character format that its ptys can't have
-    return (held._replace(bytesize=made.bytesize, parity=made.parity, stopbits=made.stopbits),)
+    bytesize, parity, stopbits = rig.character_format  # the rig keeps its time, which its ptys can't
+    return (held._replace(bytesize=bytesize, parity=parity, stopbits=stopbits),)
 
 
 def _ends_of(rig: PathRig, resources: contextlib.ExitStack) -> tuple[str, ...]:

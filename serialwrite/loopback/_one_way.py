@@ -243,9 +243,9 @@ class WriteMeter:
         self._metered = True
         # async_write tries plain bytes with the second one first
         ways: dict[str, Callable[[Any], int]] = {"try_now": sw.buffer_size, "write_one": len}
-        below = {name: getattr(side, name) for name in ways}
-        for name, size in ways.items():
-            setattr(side, name, self._metering(below[name], size))
+        below = {name: getattr(side, name) for name in ways if hasattr(side, name)}
+        for name, way in below.items():
+            setattr(side, name, self._metering(way, ways[name]))
         try:
             yield
         finally:

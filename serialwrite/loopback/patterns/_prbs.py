@@ -116,7 +116,6 @@ class ChunkRun:
         """Start at chunk number `first`; `chunk_bytes` is a power of two."""
         bits = chunk_bytes * 8
         self._size, self._ones = chunk_bytes, (1 << bits) - 1 if polynomial.inverted else 0
-        self._ahead = 0
         seed = polynomial.expand(polynomial.window(first * bits), polynomial.n * bits)
         raw = seed.to_bytes(polynomial.n * chunk_bytes, "little")
         self._ring = deque(

@@ -35,29 +35,29 @@ class Queued(Layer):
 
     @property
     def write_direction(self) -> Any:
-        return Place(self, direction_of(self.stream, WRITING))
+        return Place(self, self._line, direction_of(self.stream, WRITING))
 
 
 class Place(Direction):
     """A queued stream's direction for writing, for one operation: its place in the line."""
 
-    def __init__(self, queued: Queued, beneath: Direction) -> None:
+    def __init__(self, queued: Queued, line: deque[Place], beneath: Direction) -> None:
         self.way = beneath.way
         self.cancellable = beneath.cancellable
         self.verb = beneath.verb
         self._queued = queued
-        self._line = queued._line
+        self._line = line
         self._beneath = beneath
-        self._user: Any = None
+        self.user: Any = None
         self._admitted = False
         self._step: tuple[Any, Done] | None = None  # that waits for its turn
-        self._loop: Any = None
+        self.loop: Any = None
 
     def claim(self, user: User) -> None:
-        self._user = user
-        self._loop = getattr(user.executor, "loop", None)
-        while self._line and getattr(self._line[0]._loop, "is_closed", bool)():
-            left = self._line.popleft()._user  # its event loop was closed: it can't go on
+        self.user = user
+        self.loop = getattr(user.executor, "loop", None)
+        while self._line and getattr(self._line[0].loop, "is_closed", bool)():
+            left = self._line.popleft().user  # its event loop was closed: it can't go on
             if left is not None:
                 left.drop()
         self._line.append(self)
@@ -66,7 +66,7 @@ class Place(Direction):
 
     def _admit(self) -> None:
         try:
-            self._beneath.claim(self._user)
+            self._beneath.claim(self.user)
         except BaseException:
             self._leave()
             raise
@@ -82,9 +82,9 @@ class Place(Direction):
             first = self._line[0] is self
             self._line.remove(self)
             if first and self._line:
-                self._queued.get_executor().post(self._line[0]._turn)
+                self._queued.get_executor().post(self._line[0].wake)
 
-    def _turn(self) -> None:
+    def wake(self) -> None:
         """It may be its turn."""
         if self._admitted or self._step is None or self._line[0] is not self:
             return  # it has ended, or it is somebody else's turn by now
@@ -92,7 +92,7 @@ class Place(Direction):
         try:
             self._admit()
         except StreamBusy as busy:
-            self._user.fail(busy)
+            self.user.fail(busy)
             done(None, 0)
         else:
             take_step(self._beneath, self._queued.get_executor(), buffers, done)

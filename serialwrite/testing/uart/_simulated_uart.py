@@ -95,6 +95,11 @@ class SimulatedUart(PathRig):
         self._seed = secrets.randbits(32) if seed is None else seed
         self._links = links
 
+    @property
+    def character_format(self) -> tuple[int, str, float]:
+        """What makes up the time of a character: `bytesize`, `parity` and `stopbits`, as they were given."""
+        return self._settings.bytesize, self._settings.parity, self._settings.stopbits
+
     def _open(self, resources: ExitStack) -> tuple[str, str]:
         paths = [None if link is None else Path(link).absolute() for link in self._links]
         if None in paths:
