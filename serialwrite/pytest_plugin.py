@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from serialwrite import SerialPort, SocketStream
     from serialwrite.testing import Rig, ScriptedStream, SimulatedUart
 
-LEASE_TIMEOUT = 300.0  # seconds to wait for a real port that another process tests on
-SETTLE = 5.0  # seconds that what a test has let go of may take to be gone: a thread that ends, a child that is reaped
-LEAKS = "serial_leak_check"
-NO_PORT = "needs a real serial port: give --serial-port"
+LEASE_TIMEOUT_S = 300.0  # seconds to wait for a real port that another process tests on
+LEAK_SETTLE_S = (
+    5.0  # seconds that what a test has let go of may take to be gone: a thread that ends, a child that is reaped
+)
+LEAK_FIXTURE = "serial_leak_check"
+NO_PORT_REASON = "needs a real serial port: give --serial-port"
 
 uarts: pytest.StashKey[list[SimulatedUart]] = pytest.StashKey()
 
@@ -44,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--serial-leak-check", action="store_true", help="the ini option serial_leak_check, for this run")
     parser.addini(
-        LEAKS,
+        LEAK_FIXTURE,
         "fail every test that leaves a descriptor, a thread or a child process behind",
         type="bool",
         default=False,
@@ -59,13 +61,13 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--serial-peer is the other end of --serial-port's cable: give both")
     if config.getoption("--serial-rig") and config.getoption("--serial-port"):
         raise pytest.UsageError("--serial-rig is for want of a real port: give it or --serial-port")
-    if config.getoption("--serial-leak-check") or config.getini(LEAKS):
-        config.pluginmanager.register(LeakCheck(), LEAKS)
+    if config.getoption("--serial-leak-check") or config.getini(LEAK_FIXTURE):
+        config.pluginmanager.register(LeakCheck(), LEAK_FIXTURE)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("serial_hardware") and not item.config.getoption("--serial-port"):
-        pytest.skip(NO_PORT)
+        pytest.skip(NO_PORT_REASON)
 
 
 @pytest.fixture
@@ -94,7 +96,7 @@ def serial_pair(request: pytest.FixtureRequest) -> Iterator[Rig[Any]]:
         return
     quirks = filter(None, (option("--serial-quirks") or "").split(","))
     with (
-        PortLease([port] if peer is None else [port, peer], LEASE_TIMEOUT),
+        PortLease([port] if peer is None else [port, peer], LEASE_TIMEOUT_S),
         _opened(HardwarePair(port, peer, quirks)) as rig,
     ):
         yield rig
@@ -161,7 +163,7 @@ class LeakCheck:
 
         before = Held()
         yield
-        if leaked := leaked_since(before, SETTLE):
+        if leaked := leaked_since(before, LEAK_SETTLE_S):
             pytest.fail(f"the test leaked {', '.join(leaked)}", pytrace=False)
 
 

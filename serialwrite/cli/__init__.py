@@ -6,7 +6,7 @@ import sys
 
 from ._output import guard_standard_streams
 
-EXTRA = frozenset({"typer", "rich"})
+EXTRA_MODULES = frozenset({"typer", "rich"})
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     try:
         from ._app import app  # noqa: PLC0415 # so that a missing extra can be named
     except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] not in EXTRA:
+        if (missing.name or "").partition(".")[0] not in EXTRA_MODULES:
             raise
         print(
             f"serialwrite: the command line needs {missing.name}, which is not installed; "

@@ -8,6 +8,7 @@ import sys
 from rich.console import Console
 
 # What asks a command to end; Windows has no SIGHUP.
+PLAIN_LINE_INTERVAL_S = 5.0  # between two lines of progress where there is no terminal
 STOP_SIGNALS = tuple(
     signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
 )

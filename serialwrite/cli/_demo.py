@@ -16,15 +16,15 @@ from ._console import console, say
 from ._output import exit_code
 from ._steps import Steps
 
-SIZE = 1 << 20  # bytes to be written
-READ_FIRST = 256 << 10  # bytes that the device reads before it stalls
-TIMEOUT = 0.5  # seconds given to the first write
-QUIET = 0.5  # seconds of silence after which nothing more is on its way
+PAYLOAD_SIZE = 1 << 20  # bytes to be written
+READ_BEFORE_STALL_SIZE = 256 << 10  # bytes that the device reads before it stalls
+FIRST_WRITE_TIMEOUT_S = 0.5  # seconds given to the first write
+DEVICE_SILENCE_S = 0.5  # seconds of silence after which nothing more is on its way
 
 
 async def run(steps: Steps) -> None:
     """The demonstration. `port` is what a program writes to; `device` is the far end of the line."""
-    payload = os.urandom(SIZE)  # random, so that a byte lost, repeated or moved can't go unnoticed
+    payload = os.urandom(PAYLOAD_SIZE)  # random, so that a byte lost, repeated or moved can't go unnoticed
 
     with PtyPair() as line, line.open_peer() as device, SerialPort(line.port, 115200) as port:
         steps.title(
@@ -32,50 +32,54 @@ async def run(steps: Steps) -> None:
         )
 
         steps.step(
-            f"Write {SIZE:,} bytes to a device that stops reading after {READ_FIRST:,}",
-            f"await async_write(port, payload, timeout={TIMEOUT})",
+            f"Write {PAYLOAD_SIZE:,} bytes to a device that stops reading after {READ_BEFORE_STALL_SIZE:,}",
+            f"await async_write(port, payload, timeout={FIRST_WRITE_TIMEOUT_S})",
         )
-        reading = receiving(device, READ_FIRST)
+        reading = receiving(device, READ_BEFORE_STALL_SIZE)
         try:
             with steps.waiting("the device has stalled; the write waits for its timeout"):
-                await async_write(port, payload, timeout=TIMEOUT)
+                await async_write(port, payload, timeout=FIRST_WRITE_TIMEOUT_S)
         except TransferTimeout as error:
             stopped = error
         else:
-            steps.prove("the write ended with a timeout", that=False)
+            steps.check("the write ended with a timeout", holds=False)
             return
         steps.saw(f"TransferTimeout: {stopped}")
-        steps.gauge(stopped.bytes_transferred, SIZE)
+        steps.gauge(stopped.bytes_transferred, PAYLOAD_SIZE)
         count, rest = stopped.bytes_transferred, sum(map(len, stopped.remaining))
-        steps.prove(f"the error says how far it got: error.bytes_transferred is {count:,}", that=0 < count < SIZE)
-        steps.prove(f"and what is left: error.remaining holds {rest:,} bytes", that=count + rest == SIZE)
+        steps.check(
+            f"the error says how far it got: error.bytes_transferred is {count:,}", holds=0 < count < PAYLOAD_SIZE
+        )
+        steps.check(f"and what is left: error.remaining holds {rest:,} bytes", holds=count + rest == PAYLOAD_SIZE)
 
         steps.step(
             "Let the device read again, without writing: does anything arrive that was not counted?",
-            f"receive_available(device, quiet={QUIET})",
+            f"receive_available(device, quiet={DEVICE_SILENCE_S})",
         )
         received = await reading
         with steps.waiting("the device reads until nothing more comes"):
-            received += await asyncio.to_thread(receive_available, device, QUIET)
-        steps.prove(f"{len(received):,} bytes arrived: exactly the count", that=len(received) == count)
-        steps.prove("they are the beginning of the payload, byte for byte", that=payload.startswith(received))
+            received += await asyncio.to_thread(receive_available, device, DEVICE_SILENCE_S)
+        steps.check(f"{len(received):,} bytes arrived: exactly the count", holds=len(received) == count)
+        steps.check("they are the beginning of the payload, byte for byte", holds=payload.startswith(received))
         with steps.waiting("listening for bytes sent behind the program's back"):
-            late = await asyncio.to_thread(receive_available, device, QUIET)
-        steps.prove(f"{len(late)} bytes came later: a write that has ended stays ended", that=not late)
+            late = await asyncio.to_thread(receive_available, device, DEVICE_SILENCE_S)
+        steps.check(f"{len(late)} bytes came later: a write that has ended stays ended", holds=not late)
 
         steps.step("Resume with what the error left", "await async_write(port, error.remaining)")
         reading = receiving(device, rest)
         written = await async_write(port, stopped.remaining, timeout=30)
         received += await reading
-        steps.gauge(count + written, SIZE)
-        steps.prove(f"{count:,} + {written:,} = {SIZE:,} bytes accepted", that=count + written == SIZE)
+        steps.gauge(count + written, PAYLOAD_SIZE)
+        steps.check(f"{count:,} + {written:,} = {PAYLOAD_SIZE:,} bytes accepted", holds=count + written == PAYLOAD_SIZE)
 
         steps.step("Compare the two ends of the line", "hashlib.sha256(received) == hashlib.sha256(payload)")
-        received += await asyncio.to_thread(receive_available, device, QUIET)
+        received += await asyncio.to_thread(receive_available, device, DEVICE_SILENCE_S)
         sent, arrived = hashlib.sha256(payload).hexdigest(), hashlib.sha256(received).hexdigest()
         steps.saw(f"sent     {steps.shortened(sent)}")
         steps.saw(f"received {steps.shortened(arrived)}")
-        steps.prove(f"{len(received):,} bytes arrived in all, and their SHA-256 is the payload's", that=arrived == sent)
+        steps.check(
+            f"{len(received):,} bytes arrived in all, and their SHA-256 is the payload's", holds=arrived == sent
+        )
 
     steps.conclude("Stalled, timed out, resumed: nothing lost, nothing sent twice.")
 

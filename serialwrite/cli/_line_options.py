@@ -31,7 +31,7 @@ ClosePolicy = StrEnum("ClosePolicy", {"DRAIN": "drain", "DISCARD": "discard", "A
 
 
 @dataclass(frozen=True)
-class Line:
+class LineOptions:
     """What the options of a write say of the line."""
 
     rtscts: bool

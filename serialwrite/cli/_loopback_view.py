@@ -25,12 +25,11 @@ from serialwrite.loopback.report._words import (
     settings_in_words,
 )
 
-from ._console import is_watched, say, size_in_words
+from ._console import PLAIN_LINE_INTERVAL_S, is_watched, say, size_in_words
 
-LINE_EVERY: Final = 5.0  # seconds between two plain lines
-SHOWN_FAULTS: Final = 8
-WIDE: Final = 1000  # columns of a row that nobody's terminal has to hold
-STYLES: Final = {
+SHOWN_FAULT_COUNT: Final = 8
+PIPED_TABLE_COLUMNS: Final = 1000  # columns of a row that nobody's terminal has to hold
+VERDICT_STYLES: Final = {
     Verdict.PASS: "bold green",
     Verdict.FAIL: "bold red",
     Verdict.NOT_RUN: "bold yellow",
@@ -44,7 +43,7 @@ STYLES: Final = {
 }
 
 
-class Quiet:
+class ProgressSink:
     """Tells nothing: somebody reads the JSON only."""
 
     def tell(self, progress: Progress) -> None:
@@ -57,7 +56,7 @@ class Quiet:
         pass
 
 
-class Lines(Quiet):
+class PlainProgress(ProgressSink):
     """How long it takes, and a plain line now and then, for a log."""
 
     def __init__(self) -> None:
@@ -69,12 +68,12 @@ class Lines(Quiet):
             self._said = now
             if words := beforehand(progress):
                 say(f" {words}", stderr=True)
-        if now - self._said >= LINE_EVERY:
+        if now - self._said >= PLAIN_LINE_INTERVAL_S:
             self._said = now
             say(_words(progress), stderr=True)
 
 
-class Drawn(Quiet):
+class LiveProgress(ProgressSink):
     """One line that is drawn over and over, with what is going on now."""
 
     def __init__(self, console: Console) -> None:
@@ -93,11 +92,11 @@ class Drawn(Quiet):
         self._live.stop()
 
 
-def live(console: Console, *, quiet: bool) -> Quiet:
+def live(console: Console, *, quiet: bool) -> ProgressSink:
     """What suits `console` while the test runs."""
     if is_watched(console):
-        return Drawn(console)
-    return Quiet() if quiet else Lines()
+        return LiveProgress(console)
+    return ProgressSink() if quiet else PlainProgress()
 
 
 def beforehand(progress: Progress) -> str:
@@ -127,7 +126,9 @@ def _words(progress: Progress) -> str:
 
 def show(result: Result, console: Console, *, checks: bool = True) -> None:
     """Print the result: the verdict first; where no checks were asked for, those that failed."""
-    console.print(Text.assemble((result.verdict.upper(), STYLES[result.verdict]), "  ", printable(sentence(result))))
+    console.print(
+        Text.assemble((result.verdict.upper(), VERDICT_STYLES[result.verdict]), "  ", printable(sentence(result)))
+    )
     if result.axes or any(run.directions for run in result.runs):
         print_table(console, _sweep(result, console) if result.axes else _figures(result.runs[0], console))
     for run in result.runs:
@@ -137,7 +138,7 @@ def show(result: Result, console: Console, *, checks: bool = True) -> None:
         table = _table(console, "Check", "", "")
         for check in shown:
             table.add_row(
-                printable(check.name), Text(check.outcome, style=STYLES[check.outcome]), printable(check.detail)
+                printable(check.name), Text(check.outcome, style=VERDICT_STYLES[check.outcome]), printable(check.detail)
             )
         print_table(console, table)
 
@@ -147,7 +148,7 @@ def print_table(console: Console, table: Table) -> None:
     if is_watched(console):
         console.print(table)
         return
-    console.width = WIDE
+    console.width = PIPED_TABLE_COLUMNS
     with console.capture() as captured:
         console.print(table)
     for line in captured.get().splitlines():
@@ -219,7 +220,7 @@ def _sweep(result: Result, console: Console) -> Table:
         values = [printable(f"{getattr(run.settings, names.get(axis.name, axis.name))}") for axis in result.axes]
         speed = rate(min(way.bytes_per_second for way in run.directions)) if run.directions else ""
         told = printable("; ".join(run.reasons)) or "every byte right"
-        table.add_row(*values, Text(run.verdict, style=STYLES[run.verdict]), speed, told)
+        table.add_row(*values, Text(run.verdict, style=VERDICT_STYLES[run.verdict]), speed, told)
     return table
 
 
@@ -227,7 +228,7 @@ def _show_faults(run: Run, console: Console, *, named: bool) -> None:
     if named and run.verdict is not Verdict.FAIL:
         return
     for way in run.directions:
-        shown = way.account.faults[:SHOWN_FAULTS]
+        shown = way.account.faults[:SHOWN_FAULT_COUNT]
         for cause in way.account.diagnoses:
             console.print(
                 Text(printable(f"{way.name}: {cause.name}: {cause.text}, {cause.occurrences:,} times"), "red")

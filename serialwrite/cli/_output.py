@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from typing import Any, TextIO
 
-MOST_PENDING = 16 << 20  # bytes that a terminal that takes nothing (Ctrl-S) is let fall behind
+PENDING_MAX_SIZE = 16 << 20  # bytes that a terminal that takes nothing (Ctrl-S) is let fall behind
 
 
 class Writer:
@@ -78,7 +78,7 @@ class Output(io.RawIOBase):
         if not self._quiet:
             if self._raw is None:
                 self._give_up(OSError(errno.EBADF, "it is closed"))
-            elif self._writer.pending > MOST_PENDING:
+            elif self._writer.pending > PENDING_MAX_SIZE:
                 self._give_up(OSError(errno.EAGAIN, "it takes nothing"))
             else:
                 self._writer.put(self, given)

@@ -24,7 +24,7 @@ from ._output import exit_code
 
 BY_ID = Path("/dev/serial/by-id")
 TTYS = Path("/sys/class/tty")
-LOW_LATENCY = 0x2000  # ASYNC_LOW_LATENCY, <linux/tty_flags.h>
+ASYNC_LOW_LATENCY = 0x2000  # <linux/tty_flags.h>
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class PortInfo:
 
 def ports(json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False) -> None:
     """List the serial ports: their stable names, adapters, drivers, who has them open, and how they are set."""
-    found = [_told(port) for port in sorted(list_ports.comports())]
+    found = [_port_info(port) for port in sorted(list_ports.comports())]
     if json:
         say(jsonlib.dumps([asdict(each) for each in found]))
     elif found:
@@ -56,7 +56,7 @@ def ports(json: Annotated[bool, typer.Option("--json", help="Print one JSON list
         raise typer.Exit(code)
 
 
-def _told(port: Any) -> PortInfo:
+def _port_info(port: Any) -> PortInfo:
     name = Path(os.path.realpath(port.device)).name
     timer = latency_timer(port.device)
     flags, wait = _number(name, "flags"), _number(name, "closing_wait")
@@ -69,7 +69,7 @@ def _told(port: Any) -> PortInfo:
         driver=driver(port.device)[0] or None,
         held_by=lock_holders(port.device),
         latency_timer=None if timer is None else timer[0],
-        low_latency=None if flags is None else bool(flags & LOW_LATENCY),
+        low_latency=None if flags is None else bool(flags & ASYNC_LOW_LATENCY),
         closing_wait=None if wait is None else closing_wait_in_words(wait),
     )
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import typer
 
-PLAIN = frozenset(string.ascii_letters + string.digits + " ./:=+,@_")  # what stands for itself in printf's format
+# What stands for itself in printf's format.
+PRINTF_PLAIN = frozenset(string.ascii_letters + string.digits + " ./:=+,@_")
 
 
 def resume_words(context: typer.Context, offset: int) -> list[str]:
@@ -76,6 +77,6 @@ def _quoted(word: str) -> str:
         return shlex.quote(word)
     # Not $'...', which dash does not know. A substitution drops the newlines at its end: these stay outside.
     text = raw.rstrip(b"\n")
-    inside = "".join(chr(byte) if chr(byte) in PLAIN else f"\\{byte:03o}" for byte in text)
+    inside = "".join(chr(byte) if chr(byte) in PRINTF_PLAIN else f"\\{byte:03o}" for byte in text)
     newlines = "\n" * (len(raw) - len(text))
     return f"\"$(printf '{inside}')\"" + (f"'{newlines}'" if newlines else "")

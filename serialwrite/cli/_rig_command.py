@@ -27,12 +27,11 @@ from serialwrite.testing import (
     SocatPair,
 )
 
-from ._console import STOP_SIGNALS, console, is_watched, say
+from ._console import PLAIN_LINE_INTERVAL_S, STOP_SIGNALS, console, is_watched, say
 from ._output import printed
 
-GLANCE = 0.2  # seconds between two looks at the counters
-LINE_EVERY = 5.0  # seconds between two plain lines, where something has moved
-PATIENCE = 5.0  # seconds that a command gets to end, once it was asked to
+COUNTERS_INTERVAL_S = 0.2  # seconds between two looks at the counters
+COMMAND_STOP_TIMEOUT_S = 5.0  # seconds that a command gets to end, once it was asked to
 
 ENDINGS = f"""\
 Ctrl-C or SIGTERM end it, with exit code 0. With --exec the exit code is the command's, or 128 + N where a signal N
@@ -90,7 +89,7 @@ def rig(
         raise typer.BadParameter("there is no command in it", param_hint="--exec")
 
     # Before there is anything to be left behind; from here on a signal is a request.
-    asked = Asked(ours=set(STOP_SIGNALS) - ({signal.SIGINT} if words else set()))
+    asked = StopRequest(ours=set(STOP_SIGNALS) - ({signal.SIGINT} if words else set()))
     first, second = (*links, None, None)[:2]
     with ExitStack() as resources:
         try:
@@ -100,22 +99,22 @@ def rig(
             else:
                 made = (PtyPair if kind is Kind.PTY else SocatPair)((first, second))
             resources.enter_context(made)
-            watch = Watch(made, console(stderr=True))
-            watch.introduce(stderr=bool(words))
+            view = RigView(made, console(stderr=True))
+            view.introduce(stderr=bool(words))
             printed()  # before the command prints anything
             if words:
-                code = run(words, made, asked, watch)
+                code = run(words, made, asked, view)
             else:
-                watch.until(asked)
+                view.until(asked)
                 code = 0
         except (RigUnavailable, ValueError, OSError) as error:
             say(f"serialwrite: no rig: {error}", stderr=True)
             raise typer.Exit(2) from error
-        watch.conclude()
+        view.conclude()
     raise typer.Exit(code)
 
 
-class Asked:
+class StopRequest:
     """Whether we were asked to end. A signal that is not `ours` is left to the command that we run."""
 
     def __init__(self, ours: set[signal.Signals]) -> None:
@@ -136,7 +135,7 @@ class Asked:
         return self._event.wait(seconds)
 
 
-def run(words: list[str], made: PathRig, asked: Asked, watch: Watch) -> int:
+def run(words: list[str], made: PathRig, asked: StopRequest, view: RigView) -> int:
     """Run a command beside the rig; return the exit code to pass on. It is ended with us."""
     environment = {**os.environ, "SERIAL_PORT": made.port, "SERIAL_PEER": made.peer}
     try:
@@ -145,11 +144,11 @@ def run(words: list[str], made: PathRig, asked: Asked, watch: Watch) -> int:
         say(f"serialwrite: can't run {words[0]!r}: {error.strerror} (--exec takes a program, no shell)", stderr=True)
         return 2
     try:
-        while child.poll() is None and not asked.within(GLANCE / 4):
-            watch.look()
+        while child.poll() is None and not asked.within(COUNTERS_INTERVAL_S / 4):
+            view.look()
         if child.poll() is None:
             child.terminate()
-            child.wait(PATIENCE)
+            child.wait(COMMAND_STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         pass
     finally:
@@ -162,7 +161,7 @@ def run(words: list[str], made: PathRig, asked: Asked, watch: Watch) -> int:
     return code if code >= 0 else 128 - code
 
 
-class Watch:
+class RigView:
     """Says what the ends are called, what has gone each way, and what went wrong on purpose."""
 
     def __init__(self, made: PathRig, shown: Console) -> None:
@@ -178,16 +177,16 @@ class Watch:
         if isinstance(self._rig, SimulatedUart):
             say(f"seed {self._rig.seed}", stderr=stderr)
 
-    def until(self, asked: Asked) -> None:
+    def until(self, asked: StopRequest) -> None:
         """Show the counters until we are asked to end."""
         if is_watched(self._console):
             with self._console.status(self._line()) as status:
-                while not asked.within(GLANCE):
+                while not asked.within(COUNTERS_INTERVAL_S):
                     self.look()
                     status.update(self._line())
         else:
             told = self._counters()
-            while not asked.within(LINE_EVERY):
+            while not asked.within(PLAIN_LINE_INTERVAL_S):
                 self.look()
                 if (now := self._counters()) != told:
                     told = now

@@ -9,7 +9,7 @@ import serialwrite as sw
 
 from ._source import Source
 
-FIFO = 128  # bytes, the largest of common UARTs: these leave unseen, with the queue empty already
+UART_FIFO_MAX_SIZE = 128  # bytes, the largest of common UARTs: these leave unseen, with the queue empty already
 
 
 class Watcher(Protocol):
@@ -132,7 +132,7 @@ class Sending:
             return
         idle = self._idle_timeout
         if idle is not None:
-            idle += FIFO * 10 / self._port.serial.baudrate
+            idle += UART_FIFO_MAX_SIZE * 10 / self._port.serial.baudrate
         while True:
             left = self._left()
             timeout = min((seconds for seconds in (idle, left) if seconds is not None), default=None)

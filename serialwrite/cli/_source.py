@@ -11,8 +11,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-SKIP = 1 << 20  # bytes read at a time where the input can't be positioned
-BINARY: int = getattr(os, "O_BINARY", 0)  # else Windows turns \r\n into \n, and ends at a Ctrl-Z
+SKIP_READ_SIZE = 1 << 20  # bytes read at a time where the input can't be positioned
+O_BINARY: int = getattr(os, "O_BINARY", 0)  # else Windows turns \r\n into \n, and ends at a Ctrl-Z
 
 
 class SourceError(Exception):
@@ -38,7 +38,7 @@ class Source:
         self.waiting = False
         self.arrived = 0.0
         # Opening must not block: it would wait for a FIFO's writer and for a serial port's carrier.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | BINARY
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | O_BINARY
         try:
             self._fd = sys.stdin.fileno() if self.is_stdin else os.open(name, flags)
         except (OSError, AttributeError) as error:  # stdin is None where it was closed
@@ -86,7 +86,7 @@ class Source:
         try:
             if told and os.pread(self._fd, 1, start + told - 1):
                 return told
-            while count < most and (data := os.pread(self._fd, min(SKIP, most - count), start + count)):
+            while count < most and (data := os.pread(self._fd, min(SKIP_READ_SIZE, most - count), start + count)):
                 count += len(data)  # /sys tells a size that has nothing to do with the content
         except BlockingIOError:
             return most
@@ -100,7 +100,7 @@ class Source:
             os.lseek(self._fd, self._start + offset, os.SEEK_SET)
             self.offset = offset
         while self.offset < offset:
-            if not await self.read(min(SKIP, offset - self.offset)):
+            if not await self.read(min(SKIP_READ_SIZE, offset - self.offset)):
                 self._check_length(offset, self.offset)
 
     async def read(self, most: int) -> bytes:

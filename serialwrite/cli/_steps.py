@@ -13,7 +13,7 @@ from rich.text import Text
 from ._console import is_watched
 
 INDENT = Text("   ")
-GAUGE = 40  # columns, where there is room
+GAUGE_COLUMNS = 40  # columns, where there is room
 
 
 class Steps:
@@ -58,16 +58,16 @@ class Steps:
     def gauge(self, done: int, total: int) -> None:
         """Draw how much of the whole that is, for those who watch."""
         if self._wide:
-            width = min(GAUGE, self._console.width - 12)
+            width = min(GAUGE_COLUMNS, self._console.width - 12)
             full = round(width * done / total)
             bar = Text.assemble((self._full * full, "green"), (self._empty * (width - full), "dim"))
             self._line(INDENT, bar.append(f"  {done / total:.0%}"))
 
-    def prove(self, what: str, *, that: bool) -> None:
+    def check(self, claim: str, *, holds: bool) -> None:
         """Print a claim, and whether it is true."""
-        self.untrue += not that
-        mark, style = (self._good, "green") if that else (self._bad, "bold red")
-        self._line(Text(f"    {mark}", style=style), Text(what if that else f"NOT TRUE: {what}"))
+        self.untrue += not holds
+        mark, style = (self._good, "green") if holds else (self._bad, "bold red")
+        self._line(Text(f"    {mark}", style=style), Text(claim if holds else f"NOT TRUE: {claim}"))
 
     @contextmanager
     def waiting(self, why: str) -> Generator[None]:

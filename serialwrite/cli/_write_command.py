@@ -14,13 +14,13 @@ import typer
 import serialwrite as sw
 
 from ._console import STOP_SIGNALS, console, say
-from ._line_options import ClosePolicy, DrainTo, Line
+from ._line_options import ClosePolicy, DrainTo, LineOptions
 from ._output import printed
 from ._resume import resume_words, shell_line
 from ._sending import Sending, Watcher
 from ._source import Source, SourceError
 from ._write_progress import progress
-from ._write_report import Outcome, Report
+from ._write_report import Report, WriteOutcome
 
 EXIT_CODES = (
     "Exit codes: 0 all written; 2 bad usage, or the file or the port can't be opened; 3 timed out part-way; "
@@ -134,7 +134,7 @@ def write(
     """Write a file, or standard input, to a serial port, and say exactly how far it got."""
     if retries and idle_timeout is None:
         raise typer.BadParameter("needs --idle-timeout, or there is never anything to retry", param_hint="--retries")
-    line = Line(rtscts, xonxoff, rs485, char_delay, line_delay, wait_for, wait_first, drain, trace)
+    line = LineOptions(rtscts, xonxoff, rs485, char_delay, line_delay, wait_for, wait_first, drain, trace)
     line.check(port, file)
     report = Report(port=port, file=file, resume_from=resume_from, timeout=timeout)
     with ExitStack() as resources:
@@ -161,7 +161,7 @@ def write(
                 report.outcome = asyncio.run(_ended(sending, resume_from, watcher, report))
             # What is in the driver's queue of a write that failed would go out at some time, or not: it is dropped,
             # so that the resume knows where to begin.
-            policy = ClosePolicy.DRAIN if report.outcome is Outcome.COMPLETE else ClosePolicy.DISCARD
+            policy = ClosePolicy.DRAIN if report.outcome is WriteOutcome.COMPLETE else ClosePolicy.DISCARD
             unsent = opened.close(cast("Any", close or policy).value)
             report.count(sending, source, unsent)
     if report.resumable:
@@ -171,7 +171,7 @@ def write(
     raise typer.Exit(report.exit_code)
 
 
-async def _ended(sending: Sending, first: int, watcher: Watcher, report: Report) -> Outcome:
+async def _ended(sending: Sending, first: int, watcher: Watcher, report: Report) -> WriteOutcome:
     """Run ``sending`` and say how it ended; every ending is a result here, none an exception."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
@@ -189,14 +189,14 @@ async def _ended(sending: Sending, first: int, watcher: Watcher, report: Report)
     except sw.TransferError as error:
         report.failed(error)
         if isinstance(error, sw.TransferTimeout):
-            return Outcome.TIMED_OUT
-        return Outcome.DISCONNECTED if isinstance(error, sw.Disconnected) else Outcome.FAILED
+            return WriteOutcome.TIMED_OUT
+        return WriteOutcome.DISCONNECTED if isinstance(error, sw.Disconnected) else WriteOutcome.FAILED
     except SourceError as error:
         report.error = str(error)
-        return Outcome.NOT_STARTED if not sending.accepted else Outcome.BAD_INPUT
+        return WriteOutcome.NOT_STARTED if not sending.accepted else WriteOutcome.BAD_INPUT
     except asyncio.CancelledError:
-        return Outcome.INTERRUPTED
-    return Outcome.COMPLETE
+        return WriteOutcome.INTERRUPTED
+    return WriteOutcome.COMPLETE
 
 
 def _words(error: Exception) -> str:
@@ -206,10 +206,10 @@ def _words(error: Exception) -> str:
 def _tell(report: Report, *, json: bool) -> None:
     if json:
         say(report.as_json())
-    elif report.outcome is Outcome.COMPLETE:
+    elif report.outcome is WriteOutcome.COMPLETE:
         say(report.summary())
     shown = printed()  # if not, that is on stderr by now: what to do comes last there
-    if report.outcome is not Outcome.COMPLETE:
+    if report.outcome is not WriteOutcome.COMPLETE:
         for line in report.complaint():
             say(line, stderr=True)
     elif not shown:

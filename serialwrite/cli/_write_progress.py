@@ -14,12 +14,11 @@ from rich.text import Text
 
 from serialwrite import TransferTimeout
 
-from ._console import is_watched, say, seconds_in_words, size_in_words
+from ._console import PLAIN_LINE_INTERVAL_S, is_watched, say, seconds_in_words, size_in_words
 from ._source import Source
 
-LINE_EVERY = 5.0  # seconds between two plain lines
-WIDE = 80  # columns, from which on the bar leaves room for the total
-STALLED = 1.0  # seconds without an accepted byte, after which the bar says so
+TOTAL_MIN_COLUMNS = 80  # columns, from which on the bar leaves room for the total
+STALL_SHOWN_AFTER_S = 1.0  # seconds without an accepted byte, after which the bar says so
 
 
 class Bar:
@@ -32,7 +31,7 @@ class Bar:
         self._progress = Progress(
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f} %" if total is not None else ""),
-            _Amount(wide=console.width >= WIDE),
+            _Amount(wide=console.width >= TOTAL_MIN_COLUMNS),
             _Pace(self),
             console=console,
             transient=True,
@@ -43,7 +42,7 @@ class Bar:
     def halted(self) -> str | None:
         """Why nothing has been accepted for a while; None if something has."""
         idle = time.monotonic() - max(self._moved, self._source.arrived)
-        if idle <= STALLED:
+        if idle <= STALL_SHOWN_AFTER_S:
             return None
         return "waiting for input" if self._source.waiting else f"stalled {idle:.0f} s"
 
@@ -92,7 +91,7 @@ class _Pace(ProgressColumn):
         return Text(f"{size_in_words(task.speed)}/s{left}", style="green")
 
 
-class Lines:
+class ProgressLines:
     """Plain lines for a log: at the start, every few seconds, and when something is odd."""
 
     def __init__(self, total: int | None, first: int) -> None:
@@ -104,7 +103,7 @@ class Lines:
     def advanced(self, offset: int) -> None:
         self._offset = offset
         now = time.monotonic()
-        if now - self._said < LINE_EVERY:
+        if now - self._said < PLAIN_LINE_INTERVAL_S:
             return
         self._said = now
         rate = (offset - self._first) / (now - self._began)
@@ -125,7 +124,7 @@ class Lines:
         pass
 
 
-class Silence(Lines):
+class Silence(ProgressLines):
     """For a program that reads the JSON only."""
 
     def advanced(self, offset: int) -> None:
@@ -141,8 +140,8 @@ def _retry_line(offset: float, error: TransferTimeout, retry: int) -> str:
     return f"no byte accepted for {idle:.2f} s{held}: resuming at byte {offset:,.0f}, retry {retry}"
 
 
-def progress(console: Console, source: Source, first: int, *, quiet: bool) -> Bar | Lines:
+def progress(console: Console, source: Source, first: int, *, quiet: bool) -> Bar | ProgressLines:
     """The progress that suits ``console``: if it is not a terminal, lines, or none if ``quiet``."""
     if is_watched(console):
         return Bar(console, source, first)
-    return Silence(source.size, first) if quiet else Lines(source.size, first)
+    return Silence(source.size, first) if quiet else ProgressLines(source.size, first)

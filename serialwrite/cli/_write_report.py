@@ -14,7 +14,7 @@ from ._sending import Sending
 from ._source import Source
 
 
-class Outcome(enum.Enum):
+class WriteOutcome(enum.Enum):
     """An ending: what it is called, and its exit code."""
 
     COMPLETE = "complete", 0
@@ -39,7 +39,7 @@ class Report:
     resume_from: int
     timeout: float | None = None  # the limit of the whole, in seconds
     size: int | None = None  # of the whole input, where that is known
-    outcome: Outcome = Outcome.NOT_STARTED
+    outcome: WriteOutcome = WriteOutcome.NOT_STARTED
     accepted: int = 0  # by the operating system, in this run
     unsent: int | None = None  # of these, how many were in the driver's queue when the port was closed
     timeouts: int = 0
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        if self.signal is not None and self.outcome is Outcome.INTERRUPTED:
+        if self.signal is not None and self.outcome is WriteOutcome.INTERRUPTED:
             return 128 + self.signal
         return self.outcome.exit_code
 
@@ -77,7 +77,7 @@ class Report:
 
     @property
     def resumable(self) -> bool:
-        return self.outcome not in {Outcome.COMPLETE, Outcome.NOT_STARTED}
+        return self.outcome not in {WriteOutcome.COMPLETE, WriteOutcome.NOT_STARTED}
 
     def as_json(self) -> str:
         """One JSON object, on one line."""
@@ -112,7 +112,7 @@ class Report:
 
     def complaint(self) -> list[str]:
         """Lines for any other ending: what happened, how many bytes, what to do."""
-        if self.outcome is Outcome.NOT_STARTED:
+        if self.outcome is WriteOutcome.NOT_STARTED:
             return [f"serialwrite: nothing was written: {self.error}"]
         reason = f" ({self.error})" if self.error else ""
         lines = [f"serialwrite: {self.outcome.label}{reason}: {self._how_far()} in {seconds_in_words(self.seconds)}"]

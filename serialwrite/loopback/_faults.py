@@ -28,7 +28,7 @@ class FaultKind(StrEnum):
     """Continue the stream rightly, beyond what the sender says it sent: bytes that went out uncounted."""
 
 
-SHOWN: Final = 16
+QUOTED_SIZE: Final = 16
 """How many bytes of a run a fault quotes."""
 
 
@@ -47,9 +47,9 @@ class Fault:
     displacement: int = 0
     """Reordered or duplicated: how many bytes too late (negative: too early) they came."""
     expected: bytes = b""
-    """The first SHOWN bytes that should have been there."""
+    """The first QUOTED_SIZE bytes that should have been there."""
     received: bytes = b""
-    """The first SHOWN bytes that were there."""
+    """The first QUOTED_SIZE bytes that were there."""
     modulo: int | None = None
     """Offset and length are known only up to multiples of this many bytes, the pattern's period."""
 

@@ -31,7 +31,7 @@ class LineUnavailable(Exception):  # a state of the machine, not a mistake in th
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OpenLine:
     """Both ends of a line, open; with a loopback plug they are the same port."""
 
     port: sw.SerialPort
@@ -73,7 +73,9 @@ def open_rig(name: RigName, settings: Settings) -> PathRig:
 
 
 @contextlib.contextmanager
-def open_line(target: PathRig | tuple[str, ...], settings: Settings, swept: Collection[str] = ()) -> Generator[Line]:
+def open_line(
+    target: PathRig | tuple[str, ...], settings: Settings, swept: Collection[str] = ()
+) -> Generator[OpenLine]:
     """Open both ends of `target`, a rig (opened here, and closed, if it was not open) or one or two ports.
 
     `swept`: names of settings that a sweep varies, which must be in force also where they are the usual ones.
@@ -101,7 +103,7 @@ def open_line(target: PathRig | tuple[str, ...], settings: Settings, swept: Coll
             raise LineUnavailable(f"{' ↔ '.join(settings.ports) or 'the port'}: {error}") from error
         if wrong := not_in_force(settings, in_force, swept):
             raise NotInForce("; ".join(wrong), in_force)
-        yield Line(port, peer, rig.quirks if rig is not None else frozenset(), _rig_facts(rig), in_force)
+        yield OpenLine(port, peer, rig.quirks if rig is not None else frozenset(), _rig_facts(rig), in_force)
 
 
 def _in_force(rig: PathRig | None, port: sw.SerialPort) -> tuple[sw.Settings | None]:

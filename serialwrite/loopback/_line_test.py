@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import serialwrite as sw
-from serialwrite.loopback._line_ends import Line
-from serialwrite.loopback._one_way import Way
+from serialwrite.loopback._line_ends import OpenLine
+from serialwrite.loopback._one_way import DirectionRun
 from serialwrite.loopback._result import Check, Direction, Outcome, Run, Settings, Verdict
-from serialwrite.loopback._sink import Watch
+from serialwrite.loopback._sink import ProgressReporter
 from serialwrite.loopback.measure import _budget
 from serialwrite.loopback.measure._accounting import (
     accounting_name,
@@ -23,9 +23,9 @@ from serialwrite.loopback.measure._accounting import (
     let_settle,
 )
 from serialwrite.loopback.measure._budget import Budget
-from serialwrite.loopback.measure._lateness import Lateness
+from serialwrite.loopback.measure._loop_lag import LoopLag
 from serialwrite.loopback.measure._statistics import latency
-from serialwrite.loopback.measure._wiring import check_wiring, round_trips
+from serialwrite.loopback.measure._wiring import check_wiring, measure_round_trips
 from serialwrite.loopback.patterns._patterns import Pattern
 from serialwrite.loopback.report._words import damage, plural
 from serialwrite.testing.rigs._rig import NO_PACING
@@ -33,16 +33,16 @@ from serialwrite.testing.rigs._rig import NO_PACING
 T = TypeVar("T")
 
 
-class Test:
+class LineTest:
     """One line with one group of settings, and all that is done to it, each phase within its budget."""
 
     def __init__(
         self,
-        line: Line,
+        line: OpenLine,
         settings: Settings,
         pattern: Pattern,
         *,
-        watch: Watch,
+        watch: ProgressReporter,
         patience: float,
         stop: asyncio.Event,
     ) -> None:
@@ -50,21 +50,21 @@ class Test:
         self._watch, self._patience, self._stop = watch, patience, stop
         self._paced = NO_PACING not in line.quirks
         self._gone = False
-        self._ways: list[Way] = []
+        self._ways: list[DirectionRun] = []
         self._baud: list[Check] = []
         self.left_over = 0
         """Bytes that came before the test, and were thrown away."""
 
     async def transfer(self, *, both_ways: bool, trips: int, max_gap: float | None) -> Run:
         line, settings = self._line, self._settings
-        silence = _budget.SETTLED + 16 / settings.line_rate
+        silence = _budget.SETTLED_AFTER_S + 16 / settings.line_rate
         settled = let_settle(line.port, line.peer, quiet=silence)
         self.left_over = await self._phase("settling", _budget.settling(settings), settled) or 0
         if self._stop.is_set():
             return Run(settings, Verdict.STOPPED, in_force=line.in_force)
-        lateness = Lateness()
+        lag = LoopLag()
         self._ways = ways = [
-            Way(
+            DirectionRun(
                 name,
                 sender,
                 receiver,
@@ -73,7 +73,7 @@ class Test:
                 patience=self._patience,
                 max_gap=max_gap,
                 paced=self._paced,
-                clock=lateness.clock,
+                clock=lag.clock,
             )
             for name, sender, receiver in line.ways(both=both_ways)
         ]
@@ -81,13 +81,13 @@ class Test:
         began, spent = time.monotonic(), time.process_time()
         async with (
             self._watch.on("data", ways, budget),
-            lateness.measured(),
-            _ending(self._stop, budget.most, lateness.clock, ways) as timed_out,
+            lag.measured(),
+            _ending(self._stop, budget.most, lag.clock, ways) as timed_out,
         ):
             directions: list[Direction] = await asyncio.gather(*(way.run() for way in ways))
         seconds, cpu = time.monotonic() - began, time.process_time() - spent
         self._baud = [
-            check_baud(direction, settings, line.quirks, lateness.seconds, fed=way.fed)
+            check_baud(direction, settings, line.quirks, lag.seconds, fed=way.fed)
             for direction, way in zip(directions, ways, strict=True)
         ]
         directions = [
@@ -114,7 +114,7 @@ class Test:
             latency=latency(times),
             cpu_seconds=cpu,
             seconds=seconds,
-            kept_waiting=lateness.seconds,
+            kept_waiting=lag.seconds,
             in_force=line.in_force,
         )
 
@@ -176,7 +176,7 @@ class Test:
 
         async def work() -> list[str]:
             await let_settle(line.port, line.peer)
-            problem = await round_trips(line, settings, trips, _budget.TRIPS, patience, times)
+            problem = await measure_round_trips(line, settings, trips, _budget.ROUND_TRIPS_S, patience, times)
             return [] if problem is None else [problem]
 
         budget = _budget.round_trips(settings, patience, trips)
@@ -203,7 +203,7 @@ class Test:
 
 @contextlib.asynccontextmanager
 async def _ending(
-    stop: asyncio.Event, most: float, clock: Callable[[], float], ways: list[Way]
+    stop: asyncio.Event, most: float, clock: Callable[[], float], ways: list[DirectionRun]
 ) -> AsyncGenerator[asyncio.Event]:
     """End the sending of `ways` at `stop`, or after `most` seconds of `clock`: then the event given is set."""
     timed_out, deadline = asyncio.Event(), clock() + most

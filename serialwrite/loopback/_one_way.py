@@ -12,24 +12,25 @@ from typing import Any, Final
 
 import serialwrite as sw
 from serialwrite.loopback._result import Direction, KernelCounters, Settings, Writes
-from serialwrite.loopback.check._checker import LOOK_AHEAD, Checker
+from serialwrite.loopback.check._checker import LOOK_AHEAD_SIZE, Checker
 from serialwrite.loopback.measure._arrivals import Arrivals
-from serialwrite.loopback.measure._budget import QUIET, slack
+from serialwrite.loopback.measure._budget import TAIL_SILENCE_S, slack
 from serialwrite.loopback.patterns._patterns import Pattern
 
-GAP: Final = 0.1  # seconds without a byte that are worth telling, on a line that is fast enough
-GRACE: Final = 0.3  # seconds for what is on its way when a run is ended early
-PAUSE: Final = 0.005  # seconds between two looks whether the line can carry more in the time left
-PORTION: Final = 0.05  # seconds of line that a write in that time has at least
-UNPACED: Final = 1.1  # times the baud rate that is set: no clock is that wrong, so nothing paces the line
-TALK: Final = 8 * LOOK_AHEAD  # bytes' time with nothing right in it, after which the rest is not waited for
-CHANCE: Final = 16  # a byte in so many is more than are right by chance, which are one in 256
+GAP_MIN_S: Final = 0.1  # seconds without a byte that are worth telling, on a line that is fast enough
+STOP_GRACE_S: Final = 0.3  # seconds for what is on its way when a run is ended early
+SEND_POLL_S: Final = 0.005  # seconds between two looks whether the line can carry more in the time left
+WRITE_MIN_S: Final = 0.05  # seconds of line that a write in that time has at least
+UNPACED_RATIO: Final = 1.1  # times the baud rate that is set: no clock is that wrong, so nothing paces the line
+# Bytes' time with nothing right in it, after which the rest is not waited for.
+HOPELESS_SIZE: Final = 8 * LOOK_AHEAD_SIZE
+CHANCE_RATIO: Final = 16  # a byte in so many is more than are right by chance, which are one in 256
 READ_SIZE: Final = 1 << 16
-LOOK: Final = 0.1  # seconds of one read: what ends the receiving is looked at in between
+RECEIVE_POLL_S: Final = 0.1  # seconds of one read: what ends the receiving is looked at in between
 
 
 @dataclass
-class Way:
+class DirectionRun:
     """One direction under way: its sender, its receiver, and what both have counted so far."""
 
     name: str
@@ -56,7 +57,7 @@ class Way:
         """Make the check."""
         self.checker = Checker(self.pattern, data_bits=self.settings.data_bits)
         self.meter = WriteMeter()
-        threshold = min(max(GAP, 64 / self.settings.line_rate), self.max_gap or math.inf)
+        threshold = min(max(GAP_MIN_S, 64 / self.settings.line_rate), self.max_gap or math.inf)
         self._arrivals = Arrivals(threshold=threshold, line_rate=self.settings.line_rate)
         self._began = time.monotonic()
         self._stop = sw.CancellationSignal()
@@ -69,7 +70,7 @@ class Way:
         return slack(self.settings, self.patience)
 
     def stop(self) -> None:
-        """Send no more; what comes within GRACE seconds is still received, and the account is of that."""
+        """Send no more; what comes within STOP_GRACE_S is still received, and the account is of that."""
         self._stopped_at = time.monotonic()
         self._stop.emit(sw.CancellationType.PARTIAL)
 
@@ -100,7 +101,7 @@ class Way:
     def _baud(self) -> float | None:
         """Return the baud rate by the arrivals; None where they came faster than one that is set can make them."""
         measured = self._arrivals.baud(self.settings.frame_bits) if self.paced else None
-        return None if measured is not None and measured > UNPACED * self.settings.baudrate else measured
+        return None if measured is not None and measured > UNPACED_RATIO * self.settings.baudrate else measured
 
     async def _send(self) -> None:
         """Send until the bytes or the seconds are used up; the total is exact, however the last write ended."""
@@ -115,7 +116,7 @@ class Way:
                     size = self._next_size(time_left)
                     if not size:
                         self.fed = True
-                        await asyncio.sleep(min(time_left, max(PAUSE, 1 / settings.line_rate)))
+                        await asyncio.sleep(min(time_left, max(SEND_POLL_S, 1 / settings.line_rate)))
                         moved = self.clock()
                         continue
                     left = min(longest, time_left)
@@ -160,11 +161,11 @@ class Way:
         if self._wanted is not None:
             return min(block, self._wanted - self.sent)
         carried, line_rate = min(self.checker.received, self.sent), self.settings.line_rate
-        rate = max(line_rate, carried / max(time.monotonic() - self._began, PAUSE))
+        rate = max(line_rate, carried / max(time.monotonic() - self._began, SEND_POLL_S))
         room = int(rate * time_left) - (self.sent - carried)
         if not self.sent:
             return min(block, max(room, 1))
-        return min(block, room) if room >= max(1.0, PORTION * line_rate) else 0
+        return min(block, room) if room >= max(1.0, WRITE_MIN_S * line_rate) else 0
 
     async def _receive(self) -> None:
         """Receive until everything has come and nothing more comes, or nothing has come for too long, or nothing right.
@@ -176,12 +177,12 @@ class Way:
         last = self.clock()  # for silence; talk takes the time of a machine that has to look into it
         came_at = right_at = time.monotonic()
         right = heard = 0  # as of right_at
-        hopeless = self.slack + TALK / self.settings.line_rate
+        hopeless = self.slack + HOPELESS_SIZE / self.settings.line_rate
         complete_since: float | None = None
         at_least_one = sw.transfer_at_least(1)
         while True:
             complete = self.total is not None and self.checker.received >= self.total
-            if self._stopped_at is not None and time.monotonic() - self._stopped_at > GRACE:
+            if self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_GRACE_S:
                 return
             if complete and complete_since is None:
                 complete_since = time.monotonic()
@@ -191,10 +192,10 @@ class Way:
                 vain = f"what came in the last {came_at - right_at:.1f} s was none of it"
                 self.problems.append(f"{self.name}: the rest was not waited for: {vain}")
                 return
-            quiet = QUIET + 16 / self.settings.line_rate if complete else self.slack
+            quiet = TAIL_SILENCE_S + 16 / self.settings.line_rate if complete else self.slack
             try:
                 n = await sw.async_read(
-                    self.receiver, buffer, completion_condition=at_least_one, timeout=min(quiet, LOOK)
+                    self.receiver, buffer, completion_condition=at_least_one, timeout=min(quiet, RECEIVE_POLL_S)
                 )
             except sw.TransferTimeout:
                 ended = self.total is not None and self.clock() - last >= quiet
@@ -208,7 +209,7 @@ class Way:
             last, came_at = self.clock(), time.monotonic()
             self._arrivals.add(came_at - self._began, n)
             self.checker.feed(view[:n])
-            if (self.checker.correct - right) * CHANCE > self.checker.received - heard:
+            if (self.checker.correct - right) * CHANCE_RATIO > self.checker.received - heard:
                 right, heard, right_at = self.checker.correct, self.checker.received, came_at
 
     def _kernel(self) -> KernelCounters | None:

@@ -9,16 +9,16 @@ from dataclasses import replace
 from typing import Any, Final
 
 from serialwrite.loopback._line_ends import UNPACED_RIGS, LineUnavailable, NotInForce, RigName, open_line, open_rig
-from serialwrite.loopback._line_test import Test
+from serialwrite.loopback._line_test import LineTest
 from serialwrite.loopback._result import Check, Fact, Outcome, Result, Run, Settings, Verdict
-from serialwrite.loopback._sink import Progress, Watch
+from serialwrite.loopback._sink import Progress, ProgressReporter
 from serialwrite.loopback._sweep import AXES, check_limits, expected, names, pattern_of, steps
 from serialwrite.loopback.card._machine import machine_facts, port_facts
 from serialwrite.loopback.report._words import plural
 from serialwrite.testing import PathRig
 from serialwrite.testing.rigs._rig import NO_PACING
 
-DEFAULT_SECONDS: Final = 2.0
+DEFAULT_DURATION_S: Final = 2.0
 
 
 async def async_run(
@@ -98,7 +98,7 @@ async def async_run(
         stop_bits=stop_bits,
         flow=flow,
         bytes_to_send=bytes_to_send,
-        seconds=None if bytes_to_send is not None else DEFAULT_SECONDS if seconds is None else seconds,
+        seconds=None if bytes_to_send is not None else DEFAULT_DURATION_S if seconds is None else seconds,
         block_size=block_size,
     )
     check_limits(patience=patience, max_gap=max_gap, trips=trips)
@@ -119,10 +119,10 @@ async def async_run(
     for number, (settings, sent) in enumerate(zip(planned, patterns, strict=True), 1):
         target: PathRig | tuple[str, ...]
         target = port if isinstance(port, PathRig) else open_rig(rig, settings) if port is None else settings.ports
-        watch = Watch(progress, number, len(planned), settings, whole)
+        watch = ProgressReporter(progress, number, len(planned), settings, whole)
         try:
             with open_line(target, settings, swept) as line:
-                test = Test(line, settings, sent, watch=watch, patience=patience, stop=stop)
+                test = LineTest(line, settings, sent, watch=watch, patience=patience, stop=stop)
                 run = await test.transfer(both_ways=both_ways, trips=trips, max_gap=max_gap)
                 first, new_flow = not flows, settings.flow not in flows
                 flows.add(settings.flow)

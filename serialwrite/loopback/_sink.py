@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from serialwrite.loopback._one_way import Way
+from serialwrite.loopback._one_way import DirectionRun
 from serialwrite.loopback._result import Settings
 from serialwrite.loopback.measure._budget import Budget
 
-LOOK: Final = 0.1  # seconds between two calls of `progress`
+PROGRESS_INTERVAL_S: Final = 0.1  # seconds between two calls of `progress`
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Progress:
     """Seconds that all runs with all their phases take."""
 
 
-class Watch:
+class ProgressReporter:
     """Tells `progress` how it goes: before the line is opened, and then some ten times a second."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Watch:
         self._look("opening", [], Budget(0.0, 0.0))
 
     @contextlib.asynccontextmanager
-    async def on(self, phase: str, ways: list[Way], budget: Budget) -> AsyncGenerator[None]:
+    async def on(self, phase: str, ways: list[DirectionRun], budget: Budget) -> AsyncGenerator[None]:
         telling = asyncio.create_task(self._keep_telling(phase, ways, budget))
         try:
             yield
@@ -60,12 +60,12 @@ class Watch:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
 
-    async def _keep_telling(self, phase: str, ways: list[Way], budget: Budget) -> None:
+    async def _keep_telling(self, phase: str, ways: list[DirectionRun], budget: Budget) -> None:
         while self._tell is not None:
             self._look(phase, ways, budget)
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(PROGRESS_INTERVAL_S)
 
-    def _look(self, phase: str, ways: list[Way], budget: Budget) -> None:
+    def _look(self, phase: str, ways: list[DirectionRun], budget: Budget) -> None:
         tell = self._tell
         if tell is None:
             return

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-FD = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
+FD_DIRECTORY = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
 
 
 class Held:
@@ -45,9 +45,9 @@ def leaked_since(before: Held, settle: float) -> list[str]:
 
 
 def _descriptors() -> Iterator[tuple[int, object]]:
-    if not FD.exists():  # Windows
+    if not FD_DIRECTORY.exists():  # Windows
         return
-    for entry in FD.iterdir():
+    for entry in FD_DIRECTORY.iterdir():
         with contextlib.suppress(OSError):  # the descriptor that lists the others is gone by now
             yield int(entry.name), entry.readlink() if sys.platform == "linux" else entry.stat().st_ino
 

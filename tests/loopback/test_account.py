@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, reject, settings, strategies as st
 
 from serialwrite.loopback._faults import Account, FaultKind
-from serialwrite.loopback.check._checker import LOOK_AHEAD, Checker
+from serialwrite.loopback.check._checker import LOOK_AHEAD_SIZE, Checker
 from serialwrite.loopback.patterns._patterns import make_pattern
 
 C, L, T, D, R, N = (
@@ -25,7 +25,7 @@ def check(received, sent, pattern="prbs31", *, pieces=None, **settings):
     chance = random.Random(pieces)
     at = 0
     while at < len(received):
-        size = chance.choice([1, 50, 1000, LOOK_AHEAD, 70_000]) if pieces is not None else len(received)
+        size = chance.choice([1, 50, 1000, LOOK_AHEAD_SIZE, 70_000]) if pieces is not None else len(received)
         checker.feed(received[at : at + size])
         at += size
     return checker.finish(sent)

@@ -10,7 +10,7 @@ import pytest
 from serialwrite import loopback
 from serialwrite.loopback import Outcome, Verdict
 from serialwrite.loopback.measure import _budget
-from serialwrite.loopback.measure._budget import HELD, STALL
+from serialwrite.loopback.measure._budget import HELD_LINE_S, PEER_STALL_S
 from serialwrite.testing import PtyPair, SimulatedUart
 
 
@@ -47,7 +47,7 @@ def test_run_by_time_puts_no_more_on_a_slow_line_than_fits():
     assert all(30 <= way.account.sent <= 60 for way in result.runs[0].directions)
     accounting = accounting_of(result)
     assert accounting.outcome is Outcome.PASS
-    assert int(accounting.detail.split()[6]) <= 60 * (HELD + STALL) + 2
+    assert int(accounting.detail.split()[6]) <= 60 * (HELD_LINE_S + PEER_STALL_S) + 2
     assert told[0].phase == "opening"  # stated beforehand
     assert told[0].whole.expected < 12
     assert took < told[0].whole.most < 60
@@ -82,13 +82,15 @@ def test_accounting_ends_at_its_bound_and_is_no_pass(monkeypatch):
 @pytest.mark.parametrize("phase", ["settling", "data", "round trips", "accounting", "wiring"])
 async def test_stop_ends_each_phase_with_what_was_found(phase, monkeypatch):
     """Nothing here would end by itself within the time that is waited for it."""
-    monkeypatch.setattr("serialwrite.loopback.measure._accounting.TALKING", 600.0 if phase == "settling" else 1.0)
-    monkeypatch.setattr("serialwrite.loopback.measure._accounting.LATE", 600.0)
-    monkeypatch.setattr("serialwrite.loopback.measure._budget.TRIPS", 600.0)
-    monkeypatch.setattr("serialwrite.loopback.measure._wiring.FOLLOW", 600.0)
+    monkeypatch.setattr(
+        "serialwrite.loopback.measure._accounting.SETTLE_TIMEOUT_S", 600.0 if phase == "settling" else 1.0
+    )
+    monkeypatch.setattr("serialwrite.loopback.measure._accounting.LATE_BYTES_S", 600.0)
+    monkeypatch.setattr("serialwrite.loopback.measure._budget.ROUND_TRIPS_S", 600.0)
+    monkeypatch.setattr("serialwrite.loopback.measure._wiring.LINE_FOLLOW_S", 600.0)
     stop = asyncio.Event()
     if phase == "wiring":
-        monkeypatch.setattr("serialwrite.loopback.measure._accounting.LATE", 0.1)
+        monkeypatch.setattr("serialwrite.loopback.measure._accounting.LATE_BYTES_S", 0.1)
     trips = 10**9 if phase == "round trips" else 0
     amount = {"seconds": 600} if phase == "data" else {"bytes_to_send": 1_000}
     running = loopback.async_run(

@@ -15,7 +15,7 @@ from serialwrite.loopback._line_ends import open_line
 from serialwrite.loopback._result import Writes
 from serialwrite.loopback.measure._accounting import _all_that_comes, _flow, check_baud
 from serialwrite.loopback.measure._arrivals import Arrivals
-from serialwrite.loopback.measure._lateness import Lateness
+from serialwrite.loopback.measure._loop_lag import LoopLag
 from serialwrite.testing import PtyPair, SimulatedUart
 
 SHORT = {"trips": 0, "checks": False, "patience": 4.0, "both_ways": False}  # patience for a busy machine
@@ -201,7 +201,7 @@ def test_a_sender_that_stalls_for_good_is_told_with_its_count():
 
 @pytest.mark.time_limit(60)
 def test_a_sender_that_stalls_for_good_is_told_on_a_machine_that_is_always_late(monkeypatch):
-    monkeypatch.setattr(Lateness, "clock", lambda lateness: time.monotonic() / 3)
+    monkeypatch.setattr(LoopLag, "clock", lambda lag: time.monotonic() / 3)
     with PtyPair() as rig:
         rig.stall("peer")
         result = loopback.run(rig, bytes_to_send=1_000_000, **{**SHORT, "patience": 0.1})
@@ -227,14 +227,14 @@ def test_a_sender_that_is_only_slow_has_not_stopped(monkeypatch):
 
 
 async def test_patience_is_measured_by_a_clock_that_stands_still_while_the_loop_is_late():
-    lateness = Lateness()
-    async with lateness.measured():
+    lag = LoopLag()
+    async with lag.measured():
         await asyncio.sleep(0)  # it looks at the clock from now on
-        began, clock = time.monotonic(), lateness.clock()
+        began, clock = time.monotonic(), lag.clock()
         time.sleep(0.3)
-        while not lateness.seconds:
+        while not lag.seconds:
             await asyncio.sleep(0)
-        assert lateness.clock() - clock < time.monotonic() - began - 0.2
+        assert lag.clock() - clock < time.monotonic() - began - 0.2
 
 
 def test_a_hang_up_in_the_middle_is_a_failure_with_an_account_and_no_exception():

@@ -13,8 +13,8 @@ from serialwrite.testing import (
     random_script,
     what_arrives,
 )
-from serialwrite.testing.uart._harm import break_mark, harmed, split_at
-from serialwrite.testing.uart._injected_faults import BYTE_KINDS, EVENT_KINDS, Schedule
+from serialwrite.testing.uart._corruption import apply_fault, break_mark, split_at
+from serialwrite.testing.uart._injected_faults import BYTE_KINDS, EVENT_KINDS, FaultPlan
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_script_that_cannot_be_read_is_quoted_and_told_what_can_be(text, compl
 
 
 def strikes(script, seed, until=20_000):
-    schedule = Schedule(parse_faults(script), seed)
+    schedule = FaultPlan(parse_faults(script), seed)
     found = []
     while (offset := schedule.next_offset) < until:
         found.append((offset, schedule.take()))
@@ -142,10 +142,10 @@ def test_a_random_script_has_no_kind_that_is_always():
 
 def test_what_a_tty_makes_of_line_errors():
     parity = Fault("parity", bit=0)
-    assert harmed(parity, b"A", 0) == b"@"
-    assert harmed(parity, b"A", termios.INPCK) == b"\0"
-    assert harmed(parity, b"A", termios.INPCK | termios.IGNPAR) == b""
-    assert harmed(Fault("flip", bit=0), b"A", termios.INPCK) == b"@"
+    assert apply_fault(parity, b"A", 0) == b"@"
+    assert apply_fault(parity, b"A", termios.INPCK) == b"\0"
+    assert apply_fault(parity, b"A", termios.INPCK | termios.IGNPAR) == b""
+    assert apply_fault(Fault("flip", bit=0), b"A", termios.INPCK) == b"@"
     assert break_mark(0) == b"\0"
     assert break_mark(termios.IGNBRK) == b""
 

@@ -27,7 +27,7 @@ from serialwrite.testing import (
 from serialwrite.testing.rigs._pty_end import PtyEnd
 from serialwrite.testing.uart import _uart_line
 from serialwrite.testing.uart._uart_settings import UartSettings
-from serialwrite.testing.uart._uart_wire import OTHER
+from serialwrite.testing.uart._uart_wire import OTHER_END
 
 DIGITS = b"0123456789" * 10
 
@@ -52,7 +52,7 @@ def cross(faults, data=DIGITS, *, sender="port", prepare=None, size=1 << 20, **a
         sending.start()
         sending.join(30)
         assert not sending.is_alive()
-        wait_for(lambda: getattr(rig.sent, f"{sender}_to_{OTHER[sender]}") == len(data))
+        wait_for(lambda: getattr(rig.sent, f"{sender}_to_{OTHER_END[sender]}") == len(data))
         expected = what_arrives(data, sender, rig.log)
         wait_for(lambda: len(reading.data) >= len(expected))
         assert reading.stop() + receive_available(target, quiet=0.05) == expected
@@ -322,7 +322,7 @@ def test_a_fault_of_several_bytes_makes_do_with_the_last_ones():
 
 
 def test_a_fault_of_several_bytes_waits_for_them(monkeypatch):
-    monkeypatch.setattr(_uart_line, "IMPATIENCE", 10)
+    monkeypatch.setattr(_uart_line, "FAULT_BYTES_TIMEOUT_S", 10)
     with (
         SimulatedUart(baud=None, faults="at byte 4: swap") as rig,
         rig.open_port() as port,

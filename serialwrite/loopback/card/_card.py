@@ -15,7 +15,7 @@ from serialwrite.loopback.card._card_measure import await_unplug, measured
 from serialwrite.loopback.card._machine import closing_wait_in_words, driver, latency_timer
 from serialwrite.streams.serial._holders import lock_holders
 
-UNTOLD: Final = "can't be told"
+NOT_KNOWN: Final = "can't be told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _device_facts(port: str) -> list[Fact]:
     if "://" in port:
         return [Fact("driver", "none: a pyserial URL")]
     found, source = driver(port)
-    facts.append(Fact("driver", found or UNTOLD, source))
+    facts.append(Fact("driver", found or NOT_KNOWN, source))
     for name, value in _usb(port):
         facts.append(Fact(name, value, "/sys"))
     timer = latency_timer(port)
@@ -117,10 +117,10 @@ def _remote_facts(port: sw.SerialPort) -> list[Fact]:
     try:
         lines = _in_words(port.modem_lines)
     except OSError as error:
-        lines = f"{UNTOLD}: {error}"
+        lines = f"{NOT_KNOWN}: {error}"
     told_by = "the far end (RFC 2217)" if url.startswith("rfc2217:") else "pyserial, which makes them up"
     queue = port.driver.device.output_queue()
-    waiting = UNTOLD if queue is None else f"{queue:,} bytes not acknowledged by the far end"
+    waiting = NOT_KNOWN if queue is None else f"{queue:,} bytes not acknowledged by the far end"
     return [
         Fact("output queue", waiting, "" if queue is None else "SIOCOUTQ"),
         Fact("modem lines", lines, told_by),
@@ -151,14 +151,16 @@ def _driver_facts(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
             f"closing_wait: a program that closes this port with bytes queued waits ({closing_wait_in_words(wait)}); "
             "serialwrite keeps out of that; for others: setserial closing_wait none"
         )
-    always_0 = f"{UNTOLD} (a pty: always 0)" if tty.is_pty() else UNTOLD
+    always_0 = f"{NOT_KNOWN} (a pty: always 0)" if tty.is_pty() else NOT_KNOWN
     return [
-        Fact("baud rate", UNTOLD if speed is None else f"{speed:,} of {port.serial.baudrate:,} asked for", "TCGETS2"),
+        Fact(
+            "baud rate", NOT_KNOWN if speed is None else f"{speed:,} of {port.serial.baudrate:,} asked for", "TCGETS2"
+        ),
         Fact("output queue", always_0 if queue is None else f"told; now {queue:,}", "TIOCOUTQ"),
-        Fact("transmitter empty", UNTOLD if empty is None else f"told; now {empty}".lower(), "TIOCSERGETLSR"),
-        Fact("hardware FIFO", UNTOLD if not fifo else f"{fifo:,} bytes, by the driver's word", "TIOCGSERIAL"),
+        Fact("transmitter empty", NOT_KNOWN if empty is None else f"told; now {empty}".lower(), "TIOCSERGETLSR"),
+        Fact("hardware FIFO", NOT_KNOWN if not fifo else f"{fifo:,} bytes, by the driver's word", "TIOCGSERIAL"),
         Fact("modem lines", _in_words(lines), "TIOCMGET"),
         Fact("error counters", "none" if counters is None else "told", "TIOCGICOUNT"),
-        Fact("closing_wait", UNTOLD if wait is None else closing_wait_in_words(wait), "TIOCGSERIAL"),
+        Fact("closing_wait", NOT_KNOWN if wait is None else closing_wait_in_words(wait), "TIOCGSERIAL"),
         *_proofs(port),
     ]

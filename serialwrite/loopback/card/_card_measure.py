@@ -14,12 +14,13 @@ from serialwrite._posix import termios
 from serialwrite.loopback._result import Fact
 from serialwrite.streams.serial._drain import discard
 
-MOST: Final = 1 << 20  # bytes that a measurement of the queue writes; a port that takes them all has somebody who reads
-FILL_TIME: Final = 2.0  # seconds for that
-QUIET: Final = 0.1  # seconds without a byte taken, after which the port is full
-PIECE: Final = b"U" * 4096  # 0x55: an even square wave, which no device takes for a command
-DRAIN_TIME: Final = 0.3  # seconds after which a tcdrain that has not returned is taken to be waiting
-LOOK: Final = 0.25  # seconds of one read while an unplug is waited for
+# Bytes that a measurement of the queue writes; a port that takes them all has a peer that reads.
+FILL_MAX_SIZE: Final = 1 << 20
+FILL_TIMEOUT_S: Final = 2.0  # seconds for that
+FULL_AFTER_S: Final = 0.1  # seconds without a byte taken, after which the port is full
+FILL_PIECE: Final = b"U" * 4096  # 0x55: an even square wave, which no device takes for a command
+TCDRAIN_TIMEOUT_S: Final = 0.3  # seconds after which a tcdrain that has not returned is taken to be waiting
+UNPLUG_POLL_S: Final = 0.25  # seconds of one read while an unplug is waited for
 
 
 def measured(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
@@ -33,7 +34,7 @@ def measured(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
     try:
         taken = _fill(port)
         queue, empty = tty.output_queue(), tty.transmitter_empty()
-        full = taken < MOST
+        full = taken < FILL_MAX_SIZE
         depth = f"{taken:,} bytes taken before EAGAIN" if full else f"{taken:,} bytes taken, and never full"
         facts = [Fact("queue depth", depth, "measured")]
         if full:
@@ -63,9 +64,9 @@ def measured(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
 def _fill(port: sw.SerialPort) -> int:
     taken, began = 0, time.monotonic()
     moved = began
-    while taken < MOST and (now := time.monotonic()) - moved < QUIET and now - began < FILL_TIME:
+    while taken < FILL_MAX_SIZE and (now := time.monotonic()) - moved < FULL_AFTER_S and now - began < FILL_TIMEOUT_S:
         try:
-            taken += port.write_some_nowait((PIECE,))
+            taken += port.write_some_nowait((FILL_PIECE,))
         except BlockingIOError:
             time.sleep(0.005)  # not poll(): it says ready where a write then takes nothing
         else:
@@ -87,7 +88,7 @@ def _drain(port: sw.SerialPort, queue: int | None, advice: list[str]) -> Fact:
 
     thread = threading.Thread(target=drain, args=(port.wait_fd(),), daemon=True)
     thread.start()
-    thread.join(DRAIN_TIME)
+    thread.join(TCDRAIN_TIMEOUT_S)
     if not answers:
         return Fact("drain", "waits, as it should: nothing can leave", "tcdrain, measured")
     if answers[0]:
@@ -102,7 +103,9 @@ def await_unplug(port: sw.SerialPort, seconds: float) -> str:
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         try:
-            sw.read(port, bytearray(4096), completion_condition=sw.transfer_at_least(1), timeout=min(left, LOOK))
+            sw.read(
+                port, bytearray(4096), completion_condition=sw.transfer_at_least(1), timeout=min(left, UNPLUG_POLL_S)
+            )
         except sw.TransferTimeout:
             continue
         except sw.TransferError as error:

@@ -95,7 +95,7 @@ DISCIPLINES: Final = (
     Discipline(table=bytes(value ^ 0xFF for value in range(256))),
 )
 
-_CONVINCING: Final = 32
+_CONVINCING_SIZE: Final = 32
 """Bytes that a discipline must explain before it is believed, two changed ones among them."""
 
 
@@ -111,14 +111,14 @@ def find_discipline(
     for discipline in DISCIPLINES:
         if not discipline.begins(previous, want[0]):
             continue
-        glance = discipline.apply(want[:_CONVINCING])[:_CONVINCING]
+        glance = discipline.apply(want[:_CONVINCING_SIZE])[:_CONVINCING_SIZE]
         if discipline is not believed and glance != got[: len(glance)]:
             continue
         size = common_prefix(discipline.apply(want), got)
         if discipline is believed:
             if size:
                 return discipline, size
-        elif size >= _CONVINCING and (best is None or size > best[1]):
+        elif size >= _CONVINCING_SIZE and (best is None or size > best[1]):
             changes = sum(1 for value in want[1:size] if discipline.touches(value))
             if changes:
                 best = discipline, size

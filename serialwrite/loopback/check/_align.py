@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-ANCHOR: Final = 12
+ANCHOR_SIZE: Final = 12
 """This many right bytes in a row are taken for the stream, not for chance."""
 
-NEAR: Final = 2048
+NEAR_SIZE: Final = 2048
 """The stretch of expected bytes in which small slips are looked for first."""
 
-CELL: Final = 64
-"""Bytes whose share of wrong bits is judged together when no run of ANCHOR right bytes is left."""
+CELL_SIZE: Final = 64
+"""Bytes whose share of wrong bits is judged together when no run of ANCHOR_SIZE right bytes is left."""
 
 Read = Callable[[int, int], bytes]
 
@@ -58,8 +58,8 @@ def common_prefix(a: bytes, b: bytes) -> int:
 def resembling_prefix(differing: bytes) -> int:
     """Return how many leading bytes lie in cells with at most one wrong bit in eight (chance: one in two)."""
     n = 0
-    while n + CELL <= len(differing) and bits_set(differing[n : n + CELL]) <= CELL:
-        n += CELL
+    while n + CELL_SIZE <= len(differing) and bits_set(differing[n : n + CELL_SIZE]) <= CELL_SIZE:
+        n += CELL_SIZE
     return n
 
 
@@ -83,7 +83,7 @@ class AnchorSearch:
         `expected` is the offset of the first byte missing; `skipped` received bytes come before `ahead`.
         """
         differing = xor(ahead, self.read(expected + skipped, len(ahead)))
-        in_place = differing.find(bytes(ANCHOR))
+        in_place = differing.find(bytes(ANCHOR_SIZE))
         here = Anchor(in_place, in_place + skipped) if in_place >= 0 else None
         if here and in_place <= 8:  # flipped bits, swapped neighbours
             return here
@@ -100,17 +100,17 @@ class AnchorSearch:
         return self._resembling_slip(ahead, expected, skipped)
 
     def _searches(self, ahead: bytes, expected: int, skipped: int, limit: int) -> Iterator[Anchor | None]:
-        near = self.read(expected, NEAR + ANCHOR)
-        for i in range(min(32, limit, len(ahead) - ANCHOR + 1)):
+        near = self.read(expected, NEAR_SIZE + ANCHOR_SIZE)
+        for i in range(min(32, limit, len(ahead) - ANCHOR_SIZE + 1)):
             yield self._forward(ahead, near, i, skipped)
-        if len(ahead) < ANCHOR:
+        if len(ahead) < ANCHOR_SIZE:
             return
-        far = self.read(expected, self.reach + ANCHOR)
+        far = self.read(expected, self.reach + ANCHOR_SIZE)
         yield self._forward(ahead, far, 0, skipped)
         yield self._backward(ahead, expected)
         if limit < len(ahead):
             return
-        for i in range(32, len(ahead) - ANCHOR, max(1, min(61, len(ahead) // 64))):
+        for i in range(32, len(ahead) - ANCHOR_SIZE, max(1, min(61, len(ahead) // 64))):
             yield self._forward(ahead, far, i, skipped)
         for i in range(0, len(ahead) - 16, 251):
             at = self.locate(ahead[i : i + 16], expected + skipped + i)
@@ -121,9 +121,9 @@ class AnchorSearch:
 
     def _forward(self, ahead: bytes, stream: bytes, i: int, skipped: int) -> Anchor | None:
         """Look for `ahead[i:]` in `stream`, which begins at the first byte missing; take the best place."""
-        probe, low, high = ahead[i : i + ANCHOR], 0, len(stream)
+        probe, low, high = ahead[i : i + ANCHOR_SIZE], 0, len(stream)
         if self.period is not None:
-            low, high = max(0, i + skipped - self.period // 2), i + skipped + self.period // 2 + ANCHOR
+            low, high = max(0, i + skipped - self.period // 2), i + skipped + self.period // 2 + ANCHOR_SIZE
         best, best_length = -1, 0
         at = stream.find(probe, low, high)
         for _ in range(8):
@@ -142,7 +142,7 @@ class AnchorSearch:
     def _backward(self, ahead: bytes, expected: int) -> Anchor | None:
         """Look for `ahead` among the bytes before the first one missing: repeated, or late."""
         reach = min(self.reach, expected, self.reach if self.period is None else self.period // 2)
-        at = self.read(expected - reach, reach + ANCHOR - 1).rfind(ahead[:ANCHOR])
+        at = self.read(expected - reach, reach + ANCHOR_SIZE - 1).rfind(ahead[:ANCHOR_SIZE])
         return Anchor(0, at - reach) if at >= 0 else None
 
     def _extended(self, ahead: bytes, i: int, j: int, expected: int) -> Anchor:
@@ -154,7 +154,7 @@ class AnchorSearch:
 
     def _resembling_slip(self, ahead: bytes, expected: int, skipped: int) -> Anchor | None:
         """Try slips of up to 64 bytes with a line that damages too many bytes for an exact anchor."""
-        width = 4 * CELL
+        width = 4 * CELL_SIZE
         if len(ahead) < width + 64:
             return None
         stream = self.read(expected + skipped, width + 64)

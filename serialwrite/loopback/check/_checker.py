@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from serialwrite.loopback._faults import Account, FaultKind
 from serialwrite.loopback.card._disciplines import Discipline, find_discipline
-from serialwrite.loopback.check._align import ANCHOR, AnchorSearch, common_prefix, xor
+from serialwrite.loopback.check._align import ANCHOR_SIZE, AnchorSearch, common_prefix, xor
 from serialwrite.loopback.check._diagnose import diagnose
 from serialwrite.loopback.check._ledger import Ledger
 from serialwrite.loopback.check._settle import enter_end, settle
@@ -20,10 +20,10 @@ from serialwrite.loopback.check._settle import enter_end, settle
 if TYPE_CHECKING:
     from serialwrite.loopback.patterns._patterns import Pattern
 
-LOOK_AHEAD: Final = 4096
+LOOK_AHEAD_SIZE: Final = 4096
 """Received bytes that must be there before a fault is judged."""
 
-_PIECE: Final = 1 << 18
+_PIECE_SIZE: Final = 1 << 18
 
 
 class Checker:
@@ -31,7 +31,7 @@ class Checker:
 
     A slip is looked for within `reach` bytes; beyond that only patterns that can locate themselves (PRBS,
     counting, repeating) find their place again, and 64 times `reach` ahead for the others.  At most
-    LOOK_AHEAD + `reach` received bytes are held back; `finish` judges them too.
+    LOOK_AHEAD_SIZE + `reach` received bytes are held back; `finish` judges them too.
     """
 
     def __init__(self, pattern: Pattern, *, data_bits: int = 8, reach: int = 1 << 16, keep: int = 1000) -> None:
@@ -79,8 +79,8 @@ class Checker:
         if self._finished:
             raise RuntimeError("this check is finished: make a new Checker for another stream")
         view = memoryview(data).cast("B")
-        for at in range(0, len(view), _PIECE):
-            self._feed(bytes(view[at : at + _PIECE]))
+        for at in range(0, len(view), _PIECE_SIZE):
+            self._feed(bytes(view[at : at + _PIECE_SIZE]))
 
     def finish(self, total_sent: int | None = None) -> Account:
         """Return the account, given how many bytes the sender says it sent (None: not known).
@@ -142,7 +142,7 @@ class Checker:
             if not self._gap:
                 self._follow()
                 left = len(self._pending) - self._at
-            if not left or (left < LOOK_AHEAD and not final):
+            if not left or (left < LOOK_AHEAD_SIZE and not final):
                 return
             if not self._resynchronise(final=final):
                 return
@@ -159,7 +159,7 @@ class Checker:
             self._back = self._back + n if n == len(run) < limit else None
             if self._back is not None:
                 return
-        step = LOOK_AHEAD  # small steps first: where faults are many, the next one is near
+        step = LOOK_AHEAD_SIZE  # small steps first: where faults are many, the next one is near
         while run := self._next(step):
             n = common_prefix(run, self._read(self._expected, len(run)))
             self._ledger.correct += n
@@ -167,7 +167,7 @@ class Checker:
             self._at += n
             if n < len(run):
                 return
-            step = _PIECE
+            step = _PIECE_SIZE
 
     def _next(self, n: int) -> bytes:
         return self._pending[self._at : self._at + n]
@@ -179,7 +179,7 @@ class Checker:
 
     def _resynchronise(self, *, final: bool) -> bool:
         """Find where the look-ahead fits, and enter what comes before that place; False: wait for more."""
-        ahead = self._next(LOOK_AHEAD)
+        ahead = self._next(LOOK_AHEAD_SIZE)
         if not self._gap and self._translate(ahead):
             return True
         found = self._search.find(ahead, self._expected, len(self._gap), resembling_first=self._resembling)
@@ -237,7 +237,7 @@ class Checker:
 
     def _give_up(self, ahead: bytes, *, final: bool) -> bool:
         """Hold bytes that fit nowhere as a gap; enter a gap that grows beyond the reach as noise."""
-        take = len(ahead) if final and len(ahead) < LOOK_AHEAD else len(ahead) - ANCHOR + 1
+        take = len(ahead) if final and len(ahead) < LOOK_AHEAD_SIZE else len(ahead) - ANCHOR_SIZE + 1
         self._gap += ahead[:take]
         self._at += take
         if len(self._gap) > self._reach:

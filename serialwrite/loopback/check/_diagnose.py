@@ -6,14 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from serialwrite.loopback._faults import Diagnosis
-from serialwrite.loopback.check._ledger import TALLIED, Ledger
+from serialwrite.loopback.check._ledger import TALLIED_SIZE, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from serialwrite.loopback.check._align import Read
 
-_ENOUGH: Final = 0.9
+_SHARE_MIN: Final = 0.9
 """The share of its opportunities that a cause must have taken; other faults may hide a few."""
 
 _CHANGED: Final = {
@@ -39,10 +39,10 @@ _DOUBLED: Final = {0xFF: ("marked bytes", "every 0xff arrives twice, as the term
 
 def diagnose(ledger: Ledger, read: Read, expected: int) -> tuple[Diagnosis, ...]:
     """Return the causes that explain what `ledger` tallied in the first `expected` bytes of the stream."""
-    values = _Values(read, min(expected, TALLIED))
+    values = _Values(read, min(expected, TALLIED_SIZE))
     # a bit explains all the values it changes, so it comes first
     for causes in (_by_bit(ledger.changed, values), _by_value(ledger, values)):
-        found = [cause for cause in causes if cause.occurrences >= max(2, _ENOUGH * cause.opportunities)]
+        found = [cause for cause in causes if cause.occurrences >= max(2, _SHARE_MIN * cause.opportunities)]
         if found:
             return tuple(found)
     return ()

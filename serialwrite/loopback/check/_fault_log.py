@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import Final
 
-from serialwrite.loopback._faults import SHOWN, ErrorMap, Fault, FaultKind
+from serialwrite.loopback._faults import QUOTED_SIZE, ErrorMap, Fault, FaultKind
 
-CELLS: Final = 256
+ERROR_MAP_CELL_COUNT: Final = 256
 _FLAGS: Final = b"\x00" + b"\x01" * 255
 
 
@@ -78,7 +78,7 @@ class FaultLog:
 
 
 class _Mapper:
-    """Counts faulty bytes in CELLS equal stretches, doubling them as the stream grows."""
+    """Counts faulty bytes in ERROR_MAP_CELL_COUNT equal stretches, doubling them as the stream grows."""
 
     def __init__(self) -> None:
         self._width = 1
@@ -105,11 +105,13 @@ class _Mapper:
             row[cell] += flags.count(1, low, high)
 
     def _row(self, kind: FaultKind, end: int) -> list[int]:
-        while end > CELLS * self._width:
+        while end > ERROR_MAP_CELL_COUNT * self._width:
             self._width *= 2
             for cells in self._rows.values():
-                cells[:] = [sum(cells[i : i + 2]) for i in range(0, CELLS, 2)] + [0] * (CELLS // 2)
-        return self._rows.setdefault(kind, [0] * CELLS)
+                cells[:] = [sum(cells[i : i + 2]) for i in range(0, ERROR_MAP_CELL_COUNT, 2)] + [0] * (
+                    ERROR_MAP_CELL_COUNT // 2
+                )
+        return self._rows.setdefault(kind, [0] * ERROR_MAP_CELL_COUNT)
 
     def result(self) -> ErrorMap:
         return ErrorMap(self._width, {kind: tuple(row) for kind, row in self._rows.items() if any(row)})
@@ -131,6 +133,6 @@ def _joined(last: Fault, fault: Fault) -> Fault:
         length=last.length + fault.length,
         flipped_bits=last.flipped_bits + fault.flipped_bits,
         displacement=fault.displacement,
-        expected=(last.expected + fault.expected)[:SHOWN],
-        received=(last.received + fault.received)[:SHOWN],
+        expected=(last.expected + fault.expected)[:QUOTED_SIZE],
+        received=(last.received + fault.received)[:QUOTED_SIZE],
     )

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from serialwrite.loopback.check._align import Read
 
-SMALL: Final = 4
-"""Runs shorter than this match by chance, so they are paired only with a run no further than CLOSE."""
-CLOSE: Final = 64
+CHANCE_MAX_SIZE: Final = 4
+"""Runs shorter than this match by chance, so they are paired only with a run no further than PAIRING_DISTANCE_MAX."""
+PAIRING_DISTANCE_MAX: Final = 64
 
-_MOST: Final = 1024
+_RUN_COUNT_MAX: Final = 1024
 
 
 @dataclass(slots=True)
-class Run:
+class ByteRun:
     """A run of bytes, by its place in the sent and in the received stream."""
 
     offset: int
@@ -35,7 +35,9 @@ class Run:
 
     def may_be(self, length: int, distance: int) -> bool:
         """Whether a run of `length` bytes that far away can be this one."""
-        return self.length == length and (self.partly_filled or length >= SMALL or distance <= CLOSE)
+        return self.length == length and (
+            self.partly_filled or length >= CHANCE_MAX_SIZE or distance <= PAIRING_DISTANCE_MAX
+        )
 
 
 class Holes:
@@ -44,7 +46,7 @@ class Holes:
     def __init__(self, read: Read) -> None:
         """`read(offset, size)` gives expected bytes."""
         self._read = read
-        self._runs: list[Run] = []
+        self._runs: list[ByteRun] = []
 
     def __len__(self) -> int:
         """Return how many holes there are."""
@@ -55,19 +57,19 @@ class Holes:
         """Bytes missing."""
         return sum(hole.length for hole in self._runs)
 
-    def open(self, offset: int, length: int, received_at: int, reach: int) -> list[Run]:
+    def open(self, offset: int, length: int, received_at: int, reach: int) -> list[ByteRun]:
         """Add a hole; return those that are too many or too far behind to be filled any more."""
-        self._runs.append(Run(offset, length, received_at, offset + length))
+        self._runs.append(ByteRun(offset, length, received_at, offset + length))
         old = sum(1 for hole in self._runs if hole.whole_end < offset - reach)
-        return self.close(max(old, len(self._runs) - _MOST))
+        return self.close(max(old, len(self._runs) - _RUN_COUNT_MAX))
 
-    def close(self, count: int | None = None) -> list[Run]:
+    def close(self, count: int | None = None) -> list[ByteRun]:
         """Remove and return the oldest `count` holes, or all."""
         closed = self._runs[:count]
         del self._runs[:count]
         return closed
 
-    def take_like(self, got: bytes, expected: int) -> Run | None:
+    def take_like(self, got: bytes, expected: int) -> ByteRun | None:
         """Remove and return the latest hole that `got`, received at `expected`, fills; None if none."""
         for hole in reversed(self._runs):
             if hole.may_be(len(got), expected - hole.whole_end) and self._read(hole.offset, len(got)) == got:
@@ -75,7 +77,7 @@ class Holes:
                 return hole
         return None
 
-    def first_in(self, offset: int, size: int) -> Run | None:
+    def first_in(self, offset: int, size: int) -> ByteRun | None:
         """Return the first hole that overlaps `size` bytes from `offset` on."""
         return next((h for h in self._runs if offset < h.end and h.offset < offset + size), None)
 
@@ -90,10 +92,12 @@ class Holes:
         """
         for hole in self._runs:
             by = hole.offset - offset
-            if 0 < by < min(CLOSE, hole.length) and self._read(offset, by) == self._read(hole.end - by, by):
+            if 0 < by < min(PAIRING_DISTANCE_MAX, hole.length) and self._read(offset, by) == self._read(
+                hole.end - by, by
+            ):
                 hole.offset, hole.whole_end = hole.offset - by, hole.whole_end - by
 
-    def fill(self, hole: Run, offset: int, n: int) -> None:
+    def fill(self, hole: ByteRun, offset: int, n: int) -> None:
         """Fill `n` bytes of `hole` from `offset` on; what is left of it stays."""
         before = replace(hole, length=offset - hole.offset, partly_filled=True)
         after = replace(hole, offset=offset + n, length=hole.end - offset - n, partly_filled=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from serialwrite.loopback._faults import SHOWN, Fault, FaultKind
+from serialwrite.loopback._faults import QUOTED_SIZE, Fault, FaultKind
 from serialwrite.loopback.check._align import Read, Step, bits_set, common_prefix, edit_script, xor
 from serialwrite.loopback.check._fault_log import FaultLog
-from serialwrite.loopback.check._holes import CLOSE, SMALL, Holes, Run
+from serialwrite.loopback.check._holes import CHANCE_MAX_SIZE, PAIRING_DISTANCE_MAX, ByteRun, Holes
 
-TALLIED: Final = 1 << 20
+TALLIED_SIZE: Final = 1 << 20
 """Faults before this offset are tallied by byte value, for the diagnoses."""
 
 
@@ -27,7 +27,7 @@ class Ledger:
         self.added: Counter[tuple[int, int]] = Counter()
         self.doubled: Counter[int] = Counter()
         self._holes = Holes(read)
-        self._early: list[Run] = []
+        self._early: list[ByteRun] = []
 
     # What the checker reports.
 
@@ -41,11 +41,13 @@ class Ledger:
         if not got or (len(got) > 1 and self._moved(offset, at, want, got)):
             return
         differing = xor(want, got)
-        if len(got) > CLOSE and bits_set(differing) > 2 * len(got):  # a quarter of the bits: chance gives half
+        if len(got) > PAIRING_DISTANCE_MAX and bits_set(differing) > 2 * len(
+            got
+        ):  # a quarter of the bits: chance gives half
             self.noise(offset, at, got)
             return
         wrong = len(got) - differing.count(0)
-        if wrong >= 3 and len(got) <= CLOSE:  # perhaps slips that cancel out are simpler
+        if wrong >= 3 and len(got) <= PAIRING_DISTANCE_MAX:  # perhaps slips that cancel out are simpler
             steps = edit_script(want, got)
             if sum(n for kind, _, _, n in steps if kind != "keep") < wrong:
                 self._apply(steps, offset, at, got)
@@ -76,7 +78,9 @@ class Ledger:
         want = self._read(offset, len(got))
         flipped = bits_set(xor(want, got))
         self.flipped_bits += flipped
-        self.log.enter(Fault(FaultKind.UNALIGNED, offset, len(got), at, flipped, 0, want[:SHOWN], got[:SHOWN]))
+        self.log.enter(
+            Fault(FaultKind.UNALIGNED, offset, len(got), at, flipped, 0, want[:QUOTED_SIZE], got[:QUOTED_SIZE])
+        )
 
     def surplus(self, expected: int, at: int, got: bytes) -> None:
         """Enter received bytes with nothing expected for them: late, repeated, or nobody's."""
@@ -87,12 +91,12 @@ class Ledger:
         for size in (size for size in range(1, min(n, expected) + 1) if n % size == 0):
             for offset in (expected - size, expected):  # repeated after it came, or, the same thing, before
                 if self._read(offset, size) * (n // size) == got:
-                    if size == 1 and expected < TALLIED:
+                    if size == 1 and expected < TALLIED_SIZE:
                         self.doubled[got[0]] += n
                     self._placed(FaultKind.DUPLICATED, offset, at, got, 0)
                     return
         back = min(self._reach, expected)
-        where = self._read(expected - back, back).rfind(got) if n >= SMALL else -1
+        where = self._read(expected - back, back).rfind(got) if n >= CHANCE_MAX_SIZE else -1
         if where >= 0:
             offset = expected - back + where
             self._placed(FaultKind.DUPLICATED, offset, at, got, expected - offset - n)
@@ -102,11 +106,11 @@ class Ledger:
     def inserted(self, expected: int, at: int, got: bytes) -> None:
         """Enter received bytes that nobody sent."""
         n = len(got)
-        if expected < TALLIED and n == 1:
+        if expected < TALLIED_SIZE and n == 1:
             self.added[got[0], self._read(expected, 1)[0]] += 1
-        self._early.append(Run(expected, n, at, expected, data=got[: self._reach]))
+        self._early.append(ByteRun(expected, n, at, expected, data=got[: self._reach]))
         del self._early[:-64]
-        self.log.enter(Fault(FaultKind.INSERTED, expected, n, at, received=got[:SHOWN]))
+        self.log.enter(Fault(FaultKind.INSERTED, expected, n, at, received=got[:QUOTED_SIZE]))
 
     def back(self, offset: int, at: int, got: bytes, expected: int) -> None:
         """Enter a run found before the first byte missing: what fills a hole is late, the rest repeated."""
@@ -149,7 +153,7 @@ class Ledger:
         differing = xor(want, got)
         self.correct += differing.count(0)
         self.flipped_bits += bits_set(differing)
-        if offset < TALLIED:
+        if offset < TALLIED_SIZE:
             self.changed.update((w, g) for w, g in zip(want, got, strict=True) if w != g)
         if self.log.is_full:  # every second byte may be wrong: only counts matter now
             self.log.count_wrong(FaultKind.CORRUPTED, offset, differing)
@@ -162,7 +166,7 @@ class Ledger:
             end = differing.find(0, start)
             end = len(got) if end < 0 else end
             flipped = bits_set(differing[start:end])
-            run = slice(start, min(end, start + SHOWN))
+            run = slice(start, min(end, start + QUOTED_SIZE))
             self.log.enter(
                 Fault(
                     FaultKind.CORRUPTED,
@@ -198,7 +202,7 @@ class Ledger:
         start, n = (offset, first) if late else (offset + first, second)
         self.correct += len(got) - n
         by = second if late else -first
-        self.log.enter(Fault(FaultKind.REORDERED, start, n, at, 0, by, want[:SHOWN], got[:SHOWN]))
+        self.log.enter(Fault(FaultKind.REORDERED, start, n, at, 0, by, want[:QUOTED_SIZE], got[:QUOTED_SIZE]))
 
     def _apply(self, steps: list[Step], offset: int, at: int, got: bytes) -> None:
         for kind, i, j, n in steps:
@@ -224,7 +228,7 @@ class Ledger:
                 self.log.withdraw(FaultKind.INSERTED, early.received_at, length, early.offset)
                 self._placed(FaultKind.REORDERED, offset, early.received_at, early.data, by)
                 return
-        if offset < TALLIED and length <= SHOWN:
+        if offset < TALLIED_SIZE and length <= QUOTED_SIZE:
             self.missing.update(self._read(offset, length))
         self._never_came(self._holes.open(offset, length, at, self._reach))
 
@@ -236,10 +240,10 @@ class Ledger:
                 return place
         return None
 
-    def _never_came(self, holes: list[Run]) -> None:
+    def _never_came(self, holes: list[ByteRun]) -> None:
         for hole in holes:
-            want = self._read(hole.offset, min(hole.length, SHOWN))
+            want = self._read(hole.offset, min(hole.length, QUOTED_SIZE))
             self.log.enter(Fault(FaultKind.LOST, hole.offset, hole.length, hole.received_at, expected=want))
 
     def _placed(self, kind: FaultKind, offset: int, at: int, got: bytes, displacement: int) -> None:
-        self.log.enter(Fault(kind, offset, len(got), at, 0, displacement, b"", got[:SHOWN]))
+        self.log.enter(Fault(kind, offset, len(got), at, 0, displacement, b"", got[:QUOTED_SIZE]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serialwrite.loopback._faults import SHOWN, Fault, FaultKind
+from serialwrite.loopback._faults import QUOTED_SIZE, Fault, FaultKind
 from serialwrite.loopback.check._align import Read, edit_script, xor
 from serialwrite.loopback.check._ledger import Ledger
 
@@ -36,7 +36,7 @@ def settle(ledger: Ledger, read: Read, *, sent: int, expected: int, received: in
             ledger.log.enter(Fault(kind, None, abs(short), received))
             ledger.correct += min(short, 0)
     elif short > 0:
-        want = read(expected, min(short, SHOWN))
+        want = read(expected, min(short, QUOTED_SIZE))
         ledger.log.enter(Fault(FaultKind.TRUNCATED, expected, short, received, expected=want))
     elif short < 0:
         ledger.log.enter(Fault(FaultKind.UNCLAIMED, sent, -short, received + short))

@@ -7,43 +7,45 @@ import time
 from typing import Any, Final
 
 import serialwrite as sw
-from serialwrite.loopback._line_ends import Line
+from serialwrite.loopback._line_ends import OpenLine
 from serialwrite.loopback._result import Check, Direction, Outcome, Settings
-from serialwrite.loopback.measure._budget import HELD, LATE, STALL, TALKING, slack
+from serialwrite.loopback.measure._budget import HELD_LINE_S, LATE_BYTES_S, PEER_STALL_S, SETTLE_TIMEOUT_S, slack
 from serialwrite.loopback.patterns._patterns import Pattern
 from serialwrite.streams.serial._stall import CTS_LOW, XOFF
 from serialwrite.testing.rigs._rig import NO_PACING
 
-PAYLOAD: Final = 1 << 23  # bytes written to a line that is faster than all UARTs: more than any port holds
-QUEUE: Final = 1 << 14  # bytes on their way at the most, which is more than a UART's driver queues
+PAYLOAD_MAX_SIZE: Final = 1 << 23  # bytes written to a line that is faster than all UARTs: more than any port holds
+DRIVER_QUEUE_MAX_SIZE: Final = 1 << 14  # bytes on their way at the most, which is more than a UART's driver queues
 
-HOLDS: Final = {"rtscts": CTS_LOW, "xonxoff": XOFF}  # the stall that each kind of flow control shows as
-TOLERANCE: Final = 0.015  # of the baud rate: what one end may be off if the other one is allowed the same
-STARVED: Final = 0.003  # of a busy line's time; more would blur its rate by a share of TOLERANCE that matters
-SURE_AFTER: Final = 1.0  # seconds of a busy line, before its rate can be told
+STALL_OF_FLOW: Final = {"rtscts": CTS_LOW, "xonxoff": XOFF}  # the stall that each kind of flow control shows as
+BAUD_TOLERANCE_RATIO: Final = 0.015  # of the baud rate: what one end may be off if the other one is allowed the same
+STARVED_RATIO_MAX: Final = (
+    0.003  # of a busy line's time; more would blur its rate by a share of BAUD_TOLERANCE_RATIO that matters
+)
+BUSY_MIN_S: Final = 1.0  # seconds of a busy line, before its rate can be told
 
 
 async def check_accounting(
-    line: Line, settings: Settings, pattern: Pattern, patience: float, found: list[Check], line_rate: float
+    line: OpenLine, settings: Settings, pattern: Pattern, patience: float, found: list[Check], line_rate: float
 ) -> None:
     """Stall the peer, let a write time out, and compare its count with what arrives then; add the checks to `found`.
 
     This is the promise of the library on the user's own adapter; what stopped the sender tells of the flow control.
-    What is written is HELD seconds of a line that carries `line_rate` bytes a second.
+    What is written is HELD_LINE_S of a line that carries `line_rate` bytes a second.
     A driver or a network that holds all of that gets more, at the line's own pace, until the time is up.
     """
     name = accounting_name(settings)
-    most = min(max(round(HELD * line_rate), 1), PAYLOAD)
-    paced = min(max(round(2 * STALL * line_rate), 2), PAYLOAD)
+    most = min(max(round(HELD_LINE_S * line_rate), 1), PAYLOAD_MAX_SIZE)
+    paced = min(max(round(2 * PEER_STALL_S * line_rate), 2), PAYLOAD_MAX_SIZE)
     payload = pattern.block(0, most + paced)
     stopped: sw.TransferError | None = None
     try:
-        count = await _write_for(STALL, line.port, payload[:most])
+        count = await _write_for(PEER_STALL_S, line.port, payload[:most])
         if isinstance(count, sw.TransferTimeout):
             stopped, count = count, count.bytes_transferred
         else:
             slowly = sw.Paced(line.port, bytes_per_second=line_rate)
-            cut = await _write_for(STALL, slowly, payload[most:])
+            cut = await _write_for(PEER_STALL_S, slowly, payload[most:])
             if not isinstance(cut, sw.TransferTimeout):
                 found.append(Check(name, Outcome.UNKNOWN, "every byte was taken, so no write was cut off"))
                 return
@@ -55,7 +57,7 @@ async def check_accounting(
         found.append(Check(name, Outcome.UNKNOWN, "the port took no byte, so nothing is proved"))
         return
     silence = slack(settings, patience)
-    wrong_for = silence + min(count, QUEUE) / settings.line_rate
+    wrong_for = silence + min(count, DRIVER_QUEUE_MAX_SIZE) / settings.line_rate
     came, right = await _all_that_comes(line.peer, payload, count, silence, wrong_for)
     detail = f"the write was cut off at {count:,} bytes; {came:,} arrived"
     held = "" if stopped is None else f"; stall: {stopped.stall or 'nothing that the driver tells'}"
@@ -91,7 +93,7 @@ def _flow(stopped: sw.TransferError | None, settings: Settings) -> Check:
         return Check(name, Outcome.UNKNOWN, "nothing was lost; but the driver can't tell a sender that was stopped")
     if stopped.stall is None:
         return Check(name, Outcome.UNKNOWN, "nothing was lost; but the sender was still sending when its time was up")
-    if stopped.stall != HOLDS.get(settings.flow):
+    if stopped.stall != STALL_OF_FLOW.get(settings.flow):
         return Check(name, Outcome.UNKNOWN, f"nothing was lost; but what held the sender is: {stopped.stall}")
     return Check(name, Outcome.PASS, f"{settings.flow}: {stopped.stall}; nothing was lost")
 
@@ -108,7 +110,7 @@ async def _all_that_comes(
     came, right, piece = 0, True, bytearray(1 << 16)
     deadline: float | None = None
     while deadline is None or time.monotonic() < deadline:
-        quiet = LATE if came >= count else silence
+        quiet = LATE_BYTES_S if came >= count else silence
         try:
             n = await sw.async_read(port, piece, completion_condition=sw.transfer_at_least(1), timeout=quiet)
         except sw.TransferError:
@@ -141,16 +143,16 @@ def check_baud(
             name, Outcome.NOT_TESTED, "nothing paces this line: bytes arrived faster than its baud rate lets them"
         )
     busy = sum(rate.seconds for rate in direction.throughput) - (direction.gaps.total if direction.gaps else 0.0)
-    if direction.baud is None or busy < SURE_AFTER:
-        return Check(name, Outcome.UNKNOWN, f"the line was busy for {busy:.2f} s: {SURE_AFTER:g} s are needed to tell")
+    if direction.baud is None or busy < BUSY_MIN_S:
+        return Check(name, Outcome.UNKNOWN, f"the line was busy for {busy:.2f} s: {BUSY_MIN_S:g} s are needed to tell")
     off = direction.baud / settings.baudrate - 1
     side = "above" if off > 0 else "below"
     apart = f"{abs(off):.1%} {side} the {settings.baudrate:,} set" if round(off, 3) else "as set"
     words = f"{direction.baud:,.0f} bit/s, {apart}"
-    if kept_waiting > STARVED * busy:  # its pass would be worth as little as its failure
+    if kept_waiting > STARVED_RATIO_MAX * busy:  # its pass would be worth as little as its failure
         late = f"this machine was too busy to tell, {kept_waiting:.2f} s late in {busy:.2f} s"
         return Check(name, Outcome.UNKNOWN, f"{words}: but {late}")
-    if abs(off) <= TOLERANCE:
+    if abs(off) <= BAUD_TOLERANCE_RATIO:
         return Check(name, Outcome.PASS, words)
     if off < -0.1:  # two ends that differ by this much carry nothing right
         return Check(name, Outcome.UNKNOWN, f"{words}: the sender or the receiver starved, or flow control held it up")
@@ -165,7 +167,7 @@ def check_speed(port: sw.SerialPort, name: str, settings: Settings) -> list[Chec
     with contextlib.suppress(OSError):
         speed = port.driver.device.output_speed()
         if speed is not None:
-            right = abs(speed / settings.baudrate - 1) <= TOLERANCE
+            right = abs(speed / settings.baudrate - 1) <= BAUD_TOLERANCE_RATIO
             words = f"{speed:,} bit/s by the driver's word (TCGETS2), {settings.baudrate:,} asked for"
             return [Check(f"baud rate set, {name}", Outcome.PASS if right else Outcome.FAIL, words)]
     return []
@@ -179,7 +181,7 @@ async def let_settle(*ports: sw.SerialPort, quiet: float = 0.02) -> int:
     thrown = 0
     for port in dict.fromkeys(ports):
         piece = bytearray(4096)
-        deadline = time.monotonic() + TALKING
+        deadline = time.monotonic() + SETTLE_TIMEOUT_S
         with contextlib.suppress(sw.TransferError):
             while time.monotonic() < deadline:
                 at_least_one = sw.transfer_at_least(1)

@@ -7,11 +7,11 @@ from typing import Final
 
 from serialwrite.loopback.measure._statistics import Gap, Gaps, Rate
 
-CELLS: Final = 256
-FINEST: Final = 2.0**-20  # seconds that a cell begins with
-STRETCHES: Final = 120
-LUMP: Final = 20  # arrivals that a stretch should have: fewer would show lumps, not the line
-FAST: Final = 2.0  # times the line rate: what comes faster had been waiting for its reader
+HISTOGRAM_CELL_COUNT: Final = 256
+FINEST_CELL_S: Final = 2.0**-20  # seconds that a cell begins with
+STRETCH_COUNT: Final = 120
+STRETCH_MIN_ARRIVALS: Final = 20  # arrivals that a stretch should have: fewer would show lumps, not the line
+FAST_RATIO: Final = 2.0  # times the line rate: what comes faster had been waiting for its reader
 
 
 class Arrivals:
@@ -28,7 +28,7 @@ class Arrivals:
         self._gap_count, self._gap_total = 0, 0.0
         self._longest: list[tuple[float, int, Gap]] = []  # a heap, shortest first
         self._busy, self._busy_bytes, self._behind = 0.0, 0, False
-        self._width, self._cells = FINEST, [0] * CELLS
+        self._width, self._cells = FINEST_CELL_S, [0] * HISTOGRAM_CELL_COUNT
 
     @property
     def last(self) -> float | None:
@@ -42,9 +42,11 @@ class Arrivals:
             self._note_gap(Gap(before, time - before, self._bytes))
         if self._last is not None:
             self._note_pace(time - before, size)
-        while time >= CELLS * self._width:
+        while time >= HISTOGRAM_CELL_COUNT * self._width:
             self._width *= 2
-            self._cells = [sum(self._cells[i : i + 2]) for i in range(0, CELLS, 2)] + [0] * (CELLS // 2)
+            self._cells = [sum(self._cells[i : i + 2]) for i in range(0, HISTOGRAM_CELL_COUNT, 2)] + [0] * (
+                HISTOGRAM_CELL_COUNT // 2
+            )
         self._cells[int(time / self._width)] += size
         self._last = time
         self._count += 1
@@ -62,7 +64,7 @@ class Arrivals:
         if pause > self._threshold:
             self._behind = True
             return
-        self._behind = self._behind and size > FAST * self._line_rate * pause
+        self._behind = self._behind and size > FAST_RATIO * self._line_rate * pause
         if not self._behind:
             self._busy += pause
             self._busy_bytes += size
@@ -88,7 +90,7 @@ class Arrivals:
         if not self._last:
             return ()
         used = int(self._last / self._width) + 1
-        together = -(-used // min(STRETCHES, max(10, self._count // LUMP)))
+        together = -(-used // min(STRETCH_COUNT, max(10, self._count // STRETCH_MIN_ARRIVALS)))
         starts = list(range(0, used, together))
         if len(starts) > 1 and self._last - starts[-1] * self._width < together * self._width / 2:
             starts.pop()

@@ -10,7 +10,12 @@ from serialwrite.loopback._result import Settings
 from serialwrite.streams.serial._read_back import BAUD_TOLERANCE
 
 _USUAL: Final = Settings(ports=(), pattern="", baudrate=0)
-_NAMES: Final = {"baudrate": "baud rate", "data_bits": "data bits", "parity": "parity", "stop_bits": "stop bits"}
+_SETTING_LABELS: Final = {
+    "baudrate": "baud rate",
+    "data_bits": "data bits",
+    "parity": "parity",
+    "stop_bits": "stop bits",
+}
 
 
 def not_in_force(settings: Settings, ports: tuple[sw.Settings | None, ...], swept: Collection[str]) -> list[str]:
@@ -45,7 +50,7 @@ def in_words(held: sw.Settings) -> str:
 def _asked(settings: Settings, swept: Collection[str]) -> Iterator[str]:
     for name in ("data_bits", "parity", "stop_bits", "flow"):
         if name in swept or getattr(settings, name) != getattr(_USUAL, name):
-            yield f"{_NAMES.get(name, name)} {_plain(getattr(settings, name))}"
+            yield f"{_SETTING_LABELS.get(name, name)} {_plain(getattr(settings, name))}"
     if "baudrate" in swept:
         yield f"baud rate {settings.baudrate}"
 
@@ -58,7 +63,7 @@ def _wrong(settings: Settings, held: sw.Settings) -> Iterator[str]:
     for name, value in (*pairs, ("flow", flow_of(held))):
         asked = getattr(settings, name)
         if asked != value:
-            yield f"{_NAMES.get(name, name)} {_plain(asked)} was asked for, and {_plain(value)} is in force"
+            yield f"{_SETTING_LABELS.get(name, name)} {_plain(asked)} was asked for, and {_plain(value)} is in force"
 
 
 def _plain(value: object) -> str:

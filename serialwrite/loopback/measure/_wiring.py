@@ -9,17 +9,17 @@ from collections.abc import AsyncGenerator
 from typing import Final, Literal
 
 import serialwrite as sw
-from serialwrite.loopback._line_ends import Line
+from serialwrite.loopback._line_ends import OpenLine
 from serialwrite.loopback._result import Check, Outcome, Settings
-from serialwrite.loopback.measure._budget import BREAK, FOLLOW, PING
+from serialwrite.loopback.measure._budget import BREAK_S, LINE_FOLLOW_S, PING
 
-LOOK: Final = 0.005
-WORDS: Final = {"cts": "CTS", "dsr": "DSR", "cd": "DCD"}
+LINE_POLL_S: Final = 0.005
+INPUT_LABELS: Final = {"cts": "CTS", "dsr": "DSR", "cd": "DCD"}
 
 OutputLine = Literal["rts", "dtr"]
 
 
-async def check_wiring(line: Line, settings: Settings, checks: list[Check], *, required: bool) -> None:
+async def check_wiring(line: OpenLine, settings: Settings, checks: list[Check], *, required: bool) -> None:
     """Add the checks of the lines beside the data; `required`: a line that isn't wired fails, else it is unknown."""
     for name, sender, receiver in line.ways(both=True):
         checks.append(await _check_line(f"RTS → CTS, {name}", sender, receiver, "rts", ("cts",), settings, required))
@@ -60,19 +60,23 @@ async def _check_line(
         return Check(name, Outcome.NOT_TESTED, f"the modem lines can't be read or set: {error}")
     good = [each for each in inputs if all(followed[each])]
     bad = [each for each in inputs if each not in good]
-    words = f"{' and '.join(WORDS[each] for each in good)} followed within {slowest * 1000:.0f} ms" if good else ""
+    words = (
+        f"{' and '.join(INPUT_LABELS[each] for each in good)} followed within {slowest * 1000:.0f} ms" if good else ""
+    )
     if not bad:
         return Check(name, Outcome.PASS, words)
-    lacking = f"{' and '.join(WORDS[each] for each in bad)} did not follow: not wired, or wired to something else"
+    lacking = (
+        f"{' and '.join(INPUT_LABELS[each] for each in bad)} did not follow: not wired, or wired to something else"
+    )
     return Check(name, Outcome.FAIL if required else Outcome.UNKNOWN, "; ".join(filter(None, (words, lacking))))
 
 
 async def _becomes(port: sw.SerialPort, line: str, *, wanted: bool) -> bool:
-    deadline = time.monotonic() + FOLLOW
+    deadline = time.monotonic() + LINE_FOLLOW_S
     while bool(getattr(port.modem_lines, line)) is not wanted:
         if time.monotonic() > deadline:
             return False
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(LINE_POLL_S)
     return True
 
 
@@ -81,8 +85,8 @@ async def _check_break(name: str, sender: sw.SerialPort, receiver: sw.SerialPort
         before = receiver.line_counters
         if before is None:
             return Check(name, Outcome.NOT_TESTED, "the receiving driver counts no breaks (TIOCGICOUNT)")
-        await sender.async_send_break(BREAK, timeout=2)
-        deadline = time.monotonic() + FOLLOW
+        await sender.async_send_break(BREAK_S, timeout=2)
+        deadline = time.monotonic() + LINE_FOLLOW_S
         while True:
             after = receiver.line_counters
             if after is None:
@@ -93,13 +97,13 @@ async def _check_break(name: str, sender: sw.SerialPort, receiver: sw.SerialPort
                 if after.frame > before.frame:  # some drivers tell a break as a character without a stop bit
                     return Check(name, Outcome.PASS, "seen as a framing error")
                 return Check(name, Outcome.UNKNOWN, "no break was counted: not all drivers pass it on")
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(LINE_POLL_S)
     except (OSError, ValueError) as error:
         return Check(name, Outcome.NOT_TESTED, f"no break can be sent: {error}")
 
 
-async def round_trips(
-    line: Line, settings: Settings, count: int, seconds: float, patience: float, times: list[float]
+async def measure_round_trips(
+    line: OpenLine, settings: Settings, count: int, seconds: float, patience: float, times: list[float]
 ) -> str | None:
     """Send a few bytes and wait for them to come back, over and over; add to `times`, and return what went wrong.
 
@@ -124,7 +128,7 @@ async def round_trips(
 
 
 @contextlib.asynccontextmanager
-async def _echoing(line: Line) -> AsyncGenerator[None]:
+async def _echoing(line: OpenLine) -> AsyncGenerator[None]:
     """Let the far end answer with what it gets; a plug does that by itself."""
     if line.plugged:
         yield

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from serialwrite.loopback._result import Check, Direction, Result, Run
 
-_SHOWN_RUNS: Final = 2
+_SHOWN_RUN_COUNT: Final = 2
 
 # Nothing may be loaded, whatever text found its way into the page.
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -59,7 +59,7 @@ def _sections(result: Result) -> Iterator[Html]:
     yield _header(result)
     if len(result.runs) == 1:
         yield _tiles(result.runs[0])
-    shown = _told(result)
+    shown = _shown_runs(result)
     if result.axes:
         few = len(shown) < len(result.runs)
         below = few and tag("p", "Below: the first run that did not pass, or else the first.", class_="legend")
@@ -71,8 +71,8 @@ def _sections(result: Result) -> Iterator[Html]:
     yield _reproduce(result)
 
 
-def _told(result: Result) -> tuple[Run, ...]:
-    if len(result.runs) <= _SHOWN_RUNS:
+def _shown_runs(result: Result) -> tuple[Run, ...]:
+    if len(result.runs) <= _SHOWN_RUN_COUNT:
         return result.runs
     failed = [run for run in result.runs if run.verdict is not Verdict.PASS]
     return tuple((failed or list(result.runs))[:1])

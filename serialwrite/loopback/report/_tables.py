@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from serialwrite.loopback._result import Run
 
-_SHOWN: Final = 20
+_SHOWN_FAULT_COUNT: Final = 20
 
 
 def accounts(run: Run) -> Html:
@@ -99,7 +99,7 @@ def faults(run: Run) -> Html:
                 tag("td", tag("code", fault.expected.hex(" "))),
                 tag("td", tag("code", fault.received.hex(" "))),
             )
-            for fault in account.faults[:_SHOWN]
+            for fault in account.faults[:_SHOWN_FAULT_COUNT]
         ]
         if rows:
             shown = f"the first {len(rows)} of " if len(rows) < account.fault_count else ""

@@ -9,7 +9,7 @@ from ..._cancellation import CancellationType
 from ..._errors import OperationAborted
 from ._read_case import MakeReadStream, ReadCase
 from ._read_rules import READ_RULES
-from ._recorder import PATTERN, QUIET, Probe, require, run_rules
+from ._recorder import PATTERN, SILENCE_S, Probe, require, run_rules
 from ._write_case import Clog, MakeWriteStream, WriteCase
 from ._write_rules import WRITE_RULES
 
@@ -76,7 +76,7 @@ async def clog_by_writing(stream: Any) -> int:
     while stuck < 2:  # a socket that is not ready may still take what is tried: only the second wait is for nothing
         probe = Probe(stream, 10.0)
         probe.initiate(lambda handler: stream.async_write_some([memoryview(PATTERN)], handler))
-        if not await probe.ends_within(QUIET):
+        if not await probe.ends_within(SILENCE_S):
             probe.signal.emit(CancellationType.PARTIAL | CancellationType.TOTAL)
         error, n = await probe.result("a write_some that fills the stream")
         aborted = isinstance(error, OperationAborted)

@@ -12,7 +12,7 @@ from ..._read import async_read
 from ._read_case import ReadCase, check_untouched, progressed, untouched
 from ._recorder import (
     PATTERN,
-    QUIET,
+    SILENCE_S,
     Probe,
     Rule,
     broken,
@@ -57,7 +57,7 @@ async def _never_inline(case: ReadCase) -> None:
             bytes(data[:n] + byte) == b"first2"[:n] + b"first2"[n : n + 1],
             "two reads, one after the other, lost a byte",
         )
-        await asyncio.sleep(QUIET)
+        await asyncio.sleep(SILENCE_S)
         first.check_called_once("read_some")
         second.check_called_once("read_some")
 
@@ -97,7 +97,7 @@ async def _nothing_lost(case: ReadCase) -> None:
         require(n == 0 or not cancellable(stream) & TOTAL, f"read_some, cancelled totally, reported {n} bytes")
         check_untouched(into, n, "read_some, cancelled")
         await send(b"abcdef")
-        await asyncio.sleep(QUIET)
+        await asyncio.sleep(SILENCE_S)
         check_untouched(into, n, "read_some, cancelled, and later more came in")
         await case.expect(stream, b"abcdef"[: 6 - n], "a read after a cancelled one")
     async with case.made() as (stream, send):
@@ -126,14 +126,14 @@ async def _by_type(case: ReadCase) -> None:
             found == (None, 1), f"read_some, cancelled before its start, ended with {found!r}: nothing must come of it"
         )
         probe.signal.emit(TERMINAL)  # after the end
-        await asyncio.sleep(QUIET)
+        await asyncio.sleep(SILENCE_S)
         probe.check_called_once("read_some, cancelled after its end")
     for kind in (TERMINAL, PARTIAL):
         async with case.made() as (stream, _):
             if kind & cancellable(stream):
                 _, probe = case.start(stream, untouched(1))
                 probe.signal.emit(TOTAL)
-                await asyncio.sleep(QUIET)
+                await asyncio.sleep(SILENCE_S)
                 require(not probe.ended, "async_read ended on total cancellation, which it can't give")
                 await cancelled(probe, kind, f"async_read, {kind.name} cancellation")
 

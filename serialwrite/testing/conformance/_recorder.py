@@ -23,7 +23,7 @@ Rule: TypeAlias = "tuple[str, Callable[[Any], Awaitable[None]]]"
 # No 251 bytes of it are alike: what is missing, doubled or out of order shows.
 PATTERN = bytes(i % 251 for i in range(1 << 18))
 # Seconds without anything new after which nothing more is expected to come.
-QUIET = 0.05
+SILENCE_S = 0.05
 
 
 NEVER_INLINE, NOTHING_BLOCKS = 2, 8  # rules that any call of a handler, or of an initiating function, may break
@@ -197,9 +197,9 @@ async def until(condition: Callable[[], object], seconds: float) -> bool:
 
 
 async def unchanged(value: Callable[[], object]) -> None:
-    """Let the loop turn until ``value()`` has stayed the same for QUIET seconds."""
+    """Let the loop turn until ``value()`` has stayed the same for SILENCE_S."""
     last, since = value(), time.monotonic()
-    while time.monotonic() - since < QUIET:
+    while time.monotonic() - since < SILENCE_S:
         await asyncio.sleep(0.001)
         now = value()
         if now != last:

@@ -12,7 +12,7 @@ from ..._operation import Operation
 from ..._write import async_write
 from ._recorder import (
     PATTERN,
-    QUIET,
+    SILENCE_S,
     Made,
     Probe,
     broken,
@@ -62,7 +62,7 @@ class Far:
             if len(self._came) != before:
                 quiet_since = time.monotonic()
             enough = len(self.received) >= len(expected)
-            if enough and time.monotonic() - quiet_since > QUIET:
+            if enough and time.monotonic() - quiet_since > SILENCE_S:
                 break
             await asyncio.sleep(0.001)
         found = self.received if exact else self.received[: len(expected)]

@@ -12,7 +12,7 @@ from ..._errors import StreamBusy
 from ..._write import async_write
 from ._recorder import (
     PATTERN,
-    QUIET,
+    SILENCE_S,
     Probe,
     Rule,
     cancellable,
@@ -123,7 +123,7 @@ async def _stuck_some(case: WriteCase, stream: Any) -> tuple[int, Probe]:
     taken = 0
     while True:
         probe = case.start_some(stream, [memoryview(PATTERN)[taken:]])
-        if not await probe.ends_within(QUIET):
+        if not await probe.ends_within(SILENCE_S):
             return taken, probe
         error, n = await probe.result("write_some on a clogged stream")
         require(error is None and n > 0, f"write_some on a clogged stream ended with ({error!r}, {n})")
@@ -149,11 +149,11 @@ async def _by_type(case: WriteCase) -> None:
             supported = cancellable(stream) & (TERMINAL | PARTIAL)
             _, probe = await case.start_stuck(stream)
             probe.signal.emit(TOTAL)
-            await asyncio.sleep(QUIET)
+            await asyncio.sleep(SILENCE_S)
             require(not probe.ended, "async_write ended on total cancellation, which it can't give: bytes may be out")
             if not kind & supported:
                 probe.signal.emit(kind)
-                await asyncio.sleep(QUIET)
+                await asyncio.sleep(SILENCE_S)
                 require(not probe.ended, f"async_write ended on {kind.name} cancellation, which cancellable leaves out")
                 kind = TERMINAL  # noqa: PLW2901 # it has to end
             n = await cancelled(probe, kind, f"async_write, {kind.name} cancellation")

@@ -26,8 +26,8 @@ if os.getppid() != int(sys.argv[1]):
     sys.exit("the parent has gone")
 os.execv(sys.argv[2], sys.argv[2:])
 """
-STOP_TIMEOUT = 2.0  # seconds between asking a child to end and making it
-KEPT_LINES = 50
+CHILD_STOP_TIMEOUT_S = 2.0  # seconds between asking a child to end and making it
+KEPT_LINE_COUNT = 50
 
 
 @final
@@ -38,7 +38,7 @@ class Child:
     """
 
     def __init__(self, command: Sequence[str], is_ready: Callable[[str], bool]) -> None:
-        self.lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self.lines: deque[str] = deque(maxlen=KEPT_LINE_COUNT)
         self._command = command
         self._is_ready = is_ready
         self._started = threading.Event()  # there is a process, or never will be
@@ -77,11 +77,11 @@ class Child:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(STOP_TIMEOUT)
+                self._process.wait(CHILD_STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        self._thread.join(STOP_TIMEOUT)
+        self._thread.join(CHILD_STOP_TIMEOUT_S)
 
     def _run(self) -> None:
         # The child is started here because Linux ties "when the parent ends" to this thread, which stays.

@@ -13,7 +13,7 @@ from typing import Self
 
 from serialwrite._posix import fcntl, require
 
-RETRY = 0.02  # seconds between two looks at a lock that somebody else has
+LOCK_POLL_S = 0.02  # seconds between two looks at a lock that somebody else has
 
 
 class PortLease:
@@ -65,7 +65,7 @@ class PortLease:
                     raise TimeoutError(
                         f"{path} was not free within {self._timeout:g} s: process {holder} has its lease"
                     ) from None
-                time.sleep(RETRY)
+                time.sleep(LOCK_POLL_S)
             else:
                 os.truncate(fd, 0)
                 os.pwrite(fd, str(os.getpid()).encode(), 0)

@@ -13,7 +13,7 @@ from serialwrite.testing.rigs._rig import NO_STALL, NOT_A_TTY, End, Rig, check_e
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-CONNECT_TIMEOUT = 10.0  # seconds, for a connection that never leaves this machine
+CONNECT_TIMEOUT_S = 10.0  # seconds, for a connection that never leaves this machine
 
 
 class SocketRig(Rig[socket.socket]):
@@ -83,8 +83,8 @@ class TcpPair(SocketRig):
 
     def _connect(self, resources: ExitStack) -> tuple[socket.socket, socket.socket]:
         with socket.create_server(("127.0.0.1", 0), backlog=1) as server:
-            server.settimeout(CONNECT_TIMEOUT)
-            port = socket.create_connection(server.getsockname(), CONNECT_TIMEOUT)
+            server.settimeout(CONNECT_TIMEOUT_S)
+            port = socket.create_connection(server.getsockname(), CONNECT_TIMEOUT_S)
             resources.callback(port.close)
             peer = _accept_from(server, port.getsockname())
             resources.callback(peer.close)
@@ -99,10 +99,10 @@ class TcpPair(SocketRig):
 
 def _accept_from(server: socket.socket, address: object) -> socket.socket:
     """Accept the connection that comes from `address`; others on this machine may have found the port too."""
-    deadline = time.monotonic() + CONNECT_TIMEOUT
+    deadline = time.monotonic() + CONNECT_TIMEOUT_S
     while time.monotonic() < deadline:
         connection, source = server.accept()
         if source == address:
             return connection
         connection.close()
-    raise TimeoutError(f"no connection from {address} within {CONNECT_TIMEOUT} s")
+    raise TimeoutError(f"no connection from {address} within {CONNECT_TIMEOUT_S} s")

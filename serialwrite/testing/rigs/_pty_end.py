@@ -7,7 +7,7 @@ import os
 
 from serialwrite._posix import termios, tty
 
-CHUNK = 65536  # most bytes asked of one read; the kernel gives about 4 kB of a pty at a time
+PTY_READ_SIZE = 65536  # most bytes asked of one read; the kernel gives about 4 kB of a pty at a time
 
 
 class PtyEnd:
@@ -55,7 +55,7 @@ class PtyEnd:
         with contextlib.suppress(termios.error):
             termios.tcflow(self._slave, termios.TCOON)
 
-    def read(self, most: int = CHUNK) -> bytes:
+    def read(self, most: int = PTY_READ_SIZE) -> bytes:
         """Read what the slave's users have written; b"" where there is nothing now."""
         try:
             return os.read(self.master, most)

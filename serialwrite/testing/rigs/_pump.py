@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from serialwrite.testing.rigs._pty_end import PtyEnd
 
 T = TypeVar("T")
-CONTROL_TIMEOUT = 10.0  # seconds; the pump never blocks, so this bounds a bug, not a wait
+PUMP_TIMEOUT_S = 10.0  # seconds; the pump never blocks, so this bounds a bug, not a wait
 
 
 class Lane:
@@ -86,7 +86,7 @@ class Pump:
                 raise RuntimeError("the rig is closed")
             self._calls.append((function, future))
             self._wake()
-        return future.result(CONTROL_TIMEOUT)
+        return future.result(PUMP_TIMEOUT_S)
 
     def later(self, seconds: float, function: Callable[[], object]) -> None:
         """Run `function` after that many seconds; to be asked on the pump's thread."""
@@ -99,7 +99,7 @@ class Pump:
                 return
             self._closing = True
             self._wake()
-        self._thread.join(CONTROL_TIMEOUT)
+        self._thread.join(PUMP_TIMEOUT_S)
         self._selector.close()
         os.close(self._wake_reader)
         os.close(self._wake_writer)

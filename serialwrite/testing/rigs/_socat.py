@@ -20,7 +20,7 @@ from serialwrite.testing.rigs._rig import (
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-START_TIMEOUT = 10.0  # seconds; it takes 30 ms on an idle machine
+SOCAT_START_TIMEOUT_S = 10.0  # seconds; it takes 30 ms on an idle machine
 HOW_TO_INSTALL = (
     "`apt install socat` (Debian, Ubuntu), `dnf install socat` (Fedora), `brew install socat` (macOS); "
     "PtyPair does the same without it"
@@ -43,7 +43,7 @@ class SocatPair(PathRig):
     name = "socat"
     quirks: frozenset[str] = PTY_QUIRKS | {NO_STALL, HANGS_UP_BOTH}
 
-    def __init__(self, links: Links = (None, None), *, start_timeout: float = START_TIMEOUT) -> None:
+    def __init__(self, links: Links = (None, None), *, start_timeout: float = SOCAT_START_TIMEOUT_S) -> None:
         super().__init__()
         self._links = links
         self._start_timeout = start_timeout

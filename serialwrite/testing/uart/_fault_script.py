@@ -27,7 +27,7 @@ _TIME = r"(?P<time>\d+(?:\.\d+)?(?:e-?\d+)?) ?(?P<unit>s|ms)"
 _WHEN = re.compile(
     rf"(?:at byte ({_NUMBER})|every ({_NUMBER}) bytes?|at rate (\d[\d.e+-]*)|(always))(?: from (port|peer))?"
 )
-DEFAULT_BREAK = 0.25  # seconds, as tcsendbreak() gives
+DEFAULT_BREAK_S = 0.25  # seconds, as tcsendbreak() gives
 
 
 class FaultScriptError(ValueError):
@@ -117,7 +117,7 @@ def _make_fault(kind: Kind, words: dict[str, str | None]) -> Fault:
     count, time, bit, end = (words.get(name) for name in ("count", "time", "bit", "end"))
     if count is not None and int(count) < 1:
         raise ValueError(f"{kind} 0 does nothing")
-    seconds = DEFAULT_BREAK if kind == "break" else 0.0
+    seconds = DEFAULT_BREAK_S if kind == "break" else 0.0
     if time is not None:
         seconds = float(time) / (1000 if words["unit"] == "ms" else 1)
     return Fault(

@@ -140,7 +140,7 @@ def random_script(
     return "\n".join(map(str, sorted(rules, key=lambda rule: rule.at or 0)))
 
 
-class Schedule:
+class FaultPlan:
     """When the next fault strikes: by offsets in what one sender sends and the seed, never by the clock."""
 
     def __init__(self, rules: Iterable[Rule], seed: int | str) -> None:

@@ -13,7 +13,7 @@ from serialwrite.testing.rigs._rig import LOSSY, NO_LINE_ERRORS, NO_PACING, End,
 from serialwrite.testing.uart._fault_script import rules_of
 from serialwrite.testing.uart._injected_faults import LOSSLESS_KINDS, Fault
 from serialwrite.testing.uart._uart_settings import FlowControl, UartSettings
-from serialwrite.testing.uart._uart_wire import OTHER, UartWire
+from serialwrite.testing.uart._uart_wire import OTHER_END, UartWire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -154,7 +154,7 @@ class SimulatedUart(PathRig):
 
         def say_stop() -> None:
             if not self._settings.obeyed(lane.source, lane.target):
-                raise RuntimeError(f"{OTHER[end]} obeys no flow control: {end} can't throttle it")
+                raise RuntimeError(f"{OTHER_END[end]} obeys no flow control: {end} can't throttle it")
             lane.receiver.say_stop("program")
 
         self._call(say_stop)
@@ -199,14 +199,14 @@ class SimulatedUart(PathRig):
 
     def _lane_to(self, end: End) -> UartLane:
         self._opened()
-        return self._wire.lanes[OTHER[check_end(end)]]
+        return self._wire.lanes[OTHER_END[check_end(end)]]
 
     def _set_stalled(self, end: End, *, stalled: bool) -> None:
         lane = self._lane_to(end)
         self._call(lambda: setattr(lane, "stalled", stalled))
 
     def _happen(self, end: End, fault: Fault) -> None:
-        lane = self._lane_to(OTHER[check_end(end)])
+        lane = self._lane_to(OTHER_END[check_end(end)])
         self._call(lambda: lane.happen(fault))
 
 

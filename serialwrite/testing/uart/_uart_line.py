@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from serialwrite.testing.rigs._pump import Lane
-from serialwrite.testing.uart._harm import harmed, split_at
+from serialwrite.testing.uart._corruption import apply_fault, split_at
 from serialwrite.testing.uart._injected_faults import BYTE_KINDS, FaultRecord, Rule
 from serialwrite.testing.uart._uart_receiver import Receiver
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from serialwrite.testing.rigs._pty_end import PtyEnd
     from serialwrite.testing.rigs._rig import End
-    from serialwrite.testing.uart._injected_faults import ConsequenceKind, Fault, Kind, Schedule
+    from serialwrite.testing.uart._injected_faults import ConsequenceKind, Fault, FaultPlan, Kind
     from serialwrite.testing.uart._uart_settings import UartSettings
 
-IMPATIENCE = 0.05  # seconds that a fault of several bytes waits for the last of them
-ROUNDS = 16  # of moving before the other direction has its turn
-XON, XOFF = 0x11, 0x13
+FAULT_BYTES_TIMEOUT_S = 0.05  # seconds that a fault of several bytes waits for the last of them
+ROUNDS_PER_TURN = 16  # of moving before the other direction has its turn
+XON_BYTE, XOFF_BYTE = 0x11, 0x13
 
 
 class Wire(Protocol):
@@ -44,7 +44,7 @@ class UartLane(Lane):
         source: PtyEnd,
         target: PtyEnd,
         settings: UartSettings,
-        schedule: Schedule,
+        schedule: FaultPlan,
         wire: Wire,
     ) -> None:
         super().__init__(source, target)
@@ -78,7 +78,7 @@ class UartLane(Lane):
         return self._free_at + self._portion() * self._settings.character_seconds - now
 
     def move(self) -> None:
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS_PER_TURN):
             now = time.monotonic()
             if not any((self._accept(now), self._transmit(now), self._deliver())):
                 break
@@ -192,7 +192,7 @@ class UartLane(Lane):
         """What the line makes of every byte of a sort: newlines, flow control in the midst of data."""
         table = dict(self._schedule.translations)
         if self._settings.eats_flow_control(self.target):
-            table[XON] = table[XOFF] = "flow control", b""
+            table[XON_BYTE] = table[XOFF_BYTE] = "flow control", b""
         if not table or data.translate(None, bytes(table)) == data:
             return data
         out = bytearray()
@@ -209,7 +209,7 @@ class UartLane(Lane):
 
     def obey(self, character: int) -> None:
         """The sender has received an XON or XOFF."""
-        if character == XOFF:
+        if character == XOFF_BYTE:
             self.receiver.say_stop("XOFF")
         else:
             self.receiver.say_go("XOFF")
@@ -225,7 +225,7 @@ class UartLane(Lane):
         """Let the next fault happen; False where it waits for more bytes."""
         needs = min(self._schedule.next_fault.needs, self._settings.capacity)
         if len(self._queue) < needs:
-            self._impatient_at = self._impatient_at or now + IMPATIENCE
+            self._impatient_at = self._impatient_at or now + FAULT_BYTES_TIMEOUT_S
             if now < self._impatient_at:
                 return False
         self._impatient_at = None
@@ -233,7 +233,7 @@ class UartLane(Lane):
         if fault.kind in BYTE_KINDS:
             rule = self._rule(fault)
             before = self._take(fault.needs)
-            after = harmed(fault, before, self.receiver.input_flags()) if self.target.alive else b""
+            after = apply_fault(fault, before, self.receiver.input_flags()) if self.target.alive else b""
             self.receiver.buffer += after
             self._record(fault.kind, before, after, rule=rule)
             self.sent += len(before)

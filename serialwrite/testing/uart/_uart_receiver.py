@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from serialwrite.testing.uart._harm import break_mark
+from serialwrite.testing.uart._corruption import break_mark
 
 if TYPE_CHECKING:
     from serialwrite.testing.rigs._pty_end import PtyEnd
     from serialwrite.testing.uart._uart_settings import UartSettings
 
-UNLIMITED = 1 << 30  # bytes
-FULL = "full"  # the reason to say stop that goes away by itself, when the program reads
+UNLIMITED_SIZE = 1 << 30  # bytes
+FULL_REASON = "full"  # the reason to say stop that goes away by itself, when the program reads
 
 
 class Receiver:
@@ -33,13 +33,13 @@ class Receiver:
         """How many bytes this sender may send before it must look again."""
         if not self._stops:
             if not self._settings.obeyed(sender, self.target):
-                return UNLIMITED
+                return UNLIMITED_SIZE
             if not self.target.alive:
                 return 0  # no RTS from a device that is not there
             space = self._settings.high_water - len(self.buffer)
             if space > 0:
                 return space
-            self.say_stop(FULL)
+            self.say_stop(FULL_REASON)
         return self._run_on
 
     def say_stop(self, why: object) -> None:
@@ -61,7 +61,7 @@ class Receiver:
         n = self.target.write(self.buffer)
         del self.buffer[:n]
         if len(self.buffer) <= self._settings.low_water:
-            self.say_go(FULL)
+            self.say_go(FULL_REASON)
         return n
 
     def input_flags(self) -> int:
@@ -78,5 +78,5 @@ class Receiver:
         """The device goes: forget what it had received, and return that."""
         lost = bytes(self.buffer)
         self.buffer.clear()
-        self.say_go(FULL)
+        self.say_go(FULL_REASON)
         return lost

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from serialwrite.testing.rigs._pty_end import PtyEnd
 
 FlowControl = Literal["rts-cts", "xon-xoff", "none", "settings"]
-TICK = 0.004  # seconds of line time that are carried at once; a UART, too, interrupts once per FIFO-full
+CARRY_INTERVAL_S = 0.004  # seconds of line time that are carried at once; a UART, too, interrupts once per FIFO-full
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class UartSettings:
         """Characters carried at once: a tick's, but not so many that the queue runs empty in between."""
         if self.baud is None:
             return 1
-        return max(1, min(int(TICK / self.character_seconds), self.capacity // 4))
+        return max(1, min(int(CARRY_INTERVAL_S / self.character_seconds), self.capacity // 4))
 
     @property
     def capacity(self) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from serialwrite.testing.rigs._links import Link
 from serialwrite.testing.rigs._pty_end import PtyEnd
 from serialwrite.testing.rigs._pump import Pump
-from serialwrite.testing.uart._injected_faults import FaultRecord, Schedule
+from serialwrite.testing.uart._injected_faults import FaultPlan, FaultRecord
 from serialwrite.testing.uart._uart_line import UartLane
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from serialwrite.testing.uart._injected_faults import Rule
     from serialwrite.testing.uart._uart_settings import UartSettings
 
-OTHER: dict[End, End] = {"port": "peer", "peer": "port"}
+OTHER_END: dict[End, End] = {"port": "peer", "peer": "port"}
 
 
 class UartWire:
@@ -45,15 +45,15 @@ class UartWire:
             end: UartLane(
                 end,
                 self._ends[end],
-                self._ends[OTHER[end]],
+                self._ends[OTHER_END[end]],
                 settings,
-                Schedule([rule for rule in rules if rule.sender == end], f"{seed} {end}"),
+                FaultPlan([rule for rule in rules if rule.sender == end], f"{seed} {end}"),
                 self,
             )
             for end in paths
         }
         for end, lane in self.lanes.items():
-            lane.reverse = self.lanes[OTHER[end]]
+            lane.reverse = self.lanes[OTHER_END[end]]
         self.pump = Pump(list(self.lanes.values()), name="serialwrite SimulatedUart")
         resources.callback(self.pump.close)
 
@@ -75,7 +75,7 @@ class UartWire:
         """Take the device of `end` away: for so long, or until it is plugged in."""
         device = self._ends[end]
         self.lanes[end].sender_gone()
-        self.lanes[OTHER[end]].receiver_gone()
+        self.lanes[OTHER_END[end]].receiver_gone()
         self._unlink(end)
         self.pump.forget(device)
         device.close()

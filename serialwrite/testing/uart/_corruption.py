@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from serialwrite.testing.uart._injected_faults import Fault
 
 
-def harmed(fault: Fault, before: bytes, input_flags: int) -> bytes:
+def apply_fault(fault: Fault, before: bytes, input_flags: int) -> bytes:
     """Return what arrives for `before`; `input_flags` is the receiver's c_iflag (termios(3))."""
     match fault.kind:
         case "drop":

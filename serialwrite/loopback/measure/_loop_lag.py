@@ -8,11 +8,11 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Final
 
-STEP: Final = 0.01  # seconds between two looks at the clock
-ALLOWED: Final = 0.01  # seconds that a look may be late, and nobody cares
+LAG_POLL_S: Final = 0.01  # seconds between two looks at the clock
+LAG_TOLERANCE_S: Final = 0.01  # seconds that a look may be late, and nobody cares
 
 
-class Lateness:
+class LoopLag:
     """Adds up the seconds by which the event loop ran late."""
 
     def __init__(self) -> None:
@@ -38,8 +38,8 @@ class Lateness:
 
     async def _look(self) -> None:
         while True:
-            due = time.monotonic() + STEP
-            await asyncio.sleep(STEP)
+            due = time.monotonic() + LAG_POLL_S
+            await asyncio.sleep(LAG_POLL_S)
             late = time.monotonic() - due
-            if late > ALLOWED:
+            if late > LAG_TOLERANCE_S:
                 self.seconds += late
