@@ -135,7 +135,7 @@ def test_plain_lines_in_a_pipe(program, line, device, firmware):
 def test_a_line_every_few_seconds(capsys, monkeypatch):
     now = 100.0
     monkeypatch.setattr(_progress.time, "monotonic", lambda: now)
-    lines = _progress.Lines(total=1_000_000, first=0)
+    lines = _progress.ProgressLines(total=1_000_000, first=0)
     for second in range(12):
         now = 100.0 + second
         lines.advanced(second * 10_000)

@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 from hypothesis import given, strategies as st
 
-from serialwrite.loopback.measure._arrivals import STRETCHES, Arrivals
+from serialwrite.loopback.measure._arrivals import STRETCH_COUNT, Arrivals
 
 
 def noted(arrivals, *, threshold=0.1, line_rate=11_520.0, keep=10):
@@ -35,7 +35,7 @@ def test_throughput_counts_every_byte_once_in_stretches_that_join(arrivals):
         assert rates == ()
         return
     assert sum(rate.bytes for rate in rates) == sum(size for _, size in arrivals)
-    assert 1 <= len(rates) <= STRETCHES
+    assert 1 <= len(rates) <= STRETCH_COUNT
     assert rates[0].start == 0
     assert all(a.start + a.seconds == pytest.approx(b.start) for a, b in itertools.pairwise(rates))
     assert rates[-1].start + rates[-1].seconds == pytest.approx(arrivals[-1][0])
