@@ -52,7 +52,6 @@ RANKS = """
 
     testing: _ends _leaks _virtual_time
     testing: _scripted
-    testing: _explorer
     testing/conformance: _recorder
     testing/conformance: _read_case _write_case
     testing/conformance: _read_rules _write_rules
@@ -62,13 +61,12 @@ RANKS = """
     testing/rigs: _pty
     testing/rigs: _socat
     testing/uart: _injected_faults _uart_settings
-    testing/uart: _fault_script _harm
+    testing/uart: _corruption _fault_script
     testing/uart: _uart_receiver
     testing/uart: _uart_line
     testing/uart: _uart_wire
     testing/uart: _simulated_uart
     testing: __init__
-    testing: __main__
 
     loopback: _faults
     loopback/patterns: _prbs
@@ -79,7 +77,7 @@ RANKS = """
     loopback/check: _ledger
     loopback/check: _diagnose _settle
     loopback/check: _checker
-    loopback/measure: _confidence _lateness _statistics
+    loopback/measure: _confidence _loop_lag _statistics
     loopback: _result
     loopback/measure: _arrivals _budget _in_force
     loopback: _line_ends _one_way

@@ -1,12 +1,7 @@
 """Loopback validation: patterns, exact accounting of every byte, statistics and the report.
 
-Layers, lowest first: `_prbs`, `_patterns` (what is sent) · `_faults` (the words), `_align`, `_holes`,
-`_fault_log`, `_ledger`, `_disciplines`, `_settle`, `_diagnose`,
-`_account` (what arrived) · `_confidence`, `_statistics`,
-`_arrivals` (figures) · `_result`, `_in_force`, `_words`, `_files`, `_html`, `_charts`,
-`_report_tables`, `_report`, `_junit` (what is told) · `_budget`, `_line`, `_lateness`, `_direction`,
-`_wiring`, `_proofs`, `_machine`, `_progress`, `_sweep`,
-`_transfer`, `_run` (the measured run) · `_card_measure`, `_card` (a port's card).
+`patterns`: what is sent. `check`: what arrived, byte by byte. `measure`: figures, wiring and budgets.
+`report`: what is told. `card`: a port's card. `_run` puts them together.
 """
 
 from serialwrite import _show_as_public
