@@ -20,21 +20,21 @@ from serialwrite import (
     use_promise,
     write,
 )
-from serialwrite.streams.serial import _port as _serial_port
+from serialwrite.streams.serial import _descriptor_driver
 
 
 @pytest.fixture
 def accepted(monkeypatch):
     """What the kernel's own write(2) said, call by call."""
     counts: list[int] = []
-    genuine = _serial_port.write_descriptor
+    genuine = _descriptor_driver.write_descriptor
 
     def noted(fd, buffers):
         n = genuine(fd, buffers)
         counts.append(n)
         return n
 
-    monkeypatch.setattr(_serial_port, "write_descriptor", noted)
+    monkeypatch.setattr(_descriptor_driver, "write_descriptor", noted)
     return counts
 
 

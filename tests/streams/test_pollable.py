@@ -16,7 +16,7 @@ import pytest
 import serialwrite as sw
 from serialwrite.streams.fd import _descriptor, _stream as _pollable
 from serialwrite.streams.fd._readiness import LIES, LONGEST_PAUSE
-from serialwrite.streams.serial import _port as _serial_port
+from serialwrite.streams.serial import _descriptor_driver
 from serialwrite.testing import PtyPair, receive, receive_available
 
 
@@ -73,7 +73,7 @@ async def test_a_descriptor_that_took_nothing_is_full(monkeypatch, opened):
     with PtyPair() as rig, rig.open_peer() as peer, rig.open_port() as raw:
         with sw.SerialPort(rig.port) if opened == "SerialPort" else sw.DescriptorStream(os.dup(raw.fileno())) as port:
             assert await sw.async_write(port, b"a") == 1
-            for module in (_descriptor, _serial_port):
+            for module in (_descriptor, _descriptor_driver):
                 monkeypatch.setattr(module, "write_bytes", lambda fd, data: 0)
             assert await sw.async_write(port, b"bc", timeout=10) == 2
             assert await sw.async_write(port, b"") == 0
