@@ -1,10 +1,12 @@
 """What the handler of a signal raises ends a blocking form, and its count is exact, whenever the signal comes."""
 
+import gc
 import os
 import random
 import re
 import signal
 import socket
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -165,6 +167,39 @@ def give(far):
         far.shutdown(socket.SHUT_WR)
     except OSError:
         pass
+
+
+def test_a_borrowed_descriptor_is_closed_by_no_interruption():
+    """A socket with a timeout lends its descriptor for the sends; here each bytecode of that is interrupted once."""
+    done, last = False, 0
+    while not done:
+        near, far = socket.socketpair()
+        near.settimeout(10)
+        stream = sw.SocketStream(near)
+        last, seen = last + 1, 0
+
+        def trace(frame, event, _, last=last):
+            nonlocal seen
+            if frame.f_code.co_name in {"_send_at_once", "sender"}:
+                frame.f_trace_opcodes = True
+                seen += event == "opcode"
+                if seen == last and event == "opcode":
+                    raise Alarm
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            done = stream.write_some_nowait([memoryview(b"x")]) == 1
+        except Alarm:
+            pass
+        finally:
+            sys.settrace(before)
+        del stream
+        gc.collect(0)
+        with near, far:
+            assert near.send(b"y") == 1
+    assert last > 20
 
 
 def test_a_blocked_write_to_a_port():

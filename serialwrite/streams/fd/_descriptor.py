@@ -50,14 +50,18 @@ def send_some(sock: socket.SocketType, buffers: Sequence[Any]) -> int:
     return kept(sock.sendmsg, buffers[:MAX_BUFFERS], (), FLAGS)
 
 
-def sender(fd: int) -> socket.SocketType | None:
+def sender(fd: int, owner: object) -> socket.SocketType | None:
     """What sends to the socket that ``fd`` stands for; None where it stands for anything else.
 
-    write(2) has no flag against a SIGPIPE. The caller detaches what it gets: else the end of that would close ``fd``.
+    write(2) has no flag against a SIGPIPE. The end of a socket object closes its number, which is not its own here.
+    So it gets the number only once it is sure to be kept, and detached with ``owner``: what the handler of a signal
+    raises in between closes nothing.
     """
     if not stat.S_ISSOCK(os.fstat(fd).st_mode):
         return None
-    made = socket.SocketType(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd)  # no send asks for the family
+    made = socket.SocketType.__new__(socket.SocketType)
+    weakref.finalize(owner, made.detach)
+    made.__init__(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd)  # type: ignore[misc] # no send asks for the family
     if made.gettimeout() is not None:  # of socket.setdefaulttimeout: Python would wait that long before it sends
         made.settimeout(0)
     return made
@@ -129,7 +133,7 @@ class DescriptorStream(PollableStream):
         except OSError as error:
             raise StreamClosed(reason=f"fd: {self._fd} is not an open file descriptor") from error
         self._number: Callable[[], int] = opened.number if self._file is None else self._asked
-        self._sender = sender(self._fd)
+        self._sender = sender(self._fd, self)
         self._finalizer = weakref.finalize(self, _let_go, opened, self._sender, closing=False)
 
     def __repr__(self) -> str:

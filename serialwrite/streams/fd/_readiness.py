@@ -107,7 +107,9 @@ class Side(QuickDirection, BlockingDirection):
     # -- waiting (rule 8) ---------------------------------------------------------------------------
 
     def stall_reason(self, quiet: float = QUIET) -> str | None:
-        return self._stream.held_by(quiet) if self._writing else None
+        if not self._writing or self._waits_in not in {0, os.getpid()}:  # a forked child asks its parent's port nothing
+            return None
+        return self._stream.held_by(quiet)
 
     @property
     def waiting(self) -> bool:

@@ -43,6 +43,7 @@ class SocketStream(PollableStream):
                 "sock: TLS can't be written past; pass the StreamWriter of asyncio.open_connection(ssl=...)"
             )
         self.socket = sock
+        self._sender: socket.SocketType | None = None  # once one is needed
         self.wait_fd()
 
     def __repr__(self) -> str:
@@ -58,12 +59,11 @@ class SocketStream(PollableStream):
 
     def _send_at_once(self, buffers: Sequence[Any]) -> int:
         """Python would wait for the socket's timeout before it sends; the descriptor itself is non-blocking."""
-        sock = sender(self.wait_fd())
-        assert sock is not None
-        try:
-            return send_some(sock, buffers)
-        finally:
-            sock.detach()
+        fd = self.wait_fd()
+        if self._sender is None:
+            self._sender = sender(fd, self)
+            assert self._sender is not None
+        return send_some(self._sender, buffers)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         sock = self.socket
@@ -112,6 +112,8 @@ class SocketStream(PollableStream):
         super().close()
 
     def _close(self) -> None:
+        if self._sender is not None:
+            self._sender.detach()
         self.socket.close()
 
 

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import os
 import socket
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,9 +33,7 @@ class TransportStream(PollableStream):
         self.transport: asyncio.WriteTransport = getattr(transport, "transport", transport)
         self._descriptor = _fileno_of(self.transport)
         fd = self._descriptor()
-        self._sender = None if fd is None or fd < 0 else sender(fd)
-        if self._sender is not None:
-            weakref.finalize(self, self._sender.detach)  # the number is the transport's
+        self._sender = None if fd is None or fd < 0 else sender(fd, self)
 
     def __repr__(self) -> str:
         return f"<TransportStream {self.transport!r}>"
