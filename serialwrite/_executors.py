@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -61,7 +62,7 @@ class EventLoopExecutor:
             in which the executor was made. An executor that took its loop so takes another one when that has stopped.
     """
 
-    __slots__ = ("_loop", "_made_in", "_pinned", "outstanding")
+    __slots__ = ("_loop", "_made_in", "_pinned", "_process", "outstanding")
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         if not isinstance(loop, asyncio.AbstractEventLoop | None):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
@@ -69,6 +70,7 @@ class EventLoopExecutor:
         self._loop = loop
         self._made_in = running_loop()
         self._pinned = loop is not None
+        self._process = os.getpid()  # in a fork of it, its loops don't run, though they say so
         self.outstanding: set[Function] = set()  # how to cancel what runs: see IoThread.close
 
     def __repr__(self) -> str:
@@ -85,7 +87,7 @@ class EventLoopExecutor:
                     "of a loop that runs, or with EventLoopExecutor(), which takes the running one"
                 )
             return cast("asyncio.AbstractEventLoop", loop)
-        if loop is None or not loop.is_running():
+        if loop is None or not loop.is_running() or self._process != os.getpid():
             running = running_loop()
             if running is None:
                 loop = self._loop = loop or self._made_in
@@ -96,6 +98,7 @@ class EventLoopExecutor:
                     "use the blocking write(), or give the stream IoThread().get_executor()"
                 )
             loop = self._loop = running
+            self._process = os.getpid()
         return loop
 
     @property
@@ -110,12 +113,12 @@ class EventLoopExecutor:
     def running_elsewhere(self) -> bool:
         """Whether the loop runs, on another thread."""
         loop = self._loop
-        return loop is not None and loop.is_running() and running_loop() is not loop
+        return loop is not None and loop.is_running() and running_loop() is not loop and self._process == os.getpid()
 
     def made_elsewhere(self) -> bool:
         """Whether it has no loop yet, and would take the one it was made in, which runs on another thread."""
         made_in = self._made_in if self._loop is None else None
-        return made_in is not None and made_in.is_running() and running_loop() is None
+        return made_in is not None and made_in.is_running() and running_loop() is None and self._process == os.getpid()
 
     def post(self, function: Function, /, *args: Any) -> None:
         """Run ``function(*args)`` on a later turn of the loop."""

@@ -22,3 +22,39 @@ def test_a_forked_child_leaves_its_parents_stream_alone(kind, ending):
         [sys.executable, PROGRAM, kind, ending], check=False, capture_output=True, text=True, timeout=100
     )
     assert ran.stdout == "over\n", ran.stderr
+
+
+FORKED_IN_A_LOOP = """
+import asyncio, os, signal, socket, sys
+import serialwrite as sw
+
+near, far = socket.socketpair()
+
+
+async def write(stream):
+    return await sw.async_write(stream, b"child", timeout=10)
+
+
+async def main(blocking):
+    stream = sw.SocketStream(near)
+    await sw.async_write(stream, b"parent ")
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        n = sw.write(stream, b"child", timeout=10) if blocking else asyncio.run(write(stream))
+        os._exit(n)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+    await sw.async_write(stream, b" parent")
+    assert far.recv(99) == b"parent child parent"
+
+
+asyncio.run(main(sys.argv[1] == "blocking"))
+"""
+
+
+@pytest.mark.parametrize("form", ["blocking", "async"])
+def test_child_forked_in_a_loop_writes_without_that_loop(form):
+    """The loop says that it runs, but it does so in the parent only."""
+    command = [sys.executable, "-c", FORKED_IN_A_LOOP, form]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+    assert ran.returncode == 0, ran.stderr
