@@ -134,7 +134,6 @@ CORE = [
         "        for view in self._given:\n            _release(view)\n        if self._views",
         "        if self._views",
         BUFFERS,
-        "test_explorer.py::test_an_earlier_slice_still_on_the_stack_does_not_keep_memory_exported",
         USERS,
     ),
     slip("_cursors.py", "    with suppress(BufferError):  #", "    with suppress(KeyError):  #", USERS),
@@ -545,8 +544,8 @@ CORE = [
     slip("_errors.py", "        copies = tuple(map(bytes, self.remaining))", "        copies = ()", ERRORS),
     slip(
         "_tokens.py",
-        "        self._operation.executor.post(self._cancellation.emit)",
-        "        self._operation.executor.dispatch(self._cancellation.emit)",
+        "        self._operation.executor.post(",
+        "        self._operation.executor.dispatch(",
         ENDINGS + "::test_future_cancel",
         ENDINGS + "::test_future_cancel_from_another_thread",
         EXECUTORS,

@@ -274,8 +274,8 @@ STREAMS = [
     ),
     slip(
         "pytest_plugin.py",
-        "PortLease([port] if peer is None else [port, peer], LEASE_TIMEOUT)",
-        "PortLease([port], LEASE_TIMEOUT)",
+        "[port] if peer is None else [port, peer]",
+        "[port]",
         PLUGIN + "test_the_peer_of_a_real_port_is_leased_too",
     ),
 ]
