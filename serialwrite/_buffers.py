@@ -18,7 +18,7 @@ MAX_BUFFERS = 1024
 
 # The items of a memory that are pointers, in its format: Python objects, C's pointers, functions and strings.
 # A name of a field stands between colons; Zf, Zd and Zg are numpy's complex numbers.
-_NAMES, _POINTERS = re.compile(":[^:]*:"), re.compile("[OP&Xz]|Z(?![fdg])")
+_FIELD_NAMES, _POINTER_CODES = re.compile(":[^:]*:"), re.compile("[OP&Xz]|Z(?![fdg])")
 
 
 def buffer(data: BytesLike, max_size: int | None = None, /) -> memoryview:
@@ -44,7 +44,7 @@ def buffer(data: BytesLike, max_size: int | None = None, /) -> memoryview:
     if not view.c_contiguous:
         raise TypeError("buffers: this memory is not contiguous; pass a contiguous copy, for example bytes(view)")
     if view.format != "B" or view.ndim != 1:
-        if _POINTERS.search(_NAMES.sub("", view.format)):
+        if _POINTER_CODES.search(_FIELD_NAMES.sub("", view.format)):
             raise TypeError(
                 f"buffers: this memory holds pointers, not data (its format is {view.format!r}); "
                 "pass the data itself, for example numpy.array(values, dtype='uint8')"
@@ -95,7 +95,7 @@ def views(buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
     return tuple(_view(one, index) for index, one in enumerate(given))
 
 
-def unviewed(buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
+def as_buffers(buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
     """As :func:`views`, but plain ``bytes`` stay what they are: nobody can resize them, and views of many cost time."""
     given = gather(buffers)
     if set(map(type, given)) == {bytes}:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import accumulate
 from typing import Any, Protocol, cast
 
-from ._buffers import MAX_BUFFERS, Buffers, BytesLike, DynamicBuffer, gather, unviewed, views
+from ._buffers import MAX_BUFFERS, Buffers, BytesLike, DynamicBuffer, as_buffers, gather, views
 
 
 class Cursor(Protocol):
@@ -60,7 +60,8 @@ class ConsumingBuffers:
     """A cursor over buffers: what is left of them, and how much was consumed. Follows Asio's ``consuming_buffers``.
 
     Args:
-        views: views of the caller's memory, or plain ``bytes`` (see ``unviewed``). They are exported until ``release``.
+        views: views of the caller's memory, or plain ``bytes`` (see ``as_buffers``).
+            They are exported until ``release``.
         source: what they are views of.
     """
 
@@ -150,7 +151,7 @@ class ConsumingBuffers:
         """Give the memory back: a bytearray can be resized again."""
         for view in self._given:
             _release(view)
-        if self._views and type(self._views[0]) is memoryview:  # else they are bytes, see unviewed()
+        if self._views and type(self._views[0]) is memoryview:  # else they are bytes, see as_buffers()
             for view in self._views:
                 _release(view)
         self._views = self._given = []
@@ -310,9 +311,9 @@ def written(buffers: Buffers) -> Cursor:
     return ShrinkingBuffer(buffers) if isinstance(buffers, DynamicBuffer) else _over(buffers, views)
 
 
-def written_unviewed(buffers: Buffers) -> Cursor:
+def written_plain(buffers: Buffers) -> Cursor:
     """As :func:`written`, for a stream that takes plain ``bytes`` as they are."""
-    return ShrinkingBuffer(buffers) if isinstance(buffers, DynamicBuffer) else _over(buffers, unviewed)
+    return ShrinkingBuffer(buffers) if isinstance(buffers, DynamicBuffer) else _over(buffers, as_buffers)
 
 
 def read_into(buffers: Buffers) -> Cursor:

@@ -115,7 +115,7 @@ class EventLoopExecutor:
         loop = self._loop
         return loop is not None and loop.is_running() and running_loop() is not loop and self._process == os.getpid()
 
-    def made_elsewhere(self) -> bool:
+    def bound_to_other_loop(self) -> bool:
         """Whether it has no loop yet, and would take the one it was made in, which runs on another thread."""
         made_in = self._made_in if self._loop is None else None
         return made_in is not None and made_in.is_running() and running_loop() is None and self._process == os.getpid()

@@ -15,7 +15,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-class Ledger(threading.local):
+class SyscallLedger(threading.local):
     """Of each thread. Handlers run on the main thread, whichever thread the signal came to."""
 
     record: tuple[int, list[Any]] | None = None
@@ -34,7 +34,7 @@ class Ledger(threading.local):
         return before + sum(one if isinstance(one, int) else one[0] for one in given)  # recvmsg_into gives more
 
 
-ledger = Ledger()
+ledger = SyscallLedger()
 
 
 def kept(function: Callable[[*Ts], T], *args: *Ts) -> T:

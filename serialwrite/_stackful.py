@@ -25,7 +25,7 @@ from ._tokens import Detached, OperationFuture, OperationPromise, UseAwaitable, 
 T = TypeVar("T")
 R = TypeVar("R")
 
-OUTSIDE = (
+OUTSIDE_MESSAGE = (
     "a yield_context works only inside the function that spawn runs with it, and while that runs; "
     "elsewhere await the operation, or use another completion token"
 )
@@ -58,7 +58,7 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
         _load_greenlet()
         mine: Self | None = getattr(current_greenlet(), "yield_context", None)
         if mine is None:
-            raise RuntimeError(OUTSIDE)
+            raise RuntimeError(OUTSIDE_MESSAGE)
         return mine
 
     def get_executor(self) -> Executor:
@@ -121,7 +121,7 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
             aborted = OperationAborted()
             aborted.ask_remaining(lambda: operation.remaining)
             raise aborted
-        raise RuntimeError(OUTSIDE)
+        raise RuntimeError(OUTSIDE_MESSAGE)
 
     def _suspend(self) -> None:
         self._waiting = True

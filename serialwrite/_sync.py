@@ -32,7 +32,7 @@ def run_blocking(operation: TransferOperation) -> Any:
             return _wait_for_future(operation)
         if hasattr(direction, "block"):
             return BlockingRun(operation).run(direction)
-        if isinstance(executor, EventLoopExecutor) and executor.made_elsewhere():
+        if isinstance(executor, EventLoopExecutor) and executor.bound_to_other_loop():
             return _wait_for_future(operation)
         return asyncio.run(_awaited(operation))
     except (TransferError, StreamBusy):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 # Seconds before its end at which a wait goes over to a timer of the kernel: twice what event loops round by.
-LAST_STRETCH = 0.002
+TIMERFD_STRETCH_S = 0.002
 HAS_TIMERFD = sys.version_info >= (3, 13) and hasattr(os, "timerfd_create")
 
 
@@ -73,7 +73,7 @@ class LoopTimer:
         self._args = args
         self._deadline = time.monotonic() + seconds
         self._fd: int | None = None  # a timer of the kernel's
-        early = LAST_STRETCH if HAS_TIMERFD else 0.0
+        early = TIMERFD_STRETCH_S if HAS_TIMERFD else 0.0
         self._handle: asyncio.TimerHandle = loop.call_later(max(seconds - early, 0.0), self._fire)
 
     def _fire(self) -> None:

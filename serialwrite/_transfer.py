@@ -11,7 +11,7 @@ from ._errors import OperationAborted, TransferError, of_the_system, transfer_er
 
 # Bytes that one transfer moves before an event loop gets a turn (rule 9), or a blocking form looks at its limits;
 # and the bytes that each step counts for beside its own.
-TURN, PER_STEP = 1 << 20, 1 << 13
+TURN_SIZE, STEP_COST_SIZE = 1 << 20, 1 << 13
 OWN_CONDITIONS = (TransferAll, TransferAtLeast, TransferExactly)
 
 
@@ -92,7 +92,7 @@ class Transfer:
         Returns:
             Whether the stream is known to take nothing now.
         """
-        turn = TURN
+        turn = TURN_SIZE
         while not self.over and turn > 0:
             try:
                 n = try_now(self.prepare())
@@ -102,13 +102,13 @@ class Transfer:
                 if blocking and not of_the_system(error):
                     raise
                 self.feed(transfer_error(error), 0)
-                turn -= TURN // 16  # a condition that goes on in spite of errors must not hold the loop
+                turn -= TURN_SIZE // 16  # a condition that goes on in spite of errors must not hold the loop
                 continue
             offered = self._cursor.offered
             self.feed(None, n)
             if n < offered:
                 return True  # another try would only meet EAGAIN
-            turn -= n + PER_STEP
+            turn -= n + STEP_COST_SIZE
         return False
 
     def settle(self, count: int) -> None:

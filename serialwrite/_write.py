@@ -14,7 +14,7 @@ from ._adapting import WriteTarget, as_stream
 from ._buffers import Buffers
 from ._composed import TransferOperation
 from ._conditions import TRANSFER_ALL, CompletionCondition
-from ._cursors import written, written_unviewed
+from ._cursors import written, written_plain
 from ._deadlines import UNLIMITED, Limits, checked_limits, deadlines
 from ._direction import WRITING
 from ._operation import CompletionToken, Operation, default_token, deferred, initiate
@@ -115,7 +115,7 @@ def async_write(
 
 def _write_operation(stream: Any, buffers: Any, condition: CompletionCondition, limits: Limits) -> TransferOperation:
     stream = as_stream(stream)
-    cursor = written_unviewed if isinstance(stream, QuickStream) else written
+    cursor = written_plain if isinstance(stream, QuickStream) else written
     operation = TransferOperation(stream, WRITING, Transfer(cursor(buffers), condition), "async_write")
     return operation.limited(*deadlines(limits, stream))
 

@@ -101,7 +101,7 @@ def descriptors():
 
 
 def in_its_last_stretch(loop, fired):
-    timer = _timers.LoopTimer(loop, _timers.LAST_STRETCH / 2, fired.append, (1,))
+    timer = _timers.LoopTimer(loop, _timers.TIMERFD_STRETCH_S / 2, fired.append, (1,))
     timer._watch(3600)  # as good as for ever: it will not fire by itself
     return timer
 
