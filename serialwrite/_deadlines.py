@@ -66,7 +66,7 @@ class Deadline:
     def _look(self, due: Callable[[Deadline], object], look: Callable[[], object]) -> None:
         look()
         if self._timer is not None:  # else the operation has ended in there
-            self.arm(due, look)
+            self._timer = call_later(self._executor, max(self.left(), 0.0), self._end, due, look)
 
     def _end(self, due: Callable[[Deadline], object], look: Callable[[], object] | None) -> None:
         if self.left() > 0:
