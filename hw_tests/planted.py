@@ -45,7 +45,7 @@ def trust_tcdrain(patch: pytest.MonkeyPatch) -> None:
 def trust_tcoflush(patch: pytest.MonkeyPatch) -> None:
     """Discard by TCOFLUSH, and believe that what was queued is gone."""
 
-    def discard(tty: _drain.Tty, *, hold: bool) -> int:
+    def discard(tty: _drain.Device, *, hold: bool) -> int:
         before = tty.output_queue()
         tty.flush_output()
         return before or 0
