@@ -58,13 +58,13 @@ CORE = [
     ),
     slip(
         "_transfer.py",
-        "            turn -= n + PER_STEP",
+        "            turn -= n + STEP_COST_SIZE",
         "            turn -= n",
         "test_rules.py::test_9_small_steps_let_the_loop_turn",
     ),
     slip(
         "_transfer.py",
-        "                turn -= TURN // 16  #",
+        "                turn -= TURN_SIZE // 16  #",
         "                pass  #",
         "test_users_code.py::test_a_condition_that_goes_on_in_spite_of_errors_lets_the_loop_turn",
     ),
