@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import random
+import resource
 import socket
 import struct
 import threading
@@ -581,3 +582,39 @@ async def test_the_errno_behind_an_exception_of_pyserials_is_told():
         with pytest.raises(sw.Disconnected) as caught:
             await sw.async_write(port, b"abc")
         assert (caught.value.errno, caught.value.bytes_transferred) == (errno.ENODEV, 0)
+
+
+async def test_12_a_read_on_a_thread_is_woken_by_what_comes_alone():
+    """loop:// waits for what is put into its queue, and looks once a second whether its owner has closed it."""
+    waits = []
+
+    class Counting(threading.Condition):
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            return super().wait(timeout)
+
+    with sw.SerialPort("loop://") as port:
+        line = port.serial.queue
+        line.not_empty = Counting(line.mutex)
+        reading = sw.async_read(port, bytearray(1), sw.use_promise)
+        await asyncio.sleep(0.3)
+        await sw.async_write(port, b"x")
+        assert await reading == 1
+    assert waits == [1.0]
+
+
+def test_opening_raw_tcp_beyond_the_reach_of_select_says_so():
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 1200), limits[1]))
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while held[-1] < 1030:
+            held.append(os.dup(held[0]))
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            with pytest.raises(serial.SerialException, match=r"select\(\), which knows 1,024 descriptors; close some"):
+                sw.SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}")
+            server.accept()[0].close()
+    finally:
+        for fd in held:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -3,11 +3,14 @@
 import asyncio
 import gc
 import socket
+import threading
+import time
 import weakref
 
 import pytest
 
 import serialwrite as sw
+from serialwrite.testing import PtyPair
 
 WAITING = 100
 
@@ -52,3 +55,23 @@ def test_12_a_closed_loop_is_not_kept_alive():
         del loop, stream
         gc.collect()
         assert kept() is None
+
+
+def test_12_a_close_in_another_thread_ends_a_blocking_read():
+    ended = []
+    with PtyPair() as line:
+        port = sw.SerialPort(line.port)
+
+        def read():
+            try:
+                sw.read(port, 1)
+            except sw.StreamClosed as error:
+                ended.append(type(error))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        while port.read_direction.user is None:
+            time.sleep(0.001)
+        port.close()
+        reader.join(60)
+        assert ended == [sw.StreamClosed]

@@ -142,6 +142,13 @@ def opened(
             made.open()
     except OSError as error:
         raise _told(port, error) from None  # pyserial chains three of them, which say less
+    except ValueError as error:
+        made.close()
+        if "select()" not in str(error):
+            raise
+        words = f"port {port!r} can't be opened: pyserial waits for it with select(), which knows 1,024 descriptors"
+        words += "; close some of this program's files first, or pass a socket to SocketStream"
+        raise serial.SerialException(errno.EMFILE, words) from None
     except OverflowError:  # and pyserial has closed it again
         raise ValueError(f"baudrate={baudrate}: more than any driver takes; pass bits per second") from None
     try:

@@ -15,7 +15,7 @@ from ..serial._drain import seconds_per_byte
 
 # How long a wait may take to notice that its port was closed beneath it, in seconds; and how often a port is looked at
 # that has no event for "something came".
-WATCHDOG, LOOK = 0.05, 0.01
+LOOK = 0.01
 # A chunk takes about this long on the line, in seconds: that is how long a cancellation waits.
 CHUNK_TIME = 0.05
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import queue
-import select
+import selectors
 import socket
 import struct
 import sys
@@ -21,10 +21,16 @@ from ..fd._socket import unacknowledged
 from ..serial._device import CLOSING_WAIT_NONE
 from ..serial._no_line import no_line, refuse_changes
 from ..serial._settings import Settings, asked_of
-from ._backend import WATCHDOG, Backend
+from ._backend import Backend
 
 # Seconds that pyserial's close takes, always: it sleeps for 0.3, in case the same server is connected to again.
 CLOSING_TIME = 0.35
+
+
+# Seconds after which a thread that waits looks whether the port's owner has closed it. All else wakes it.
+LONGEST_WAIT_S = 1.0
+# poll(2) where the system has it: select(2) knows descriptors below 1,024 only.
+POLLER: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class LoopBackend(Backend):
@@ -41,7 +47,7 @@ class LoopBackend(Backend):
         line: queue.Queue[bytes] = self.port.queue
         with line.not_full:
             while self.port.is_open and line._qsize() >= line.maxsize and not stop.is_set():
-                line.not_full.wait(WATCHDOG)
+                line.not_full.wait(LONGEST_WAIT_S)
 
     def write(self, data: bytes) -> int:
         line: queue.Queue[bytes] = self.port.queue
@@ -89,10 +95,11 @@ class _OverTcp(Backend):
         self._wake, self._waker = socket.socketpair()
 
     def writable(self) -> bool:
-        return bool(select.select([], [self._socket], [], 0)[1])
+        return bool(_ready({self._socket: selectors.EVENT_WRITE}, 0))
 
     def wait_writable(self, stop: threading.Event) -> None:
-        while not stop.is_set() and not select.select([self._wake], [self._socket], [], WATCHDOG)[1]:
+        wanted = {self._wake: selectors.EVENT_READ, self._socket: selectors.EVENT_WRITE}
+        while not stop.is_set() and self._socket not in _ready(wanted, LONGEST_WAIT_S):
             self._slept()
 
     def interrupt(self) -> None:
@@ -158,12 +165,19 @@ class SocketBackend(_OverTcp):
 
     def wait_readable(self, stop: threading.Event) -> None:
         # A wake-up may be left from an earlier step, and the socket have nothing: to read then looks like its end.
-        while not stop.is_set() and self._socket not in select.select([self._socket, self._wake], [], [], WATCHDOG)[0]:
+        wanted = {self._wake: selectors.EVENT_READ, self._socket: selectors.EVENT_READ}
+        while not stop.is_set() and self._socket not in _ready(wanted, LONGEST_WAIT_S):
             self._slept()
 
     def read(self, size: int) -> bytes:
-        data: bytes = self.port.read(size)
-        return data
+        """Not by pyserial's read: its ``select`` knows the first 1,024 descriptors of a process only."""
+        while True:
+            with suppress(BlockingIOError):  # a readiness that was not true
+                data = self._socket.recv(size)
+                if size and not data:
+                    raise serial.SerialException("socket disconnected")  # as pyserial says it
+                return data
+            _ready({self._socket: selectors.EVENT_READ}, LONGEST_WAIT_S)
 
 
 class Rfc2217Backend(_OverTcp):
@@ -223,9 +237,17 @@ def backend_for(port: Any) -> Backend:
     return kinds.get(module, Backend)(port)
 
 
+def _ready(wanted: dict[socket.socket, int], seconds: float) -> set[Any]:
+    """Those of the sockets that are ready for what is ``wanted`` of them, within ``seconds``."""
+    with POLLER() as poller:
+        for sock, events in wanted.items():
+            poller.register(sock, events)
+        return {key.fileobj for key, _ in poller.select(seconds)}
+
+
 def _await_item(
     items: queue.Queue[Any], port: Any, stop: threading.Event, source: threading.Thread | None = None
 ) -> None:
     with items.not_empty:
         while port.is_open and not items._qsize() and not stop.is_set() and (source is None or source.is_alive()):
-            items.not_empty.wait(WATCHDOG)
+            items.not_empty.wait(LONGEST_WAIT_S)
