@@ -31,7 +31,7 @@ class Deadline:
         self._seconds = seconds
         self._executor: Executor
         self._due = 0.0
-        self.early = 0.0
+        self.early: float = 0.0
         """Seconds before it is due at which things are looked at that may have to be told when it is."""
         self._timer: Timer | None = None
 

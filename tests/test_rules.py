@@ -207,7 +207,11 @@ class Timers(sw.EventLoopExecutor):
         self.pending = set()
 
     def call_later(self, seconds, function, /, *args):
-        timer = super().call_later(seconds, function, *args)
+        def fire():
+            self.pending.discard(timer)
+            function(*args)
+
+        timer = super().call_later(seconds, fire)
         self.pending.add(timer)
         cancel = timer.cancel
 

@@ -278,7 +278,7 @@ async def test_stalled_it_ends_exactly_and_goes_on_from_there(how):
     async with sw.SerialPort("loop://", 115200) as port:
         signal = sw.CancellationSignal()
         token = sw.bind_cancellation_slot(signal.slot, sw.deferred)
-        operation = sw.async_write(port, DATA, token, timeout=0.1 if how == "timeout" else None)
+        operation = sw.async_write(port, DATA, token, timeout=1.0 if how == "timeout" else None)
         task = asyncio.ensure_future(operation)
         await until(lambda: operation.bytes_transferred == 4096)
         if how != "timeout":

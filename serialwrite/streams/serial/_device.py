@@ -48,7 +48,7 @@ class Device:
     """
 
     drives_line = True  # what the queue holds has the line next to come
-    closing_time = 0.0  # seconds that the close itself takes, always
+    closing_time: float = 0.0  # seconds that the close itself takes, always
 
     def check_peer(self) -> None:
         """OSError where the peer is gone for good, though the queue is there still."""
