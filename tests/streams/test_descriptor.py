@@ -255,3 +255,8 @@ def test_blocking_mode_that_came_later_is_put_back(pipes):
     del stream
     gc.collect()
     assert os.get_blocking(writer)
+
+
+def test_a_number_larger_than_any_descriptors_is_not_open():
+    with pytest.raises(sw.StreamClosed, match="is not an open file descriptor"):
+        sw.DescriptorStream(10**20)

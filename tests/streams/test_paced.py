@@ -476,3 +476,9 @@ async def test_a_line_end_may_not_reach_back_into_the_line_before():
     with stream_of("plain") as stream:
         assert await sw.async_write(sw.Paced(stream, line_gap=0.001, line_end=b"\n\n"), b"a\n\n\nb\n\n") == 7
         assert stream.script.asked == [3, 4]
+
+
+def test_on_reply_is_a_function():
+    with pytest.raises(TypeError, match=r"^on_reply=5: pass a function that takes the bytes"):
+        with sw.SerialPort("loop://") as port:
+            sw.Paced(port, prompt=b">", on_reply=5)

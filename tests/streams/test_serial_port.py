@@ -245,3 +245,21 @@ def test_a_port_that_is_refused_at_opening_is_closed_again(monkeypatch, setting)
         with pytest.raises(ValueError, match=next(iter(setting))):
             sw.SerialPort(rig.port, **setting)
     assert [port.is_open for port in made] == [False]
+
+
+def test_a_folder_is_refused_with_its_reason_once(tmp_path):
+    with pytest.raises(serial.SerialException) as caught:
+        sw.SerialPort(tmp_path)
+    assert str(caught.value).endswith(f"port {str(tmp_path)!r} can't be opened: Is a directory")
+
+
+def test_a_name_with_a_nul_byte_is_refused():
+    with pytest.raises(ValueError, match=r"^port: .* has a NUL byte in it; pass a device's path"):
+        sw.SerialPort("/dev/tty\0")
+
+
+def test_a_later_baud_rate_of_0_is_refused_on_a_pty():
+    with PtyPair() as line, sw.SerialPort(line.port) as port:
+        with pytest.raises(ValueError, match=r"^baudrate=0: pass bits per second"):
+            port.serial.baudrate = 0
+        assert port.serial.baudrate == 9600

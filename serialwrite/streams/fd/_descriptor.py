@@ -130,7 +130,7 @@ class DescriptorStream(PollableStream):
             raise StreamClosed(reason=f"fd: {fd!r} is closed; open it again") from error
         try:
             opened = self._open_file = open_file(self._fd)
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # or more than a number of a file can be
             raise StreamClosed(reason=f"fd: {self._fd} is not an open file descriptor") from error
         self._number: Callable[[], int] = opened.number if self._file is None else self._asked
         self._sender = sender(self._fd, self)

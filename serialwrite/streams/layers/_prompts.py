@@ -122,3 +122,5 @@ def check_prompt(prompt: Any, timeout: Any, settle: Any, on_reply: Any, *, first
         raise TypeError(f"prompt={prompt!r}: pass bytes, or a compiled pattern of bytes")
     elif prompt == b"":
         raise ValueError("prompt: pass at least one byte")
+    elif on_reply is not None and not callable(on_reply):
+        raise TypeError(f"on_reply={on_reply!r}: pass a function that takes the bytes")

@@ -128,6 +128,8 @@ def opened(
     **settings: Any,
 ) -> Any:
     """Open ``port``: pyserial's object for it. See :class:`SerialPort` for the arguments."""
+    if "\0" in port:
+        raise ValueError(f"port: {port!r} has a NUL byte in it; pass a device's path, or a URL")
     made = serial.serial_for_url(port, do_not_open=True, baudrate=checked_baudrate(baudrate), **settings)
     if kind_of(made) != "blocking":
         read_back(made)
@@ -223,7 +225,9 @@ def _advice(port: str, error: OSError) -> str:
         return f"port {port!r} can't be opened: write it {scheme}://HOST:PORT"
     if os.strerror(errno.ENOTTY) in str(error):
         return f"port {port!r} is not a serial port: it has no settings of one"
-    return f"port {port!r} can't be opened: {error}"
+    # pyserial's words have the number and the path in them, and the system's words behind those.
+    why = os.strerror(error.errno) if error.errno and not is_url else error
+    return f"port {port!r} can't be opened: {why}"
 
 
 def _users(device: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ._settings import Settings, asked_of, put_settings
+from ._settings import Settings, asked_of, checked_baudrate, put_settings
 from ._tty import Tty, os_errors
 
 # Drivers round a baud rate to what their clock can make; receivers stand about this much.
@@ -55,6 +55,8 @@ def read_back(port: Any) -> None:
         nonlocal kept
         this = weakly()
         try:
+            if this is not None:
+                checked_baudrate(this.baudrate)  # 0 would hang up
             _reconfigure(lambda: genuine(this, *args, **options), this, tty)
         except ValueError:
             if this is not None and this.is_open:  # else it is being opened, and will be closed again

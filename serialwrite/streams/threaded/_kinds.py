@@ -170,14 +170,8 @@ class SocketBackend(_OverTcp):
             self._slept()
 
     def read(self, size: int) -> bytes:
-        """Not by pyserial's read: its ``select`` knows the first 1,024 descriptors of a process only."""
-        while True:
-            with suppress(BlockingIOError):  # a readiness that was not true
-                data = self._socket.recv(size)
-                if size and not data:
-                    raise serial.SerialException("socket disconnected")  # as pyserial says it
-                return data
-            _ready({self._socket: selectors.EVENT_READ}, LONGEST_WAIT_S)
+        data: bytes = self.port.read(size)
+        return data
 
 
 class Rfc2217Backend(_OverTcp):
