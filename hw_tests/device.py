@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import select
 import termios
 from typing import Any, NoReturn
 
@@ -113,6 +114,7 @@ class Device:
         message = b"<reset %d>" % next(self._numbers)
         with raw.opened(self.path, self.baudrate) as fd:
             termios.tcflush(fd, termios.TCIOFLUSH)
+            select.select([], [fd], [], PATIENCE_SECONDS)  # just plugged in, an adapter may take nothing yet
             os.write(fd, message)
             try:
                 self.far.read_until(message)
