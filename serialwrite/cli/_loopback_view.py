@@ -28,7 +28,7 @@ from serialwrite.loopback.report._words import (
 from ._console import PLAIN_LINE_INTERVAL_S, is_watched, say, size_in_words
 
 SHOWN_FAULT_COUNT: Final = 8
-PIPED_TABLE_COLUMNS: Final = 1000  # columns of a row that nobody's terminal has to hold
+PIPED_TABLE_COLUMNS: Final = 1000  # columns of a row that no terminal has to hold
 VERDICT_STYLES: Final = {
     Verdict.PASS: "bold green",
     Verdict.FAIL: "bold red",

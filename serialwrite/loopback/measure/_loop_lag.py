@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 LAG_POLL_S: Final = 0.01  # seconds between two looks at the clock
-LAG_TOLERANCE_S: Final = 0.01  # seconds that a look may be late, and nobody cares
+LAG_TOLERANCE_S: Final = 0.01  # seconds by which a look may be late
 
 
 class LoopLag:
