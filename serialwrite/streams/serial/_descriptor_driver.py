@@ -36,7 +36,7 @@ class DescriptorDriver:
 
     def __init__(self, port: Any, device: Device | None = None) -> None:
         require("SerialPort", *POLLING, instead="pass the name of a port, or a URL")
-        self.serial = port
+        self.serial = self.line = port
         self.device: Device = Tty(lambda: fileno_of(port)) if device is None else device
         self._stall = StallWatch(self.device, port)
 

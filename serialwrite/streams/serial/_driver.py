@@ -16,7 +16,9 @@ class Driver(Protocol):
     """How one open port is tried, waited for, asked and closed. A :class:`SerialPort` is made with one, and has it.
 
     ====================================  ========================================================================
-    ``serial``                            pyserial's object, open
+    ``serial``                            pyserial's object, open; None where the port stands on none
+    ``line``                              what has the settings and lines, by pyserial's names: that object, or
+                                          a ``serial.SerialBase`` that stands in for it
     ``device``                            what is asked of the kernel, or of pyserial in its place
     ``pollable``                          whether the system says when it is ready: it has a file descriptor
     ``check(mine=...)``                   refuse a port that can't be used; if we opened it, keep others out
@@ -37,6 +39,7 @@ class Driver(Protocol):
     """
 
     serial: Any
+    line: Any
     pollable: bool
 
     @property

@@ -25,6 +25,7 @@ class LineStream(PollableStream):
     def __init__(self, driver: Driver, executor: EventLoopExecutor | None = None) -> None:
         self.driver = driver
         self.serial: Any = driver.serial
+        self._line: Any = driver.line
         super().__init__(executor)
 
     def _directions(self) -> tuple[Any, Any]:
@@ -69,7 +70,7 @@ class LineStream(PollableStream):
     @property
     def rts(self) -> bool:
         """Request To Send, as we have set it. Assign to change it; ``io.UnsupportedOperation`` without a line."""
-        return bool(self.serial.rts)
+        return bool(self._line.rts)
 
     @rts.setter
     def rts(self, on: bool) -> None:
@@ -78,7 +79,7 @@ class LineStream(PollableStream):
     @property
     def dtr(self) -> bool:
         """Data Terminal Ready, as we have set it. Assign to change it; ``io.UnsupportedOperation`` without a line."""
-        return bool(self.serial.dtr)
+        return bool(self._line.dtr)
 
     @dtr.setter
     def dtr(self, on: bool) -> None:
@@ -86,11 +87,11 @@ class LineStream(PollableStream):
 
     def _set_line(self, name: str, on: bool) -> None:
         self._check_open()
-        before = getattr(self.serial, name)
+        before = getattr(self._line, name)
         try:
-            setattr(self.serial, name, on)
+            setattr(self._line, name, on)
         except OSError as error:
-            setattr(self.serial, f"_{name}_state", before)  # pyserial believes in what it has not set
+            setattr(self._line, f"_{name}_state", before)  # pyserial believes in what it has not set
             if isinstance(error, io.UnsupportedOperation) or error.errno in UNSUPPORTED:
                 raise io.UnsupportedOperation(f"{name}: {self!r} has no modem lines") from error
             raise transfer_error(error) from error

@@ -83,7 +83,7 @@ class SerialPort(TtyStream):
     ) -> None:
         executor = loop_executor(executor, type(self).__name__)  # refused before anything is opened
         mine = isinstance(port, (str, os.PathLike))
-        opening: Any = port.serial if isinstance(port, Driver) else port
+        opening: Any = port.line if isinstance(port, Driver) else port
         if isinstance(port, (str, os.PathLike)):
             settings.setdefault("exclusive", True)
             baudrate = 9600 if baudrate is None else baudrate
@@ -105,13 +105,13 @@ class SerialPort(TtyStream):
         self._finished = False
         # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
         self._finalizer = (
-            weakref.finalize(self, close_forgotten, self.driver.device, self.serial, repr(self), self._made_by)
+            weakref.finalize(self, close_forgotten, self.driver.device, self._line, repr(self), self._made_by)
             if mine
             else None
         )
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.serial.port!r} at {self.serial.baudrate}>"
+        return f"<{type(self).__name__} {self._line.port!r} at {self._line.baudrate}>"
 
     # -- what PollableStream asks for ---------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class SerialPort(TtyStream):
         return self.driver.wait_fd()
 
     def is_open(self) -> bool:
-        return bool(self.serial.is_open) and not self._closed
+        return bool(self._line.is_open) and not self._closed
 
     # -- closing (rule 10) --------------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class SerialPort(TtyStream):
         self._stop_operations()
         if policy == "drain" and not self._finished:
             with suppress(OSError):
-                ClosingDrain(self.driver.device, self.serial, timeout).block()
+                ClosingDrain(self.driver.device, self._line, timeout).block()
         return self._finish(policy)
 
     @overload
@@ -203,7 +203,7 @@ class SerialPort(TtyStream):
         async def work(operation: Spawned) -> Result:
             if policy == "drain" and not self._finished:
                 with suppress(asyncio.CancelledError, OSError):
-                    await ClosingDrain(self.driver.device, self.serial, timeout).wait()
+                    await ClosingDrain(self.driver.device, self._line, timeout).wait()
             # On a thread, as a driver may take its time; and to its end, cancelled or not.
             return await completion(self._finish_on_a_thread(policy), self._executor)
 

@@ -113,7 +113,7 @@ class TtyStream(LineStream):
             TransferError: the port is closed, hung up or unplugged.
         """
         try:
-            return discard(self.driver.device, hold=not self.serial.xonxoff)
+            return discard(self.driver.device, hold=not self._line.xonxoff)
         except OSError as error:
             raise transfer_error(error) from error
 
@@ -167,4 +167,4 @@ class TtyStream(LineStream):
         error.stall = self.held_by()
 
     def _drain(self, level: DrainLevel | None) -> Drain:
-        return Drain(self.driver.device, seconds_per_byte(self.serial), level)
+        return Drain(self.driver.device, seconds_per_byte(self._line), level)

@@ -31,7 +31,7 @@ class ThreadDriver:
     pollable = False
 
     def __init__(self, port: Any) -> None:
-        self.serial = port
+        self.serial = self.line = port
         self.device: Backend = backend_for(port)
         self._standstill = Standstill()
 
