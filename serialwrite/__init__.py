@@ -83,7 +83,7 @@ from ._tokens import (
 from ._write import async_write as async_write, write as write
 from .streams import _adapt as _adapt  # it tells as_stream what to make of each object
 from .streams._proof import ProofLevel as ProofLevel, strongest_proof as strongest_proof
-from .streams.fd._buffered import BufferedTransportStream as BufferedTransportStream
+from .streams.fd._buffered_transport import BufferedTransportStream as BufferedTransportStream
 from .streams.fd._descriptor import DescriptorStream as DescriptorStream
 from .streams.fd._socket import SocketStream as SocketStream
 from .streams.fd._transport import TransportStream as TransportStream

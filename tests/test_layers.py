@@ -19,7 +19,7 @@ RANKS = """
     streams: _coroutine _proof
     streams/fd: _lookout _open_file _standstill _tried
     streams/fd: _readiness
-    streams/fd: _buffered _stream
+    streams/fd: _buffered_transport _stream
     streams/fd: _descriptor
     streams/fd: _socket
 

@@ -11,7 +11,7 @@ import serial
 import serial.rs485
 
 from .._adapting import register
-from .fd._buffered import BufferedTransportStream
+from .fd._buffered_transport import BufferedTransportStream
 from .fd._descriptor import DescriptorStream
 from .fd._socket import SocketStream
 from .fd._transport import TransportStream, has_descriptor

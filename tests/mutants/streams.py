@@ -3,7 +3,7 @@
 from .slips import slip
 
 FD, SERIAL, THREADED, LAYERS = (f"streams/{name}/" for name in ("fd", "serial", "threaded", "layers"))
-BUFFERED = "streams/test_buffered.py"
+BUFFERED = "streams/test_buffered_transport.py"
 POLLABLE = "streams/test_pollable.py"
 DESCRIPTOR = "streams/test_descriptor.py"
 ADAPT = "streams/test_adapt.py"
@@ -141,35 +141,35 @@ STREAMS = [
         "streams/test_transport.py::test_behind_a_plain_write_that_is_stalled_nothing_is_accepted",
     ),
     # -- transports that can't be written past ----------------------------------------------------------
-    slip(FD + "_buffered.py", "view[: CHUNK - len(chunk)]", "view[:CHUNK]", BUFFERED),
+    slip(FD + "_buffered_transport.py", "view[: CHUNK - len(chunk)]", "view[:CHUNK]", BUFFERED),
     slip(
-        FD + "_buffered.py",
+        FD + "_buffered_transport.py",
         "            if self._handed_over:\n                self._stream",
         "            if True:\n                self._stream",
         BUFFERED,
     ),
     slip(
-        FD + "_buffered.py",
+        FD + "_buffered_transport.py",
         "            if self._handed_over:\n                self._stream.transport.abort()\n",
         "",
         BUFFERED,
     ),
-    slip(FD + "_buffered.py", "        self._handler.cancellation_slot.clear()\n", "", BUFFERED),
+    slip(FD + "_buffered_transport.py", "        self._handler.cancellation_slot.clear()\n", "", BUFFERED),
     slip(
-        FD + "_buffered.py",
+        FD + "_buffered_transport.py",
         "        if requested & CancellationType.TERMINAL:",
         "        if True:",
         "streams/test_transport.py::test_through_tls_only_terminal_cancellation_is_to_be_had",
         BUFFERED,
     ),
     slip(
-        FD + "_buffered.py",
+        FD + "_buffered_transport.py",
         "            if self._busy:\n                raise",
         "            if False:\n                raise",
         BUFFERED,
     ),
     slip(
-        FD + "_buffered.py",
+        FD + "_buffered_transport.py",
         "        if self._busy:\n            self.transport.abort()",
         "        if False:\n            self.transport.abort()",
         BUFFERED,
