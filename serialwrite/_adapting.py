@@ -93,7 +93,7 @@ def as_stream(target: WriteTarget | ReadTarget, /) -> Any:
     make = _maker(key)
     if isinstance(key, int):
         stream = _by_number.get(key)
-        if stream is None or not stream.is_open():
+        if stream is None or not is_open(stream):
             stream = _by_number[key] = make(key)
         return stream
     try:
@@ -109,25 +109,26 @@ def as_stream(target: WriteTarget | ReadTarget, /) -> Any:
 def _forget_closed() -> None:
     """A stream keeps what it stands on alive, so a weak key never goes by itself."""
     for key, stream in list(_by_object.items()):
-        if _is_closed(stream) and not _in_use(stream):
+        if not is_open(stream) and not _in_use(stream):
             del _by_object[key]
 
 
-def _is_closed(stream: Any) -> bool:
-    """Whether it is closed on this side; of a stream that can't tell, whether its transport is."""
-    return not stream.is_open() if hasattr(stream, "is_open") else stream.transport.is_closing()
+def is_open(stream: Any) -> bool:
+    """Whether ``stream`` is open on this side. Of a user's own, what its ``is_open`` says, method or not; else True."""
+    told = getattr(stream, "is_open", True)
+    return bool(told() if callable(told) else told)
 
 
 def _in_use(stream: Any) -> bool:
     while hasattr(stream, "stream"):
         stream = stream.stream  # a layer: who uses it uses what it is over
-    directions = (getattr(stream, name, None) for name in ("write_direction", "read_direction"))
+    directions = (getattr(stream, name, None) for name in ("_write_direction", "_read_direction"))
     return any(getattr(direction, "user", None) is not None for direction in directions)
 
 
 def _known_by_identity(target: Any, make: Callable[[Any], Any]) -> Any:
     """uvloop's TLS transports can't be weakly referenced: theirs are kept until they are closed."""
-    _by_identity[:] = [(key, stream) for key, stream in _by_identity if not _is_closed(stream)]
+    _by_identity[:] = [(key, stream) for key, stream in _by_identity if is_open(stream)]
     for key, stream in _by_identity:
         if key is target:
             return stream

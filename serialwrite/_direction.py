@@ -30,8 +30,8 @@ class Way(NamedTuple):
     cursor: Callable[[Buffers], Cursor]
 
 
-WRITING = Way("write", "accepted", "write_direction", "async_write_some", "write_some_nowait", written)
-READING = Way("read", "received", "read_direction", "async_read_some", "read_some_nowait", read_into)
+WRITING = Way("write", "accepted", "_write_direction", "async_write_some", "write_some_nowait", written)
+READING = Way("read", "received", "_read_direction", "async_read_some", "read_some_nowait", read_into)
 
 
 class User(Protocol):

@@ -45,7 +45,7 @@ class QuickStream:
     """A stream whose direction for writing is a QuickDirection."""
 
     default_token: CompletionToken[Any, Any]
-    write_direction: Any  # a QuickDirection
+    _write_direction: Any  # a QuickDirection
 
     def get_executor(self) -> Executor:
         """Where its handlers run."""
@@ -74,7 +74,7 @@ class QuickWrite(Operation[int]):
         return f"<{self.name} on {self._stream!r}, {state}: {count:,} of {size:,} bytes {WRITING.verb}>"
 
     def __await__(self) -> Generator[Any, Any, int]:
-        direction = self._stream.write_direction
+        direction = self._stream._write_direction
         if direction.idle_in == get_ident() and self._rest is None and not self._wrappers:
             try:
                 n: int = direction.write_one(self._data)
@@ -94,11 +94,11 @@ class QuickWrite(Operation[int]):
         return (yield from super().__await__())
 
     def _turn(self) -> Generator[None, None, None] | None:
-        direction = self._stream.write_direction
+        direction = self._stream._write_direction
         return take_turn(direction, self) if direction.turn_due and not self._launched else None
 
     def _try(self) -> Args | None:
-        direction = self._stream.write_direction
+        direction = self._stream._write_direction
         if direction.idle_in == get_ident() and not self._launched:
             if self._taken(direction):
                 direction.spend(len(self._data))
@@ -110,7 +110,7 @@ class QuickWrite(Operation[int]):
         return None
 
     def launch(self, handler: Handler) -> None:
-        direction = self._stream.write_direction
+        direction = self._stream._write_direction
         loop = direction.running_loop() if direction.idle_in == get_ident() else None
         if loop is not None and not (self._launched or self._wrappers or handler.immediate_bound):
             direction.claim(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from numbers import Integral
 from typing import Any, TypeVar, overload
@@ -21,6 +22,7 @@ from ._transfer import Transfer
 from ._until import LONGEST_MATCH, Delimiter, SizedTransfer, UntilTransfer
 
 R = TypeVar("R")
+MISSING: Any = None  # refused with what to write instead, which Python's own message would not say
 
 
 @overload
@@ -222,8 +224,8 @@ def async_read_until(
 ) -> None: ...
 def async_read_until(
     stream: Any,
-    dynamic_buffer: Any,
-    delimiter: Any,
+    dynamic_buffer: Any = MISSING,
+    delimiter: Any = MISSING,
     token: object = default_token,
     /,
     *,
@@ -303,8 +305,8 @@ def read(
 
 def read_until(
     stream: ReadTarget,
-    dynamic_buffer: DynamicBuffer,
-    delimiter: Delimiter,
+    dynamic_buffer: DynamicBuffer = MISSING,
+    delimiter: Delimiter = MISSING,
     /,
     *,
     longest_match: int = LONGEST_MATCH,
@@ -344,6 +346,11 @@ def _size(size: Any) -> int:
 def _until(
     stream: Any, dynamic: Any, delimiter: Any, longest_match: Any, timeout: float | None, idle_timeout: float | None
 ) -> TransferOperation:
+    if dynamic is MISSING or isinstance(dynamic, (bytes, re.Pattern)):
+        raise TypeError(
+            "read_until of a delimiter alone: this stream has no place for what comes behind it; "
+            "make lines = Buffered(stream) once, and call read_until(delimiter), or async_read_until, on that"
+        )
     if not isinstance(dynamic, DynamicBuffer):
         raise TypeError(f"dynamic_buffer: got {type(dynamic).__name__}; pass dynamic_buffer(a_bytearray)")
     pattern: Any = getattr(delimiter, "pattern", delimiter)

@@ -98,7 +98,7 @@ async def test_seconds_that_no_timer_can_have(line, call):
             with pytest.raises(error, match=rf"^\w+={re.escape(repr(seconds))}: pass seconds, 0 or more"):
                 TIMED[call](port, seconds)
     assert receive_available(peer, quiet=0.01) == b""
-    assert port.is_open()
+    assert port.is_open
 
 
 @pytest.mark.parametrize("seconds", [decimal.Decimal("0.01"), fractions.Fraction(1, 100), 0])

@@ -140,7 +140,7 @@ class stalled_pipe:  # noqa: N801 # a function in all but its form
 
 
 async def stream_is_idle(stream):
-    while stream.write_direction.user is not None:
+    while stream._write_direction.user is not None:
         await asyncio.sleep(0)
 
 

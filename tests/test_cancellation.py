@@ -103,7 +103,7 @@ async def test_a_second_cancel_while_it_stops_is_not_lost_and_not_doubled():
             await task
         assert task.cancelled()
         assert operation.bytes_transferred > 0
-        assert port.write_direction.user is None
+        assert port._write_direction.user is None
 
 
 @pytest.mark.parametrize("emitter", ["the initiating thread", "the thread of the loop"])

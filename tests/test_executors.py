@@ -161,7 +161,7 @@ def test_io_thread_stops_what_was_given_a_function():
         io, ended = sw.IoThread(), []
         port = sw.SerialPort(rig.port, executor=io.get_executor())
         sw.async_write(port, bytes(1 << 20), lambda error, n: ended.append((type(error), n)))
-        while not port.write_direction.waiting:
+        while not port._write_direction.waiting:
             pass
         io.close()
         assert ended == [(sw.OperationAborted, len(receive_available(peer)))]
@@ -173,7 +173,7 @@ async def test_io_thread_stops_what_another_loop_awaits():
         io = sw.IoThread()
         port = sw.SerialPort(rig.port, executor=io.get_executor())
         task = asyncio.create_task(sw.async_write(port, bytes(1 << 20)))
-        while not port.write_direction.waiting:
+        while not port._write_direction.waiting:
             await asyncio.sleep(0)
         await asyncio.to_thread(io.close)
         done, _ = await asyncio.wait([task], timeout=10)
@@ -318,7 +318,7 @@ def test_ctrl_c_over_an_io_thread_stops_the_write_before_it_goes_on():
         stream = sw.SocketStream(near, io.get_executor())
 
         def interrupt():
-            while not stream.write_direction.waiting:
+            while not stream._write_direction.waiting:
                 time.sleep(0.001)
             signal.pthread_kill(main, signal.SIGINT)
 
@@ -326,7 +326,7 @@ def test_ctrl_c_over_an_io_thread_stops_the_write_before_it_goes_on():
         thread.start()
         with pytest.raises(KeyboardInterrupt) as caught:
             sw.write(stream, bytes(8 << 20))
-        assert stream.write_direction.user is None
+        assert stream._write_direction.user is None
         thread.join()
         assert 0 < caught.value.bytes_transferred < 8 << 20
 

@@ -103,7 +103,7 @@ def test_a_flowing_write(line, form):
                     interrupted += 1
                     check_told(error, count, memory if FORMS[form] is None else None)
                 del error
-            assert stream.write_direction.user is None
+            assert stream._write_direction.user is None
             stream.close()
             reading.join()
             far.close()

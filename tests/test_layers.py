@@ -16,7 +16,7 @@ RANKS = """
     .: _cancelling _quick _stackful _sync
     .: _read _write
 
-    streams: _coroutine _proof
+    streams: _coroutine _methods _proof
     streams/fd: _lookout _open_file _standstill _tried
     streams/fd: _readiness
     streams/fd: _buffered_transport _stream

@@ -29,12 +29,12 @@ async def until(true):
 
 async def spend_the_budget(stream):
     assert await sw.async_write(stream, bytes(1024)) == 1024
-    stream.write_direction.spend(FAIR_BUDGET)
+    stream._write_direction.spend(FAIR_BUDGET)
 
 
 async def leave_a_write_waiting(stream, token=sw.detached, data=MUCH):
     sw.async_write(stream, data, token)
-    await until(lambda: stream.write_direction.waiting)
+    await until(lambda: stream._write_direction.waiting)
 
 
 def test_two_blocking_writes_overlap_on_a_stream_that_had_a_loop(pair):
@@ -43,7 +43,7 @@ def test_two_blocking_writes_overlap_on_a_stream_that_had_a_loop(pair):
     result = []
     first = threading.Thread(target=lambda: result.append(sw.write(stream, MUCH, timeout=BOUND)))
     first.start()
-    while stream.write_direction.user is None:
+    while stream._write_direction.user is None:
         pass
     with pytest.raises(sw.StreamBusy):
         sw.write(stream, b"second", timeout=0)
@@ -74,7 +74,7 @@ async def test_another_thread_takes_no_turn_that_is_due_on_the_streams_own(pair)
         task = asyncio.ensure_future(sw.async_write(stream, b"there"))
         await asyncio.sleep(0)
         # The thread of the stream's loop is held meanwhile: nobody but this one could have claimed it.
-        user = stream.write_direction.user
+        user = stream._write_direction.user
         begun.set()
         return user, await task
 
@@ -111,7 +111,7 @@ def test_a_write_that_was_left_behind_and_is_cancelled_does_no_harm_to_the_next_
         for _ in range(3):
             await asyncio.sleep(0)
         try:
-            assert stream.write_direction.waiting
+            assert stream._write_direction.waiting
             with pytest.raises(sw.StreamBusy):
                 await sw.async_write(stream, b"x", timeout=0)
         finally:
@@ -186,7 +186,7 @@ def test_an_executor_of_a_closed_loop_writes_nothing_little_or_much(used, data, 
             asyncio.run(write(data))
         with pytest.raises(BlockingIOError):
             far.recv(1)
-        assert (stream.stall, stream.write_direction.user) == (None, None)
+        assert (stream.stall, stream._write_direction.user) == (None, None)
         with pytest.raises(RuntimeError, match=r"closed.*EventLoopExecutor\(\)"):
             asyncio.run(read(stream))
         assert sw.write(stream, b"by itself") == 9  # which needs no loop
@@ -281,7 +281,7 @@ def test_a_port_on_a_thread_can_be_read_after_a_loop_that_left_a_read_waiting():
             leave_waiting(
                 port,
                 lambda: sw.async_read(port, left, lambda error, n: results.append((type(error), n))),
-                "read_direction",
+                "_read_direction",
             )
         )
 
@@ -302,7 +302,7 @@ def test_a_port_on_a_thread_can_be_read_after_a_loop_that_left_a_read_waiting():
 def test_what_a_read_left_behind_had_taken_from_the_port_goes_to_the_next_one():
     with sw.SerialPort("loop://", timeout=0) as port:
         loop = asyncio.new_event_loop()
-        left = leave_waiting(port, lambda: sw.async_read(port, bytearray(10), sw.detached), "read_direction")
+        left = leave_waiting(port, lambda: sw.async_read(port, bytearray(10), sw.detached), "_read_direction")
         loop.run_until_complete(left)
         port.serial.write(b"data")
         deadline = time.monotonic() + BOUND
@@ -325,7 +325,7 @@ def test_a_port_on_a_thread_can_be_written_after_a_loop_that_left_a_write_waitin
 
         async def leave():
             sw.async_write(port, data, lambda error, n: results.append((type(error), n)))
-            await until(lambda: port.write_direction.waiting)
+            await until(lambda: port._write_direction.waiting)
 
         async def again():
             n = await sw.async_write(port, b"next", timeout=BOUND)
@@ -341,6 +341,6 @@ def test_a_port_on_a_thread_can_be_written_after_a_loop_that_left_a_write_waitin
 def test_a_port_on_a_thread_that_a_loop_left_can_be_closed():
     port = sw.SerialPort("loop://", timeout=0)
     data = bytearray(10)
-    asyncio.run(leave_waiting(port, lambda: sw.async_read(port, data, print), "read_direction"))
+    asyncio.run(leave_waiting(port, lambda: sw.async_read(port, data, print), "_read_direction"))
     port.close()
     data.append(0)

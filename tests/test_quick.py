@@ -158,7 +158,7 @@ async def test_memory_of_a_blocking_write_that_ended_early():
 
 async def test_memory_of_a_write_cancelled_while_the_loop_turns():
     with stream_of("port") as stream:
-        while not stream.write_direction.turn_due:
+        while not stream._write_direction.turn_due:
             await sw.async_write(stream, b"x")
         data = bytearray(b"abc")
         operation = sw.async_write(stream, data)
@@ -215,9 +215,9 @@ async def test_closing_what_awaits_it_stops_the_write(pair, token):
     stream, far = pair
     coroutine = sw.async_write(stream, bytes(1 << 20), token)
     coroutine.send(None)  # as a task would
-    assert stream.write_direction.user is not None
+    assert stream._write_direction.user is not None
     coroutine.close()
-    await until(lambda: stream.write_direction.user is None)
+    await until(lambda: stream._write_direction.user is None)
     sent = len(far.recv(1 << 20))
     await asyncio.sleep(0.01)
     far.setblocking(False)

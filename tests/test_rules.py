@@ -235,7 +235,7 @@ async def test_rule_2_never_inline_once_and_after_everything_is_released(kind, e
         assert not signal.slot.has_handler
         assert not timers.pending
         if kind == "port":
-            assert not loop.remove_writer(stream.wait_fd())
+            assert not loop.remove_writer(stream._wait_fd())
         data.extend(b"the memory is the caller's again")
         stream.script.steps.clear()
         sw.async_write(stream, b"next", lambda error, n: second.set_result((error, n)))
@@ -357,7 +357,7 @@ async def test_rule_4_no_zombies(kind, ending):
         assert sent.cancelled() or sent.exception() or sent.result()
         asked = list(stream.script.asked)
         if kind == "port":
-            assert not asyncio.get_running_loop().remove_writer(stream.wait_fd())
+            assert not asyncio.get_running_loop().remove_writer(stream._wait_fd())
             assert stream.stall is None
         stream.script.steps.clear()  # from now on it would take everything
         await turns()
@@ -400,7 +400,7 @@ async def test_rule_5_only_terminal_where_the_stream_has_only_that(kind):
     signal = sw.CancellationSignal()
     token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
     with stream_of(kind, 2, WAIT) as stream:
-        getattr(stream, "write_direction", stream).cancellable = TERMINAL
+        getattr(stream, "_write_direction", stream).cancellable = TERMINAL
         promise = sw.async_write(stream, b"abcdef", token)
         await until(lambda: stream.waits)
         for requested in (TOTAL, PARTIAL):
@@ -543,7 +543,7 @@ async def test_rule_7_busy_is_raised_at_once(kind, token):
 async def test_rule_7_the_fast_path_is_kept_for_one_writer_too():
     """The turn that the budget of rule 9 takes is a part of the write."""
     with stream_of("port") as stream:
-        stream.write_direction.spend(FAIR_BUDGET)
+        stream._write_direction.spend(FAIR_BUDGET)
         first = asyncio.ensure_future(sw.async_write(stream, b"first"))
         await asyncio.sleep(0)
         with pytest.raises(sw.StreamBusy):
@@ -643,7 +643,7 @@ async def test_rule_10_closing_is_bounded_and_says_what_was_unsent(rig):
         stream = sw.as_stream(pair.port)
         payload = random.Random(10).randbytes(1 << 20)
         promise = sw.async_write(stream, payload, sw.use_promise)
-        await until(lambda: stream.write_direction.waiting)
+        await until(lambda: stream._write_direction.waiting)
         started = time.monotonic()
         stream.close()
         with pytest.raises(sw.StreamClosed) as caught:

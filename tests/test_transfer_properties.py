@@ -295,7 +295,7 @@ async def test_on_a_port(given, make_condition, steps, turns, how, one):
     loop = asyncio.get_running_loop()
     signal = sw.CancellationSignal()
     with ScriptedPort(*steps, executor=sw.EventLoopExecutor(loop)) as port:
-        port.write_direction.release()
+        port._write_direction.release()
         operation = sw.async_write(
             port,
             payload if one else buffers,
@@ -315,9 +315,9 @@ async def test_on_a_port(given, make_condition, steps, turns, how, one):
         assert port.script.written == payload[:n]
         assert b"".join(operation.remaining) == payload[n:]
         assert not signal.slot.has_handler
-        assert port.write_direction.user is None
+        assert port._write_direction.user is None
         assert port.stall is None
-        assert not loop.remove_writer(port.wait_fd())
+        assert not loop.remove_writer(port._wait_fd())
         if task.cancelled():
             assert how == "task"
         elif task.exception() is not None:

@@ -95,7 +95,7 @@ def test_a_blocking_write_that_is_refused_gives_the_memory_back():
         stream, data = sw.SocketStream(near), bytearray(b"abc")
         first = threading.Thread(target=write_until_closed, args=(stream,))
         first.start()
-        while stream.write_direction.user is None:
+        while stream._write_direction.user is None:
             pass
         with pytest.raises(sw.StreamBusy):  # the exception is kept, and with it the frames that it came through
             sw.write(stream, data)
@@ -389,7 +389,7 @@ async def test_a_short_count_is_not_tried_again_at_once():
     for token in (sw.deferred, sw.use_promise):
         with stream_of("port", 2, WAIT) as stream:
             promise = asyncio.ensure_future(as_future(sw.async_write(stream, bytearray(b"abcd"), token)))
-            await until(lambda stream=stream: stream.write_direction.waiting)
+            await until(lambda stream=stream: stream._write_direction.waiting)
             assert stream.tries == 1
             stream.let_go()
             assert await promise == 4

@@ -83,7 +83,7 @@ def test_what_to_set_is_told():
 def test_a_port_in_use_is_told_as_such():
     with PtyPair() as rig, SerialPort(rig.port) as port:
         card = probe(rig.port)
-        assert port.is_open()
+        assert port.is_open
     assert not card.opened
     assert "in use" in facts_of(card.facts)["opening"]
 

@@ -87,8 +87,8 @@ STREAMS = [
     ),
     slip(
         FD + "_readiness.py",
-        "            fd = self._fd = os.dup(self._stream.wait_fd()) if self._fd is None else self._fd",
-        "            fd = self._fd = os.dup(self._stream.wait_fd())",
+        "            fd = self._fd = os.dup(self._stream._wait_fd()) if self._fd is None else self._fd",
+        "            fd = self._fd = os.dup(self._stream._wait_fd())",
         "test_rules.py::test_rule_8_readiness_that_lies_backs_off_and_comes_back",
         POLLABLE,
     ),
@@ -175,8 +175,8 @@ STREAMS = [
         BUFFERED,
     ),
     # -- as_stream --------------------------------------------------------------------------------------
-    slip("_adapting.py", "        if stream is None or not stream.is_open():", "        if stream is None:", ADAPT),
-    slip("_adapting.py", "        if _is_closed(stream) and not _in_use(stream):", "        if False:", ADAPT),
+    slip("_adapting.py", "        if stream is None or not is_open(stream):", "        if stream is None:", ADAPT),
+    slip("_adapting.py", "        if not is_open(stream) and not _in_use(stream):", "        if False:", ADAPT),
     slip("streams/_coroutine.py", "        if requested & self.cancellable:", "        if True:", WIRE),
     slip(
         "streams/_coroutine.py",

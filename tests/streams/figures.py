@@ -112,7 +112,7 @@ async def closing(name, policy):
     timeout = 1.0 if policy == "drain" else None
     with STALLED[name]() as (port, rest):
         writing = sw.async_write(port, bytes(100_000), sw.as_tuple(sw.use_promise))
-        while not port.write_direction.waiting:
+        while not port._write_direction.waiting:
             await asyncio.sleep(0.001)
         started = time.monotonic()
         unsent = await port.async_close(policy=policy, timeout=timeout)

@@ -435,7 +435,7 @@ async def test_a_chunk_that_is_taken_during_the_close_is_the_last(when):
     port.cancel_write = port.free.set  # its write then succeeds
     stream = sw.SerialPort(port)
     writing = sw.async_write(stream, DATA, sw.as_tuple(sw.use_promise))
-    side = stream.write_direction
+    side = stream._write_direction
     await until(inside.is_set)
     if when == "the thread has ended":
         stream.close("abort")

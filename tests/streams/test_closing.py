@@ -63,7 +63,7 @@ async def test_a_stalled_port_is_closed_at_once(stalled_port, close, policy):
     started = time.monotonic()
     assert await close(port, policy) == queued == port.unsent
     assert time.monotonic() - started < 1.0
-    assert not port.is_open()
+    assert not port.is_open
     assert uart.closing_wait == 3000, "which outlives the descriptor"
     assert uart.hupcl
     assert uart.received == DATA[: accepted - queued - len(uart.fifo)]
@@ -257,7 +257,7 @@ def test_closing_from_another_thread_than_the_loops():
         port._executor = io.get_executor()
         port.uart.cts = False
         future = sw.async_write(port, BIG, sw.use_future)
-        while not port.write_direction.waiting:
+        while not port._write_direction.waiting:
             time.sleep(0.001)
         assert port.close("discard") > 4000
         assert isinstance(future.exception(10), sw.StreamClosed)
@@ -274,7 +274,7 @@ def test_a_policy_that_is_none():
                 port.close(timeout=timeout)
             with pytest.raises(ValueError, match=r"timeout=.*0 or more"):
                 port.async_close(timeout=timeout)
-        assert port.is_open()
+        assert port.is_open
 
 
 def test_a_drain_leaves_time_for_the_close_itself(monkeypatch):

@@ -68,7 +68,7 @@ def test_a_terminal_opened_again_is_not_the_streams(pty, flags):
     stream = sw.DescriptorStream(fd)
     assert sw.write(stream, b"first") == 5
     opened_again(path, fd, flags)
-    assert not stream.is_open()
+    assert not stream.is_open
     for payload in (b"second", bytearray(b"second"), [b"sec", b"ond"]):
         with pytest.raises(sw.StreamClosed, match="make a new stream"):
             sw.write(stream, payload, timeout=5)

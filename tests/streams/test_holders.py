@@ -70,7 +70,7 @@ def test_a_device_is_kept_from_programs_that_lock_nothing(monkeypatch):
             assert is_exclusive(rig.port)
         assert not is_exclusive(rig.port)
         with sw.SerialPort(rig.port, exclusive=False) as port:
-            fcntl.ioctl(port.wait_fd(), 0x540C)  # another program's TIOCEXCL, which is not to be undone
+            fcntl.ioctl(port._wait_fd(), 0x540C)  # another program's TIOCEXCL, which is not to be undone
         assert is_exclusive(rig.port)
 
 

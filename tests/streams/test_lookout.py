@@ -70,7 +70,7 @@ def test_12_a_close_in_another_thread_ends_a_blocking_read():
 
         reader = threading.Thread(target=read)
         reader.start()
-        while port.read_direction.user is None:
+        while port._read_direction.user is None:
             time.sleep(0.001)
         port.close()
         reader.join(60)

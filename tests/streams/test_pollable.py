@@ -22,8 +22,8 @@ from serialwrite.testing import PtyPair, receive, receive_available
 
 def test_readiness_may_lie_for_ever():
     with PtyPair() as rig, sw.SerialPort(rig.port) as port:
-        port.write_direction._lies = 100_000  # a day of it: the pause was once computed as a float of 2 ** that
-        assert port.write_direction._pause_length() == LONGEST_PAUSE
+        port._write_direction._lies = 100_000  # a day of it: the pause was once computed as a float of 2 ** that
+        assert port._write_direction._pause_length() == LONGEST_PAUSE
 
 
 @pytest.mark.parametrize("opened", ["SerialPort", "descriptor"])
@@ -101,11 +101,11 @@ async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, wai
         write = asyncio.ensure_future(as_future(sw.async_write(stream, data, token)))
         await asyncio.sleep(0)
         if waited:
-            assert stream.write_direction.waiting
+            assert stream._write_direction.waiting
             monkeypatch.setattr(loop, "add_writer", refuse)
-            stream.write_direction._lies = LIES  # it is watched anew after a pause
-            stream.write_direction._disarm()
-            loop.call_soon(stream.write_direction._arm)
+            stream._write_direction._lies = LIES  # it is watched anew after a pause
+            stream._write_direction._disarm()
+            loop.call_soon(stream._write_direction._arm)
         with pytest.raises(sw.TransferError, match=str(error.args[-1])) as caught:
             await asyncio.wait_for(write, 10)
         assert caught.value.__cause__ is error
@@ -115,7 +115,7 @@ async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, wai
             while True:
                 arrived += far.recv(1 << 20)
         assert 0 < n == len(arrived)
-        assert (stream.stall, stream.write_direction.waiting, stream.write_direction.user) == (None, False, None)
+        assert (stream.stall, stream._write_direction.waiting, stream._write_direction.user) == (None, False, None)
         data.append(0)  # its memory is the caller's again
         monkeypatch.undo()
         next_one = asyncio.ensure_future(sw.async_write(stream, bytes(1 << 20)))
@@ -135,7 +135,7 @@ async def test_a_port_that_is_closed_in_a_pause_because_its_peer_left_is_disconn
     near, far = socket.socketpair()
     with near, far, Lying(near) as stream:
         write = asyncio.ensure_future(sw.async_write(stream, b"hello"))
-        while stream.write_direction._pause is None:
+        while stream._write_direction._pause is None:
             await asyncio.sleep(0)
         far.close()
         near.close()
@@ -179,7 +179,7 @@ async def test_closed_by_another_thread_the_watcher_goes_on_the_loops_own(monkey
 
     async with a_full(kind) as (stream, far):
         promise = sw.async_write(stream, bytes(8 << 20), sw.as_tuple(sw.use_promise))
-        while not stream.write_direction.waiting:
+        while not stream._write_direction.waiting:
             await asyncio.sleep(0)
         with monkeypatch.context() as patch:
             patch.setattr(loop, "remove_writer", noting)
@@ -187,7 +187,7 @@ async def test_closed_by_another_thread_the_watcher_goes_on_the_loops_own(monkey
         error, n = await asyncio.wait_for(promise, 10)
         assert (type(error), error.bytes_transferred) == (sw.StreamClosed, n)
         assert threads == [threading.get_ident()]
-        assert kind == "transport" or not stream.is_open()
+        assert kind == "transport" or not stream.is_open
         assert len(receive_available(far)) == n or kind == "SerialPort"  # whose driver drops what is queued
         with pytest.raises(sw.StreamClosed):
             await sw.async_write(stream, b"x")
@@ -206,9 +206,9 @@ def test_closed_by_another_thread_for_which_the_loop_has_no_time(monkeypatch, ki
         thread.start()
         thread.join(30)
         assert not thread.is_alive()
-        assert stream.is_open()
+        assert stream.is_open
         async with asyncio.timeout(30):
-            while stream.is_open():
+            while stream.is_open:
                 await asyncio.sleep(0)
             while kind != "SocketStream" and getattr(stream, "stream", stream).serial.is_open:
                 await asyncio.sleep(0)
@@ -236,7 +236,7 @@ def test_closed_by_another_thread_as_the_loop_stops(monkeypatch):
         loop.create_task(use())
         loop.run_forever()
         thread.join(10)
-        assert (thread.is_alive(), stream.is_open()) == (False, False)
+        assert (thread.is_alive(), stream.is_open) == (False, False)
     loop.close()
 
 
@@ -314,7 +314,7 @@ async def test_a_full_socket_with_a_timeout_of_its_own_does_not_block(payload):
 def test_a_blocking_form_ends_when_another_thread_closes_the_port(reads):
     with PtyPair() as rig, sw.SerialPort(rig.port) as port, concurrent.futures.ThreadPoolExecutor(1) as pool:
         blocked = pool.submit(sw.read if reads else sw.write, port, bytearray(1 << 20))
-        side = port.read_direction if reads else port.write_direction
+        side = port._read_direction if reads else port._write_direction
         while side.user is None or (not reads and port.queued == 0 and side.user._transfer.bytes_transferred == 0):
             time.sleep(0.001)
         port.close()

@@ -33,7 +33,7 @@ def test_every_setting_of_pyserials():
         assert port.serial.baudrate == 57600
         assert {name: getattr(port.serial, name) for name in settings} == settings
         assert repr(port) == f"<SerialPort {rig.port!r} at 57600>"
-        iflag, _, cflag, *_ = termios.tcgetattr(port.wait_fd())
+        iflag, _, cflag, *_ = termios.tcgetattr(port._wait_fd())
         assert cflag & termios.CRTSCTS
         assert iflag & termios.IXON
     with PtyPair() as rig:

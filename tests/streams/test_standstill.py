@@ -87,7 +87,7 @@ async def test_a_port_is_not_blamed_at_once():
     """A port that was not seen before."""
     with a_line("unix") as (stream, _):
         writing = sw.async_write(stream, bytes(32 << 20), sw.as_tuple(sw.use_promise))
-        while not stream.write_direction.waiting:
+        while not stream._write_direction.waiting:
             await asyncio.sleep(0)
         assert stream.stall is None
         stream.close()

@@ -166,10 +166,10 @@ async def test_wireshark_opens_it(tmp_path, need_tool):
 async def test_traced_is_the_stream_itself_for_everything_else():
     with PtyPair() as rig, sw.SerialPort(rig.port) as port:
         traced = sw.Traced(port, lambda event: None)
-        assert (traced.queued, traced.proof_levels, traced.is_open()) == (None, port.proof_levels, True)
+        assert (traced.queued, traced.proof_levels, traced.is_open) == (None, port.proof_levels, True)
         assert traced.get_executor() is port.get_executor()
         assert traced.close() is None
-        assert not port.is_open()
+        assert not port.is_open
 
 
 @pytest.mark.parametrize("sink", [3, None, sys.stderr, ["a list"]], ids=repr)

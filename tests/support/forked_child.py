@@ -95,7 +95,7 @@ def is_closed(fd):
 def own_number():
     if sys.argv[1] == "socket://":
         return stream.serial._socket.fileno()
-    return stream.wait_fd()
+    return stream._wait_fd()
 
 
 def close_and_check():

@@ -103,7 +103,7 @@ class ScriptedPort(PollableStream):
 
     def write_some_nowait(self, buffers):
         self.tries += 1
-        self.wait_fd()
+        self._wait_fd()
         if self.script.steps and self.script.steps[0] is WAIT:
             raise BlockingIOError
         error, n = self.script.take(buffers)
@@ -113,17 +113,18 @@ class ScriptedPort(PollableStream):
 
     @property
     def waits(self):
-        return self.write_direction.waiting and self.script.steps[0] is WAIT
+        return self._write_direction.waiting and self.script.steps[0] is WAIT
 
     def let_go(self):
         """Be full no longer."""
         self.script.steps.popleft()
 
-    def wait_fd(self):
+    def _wait_fd(self):
         if self._closed:
             raise OSError(errno.EBADF, "closed")
         return self._fd
 
+    @property
     def is_open(self):
         return not self._closed
 
@@ -143,7 +144,7 @@ def stream_of(kind, *steps, executor=None):
     """
     stream = STREAMS[kind](*steps, executor=executor or sw.EventLoopExecutor(asyncio.get_running_loop()))
     if isinstance(stream, PollableStream):
-        stream.write_direction.release()
+        stream._write_direction.release()
     try:
         yield stream
     finally:

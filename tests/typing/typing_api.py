@@ -311,3 +311,16 @@ def spawning(executor: Executor, io: sw.IoThread) -> None:
         assert_type(spawn(yield_, count, yield_), int)
 
     assert_type(spawn(executor, nested), Operation[None])
+
+
+async def methods(port: sw.SerialPort, layer: sw.Queued, transport: sw.BufferedTransportStream) -> None:
+    """Typed as the free functions are: they are these."""
+    assert_type(await port.async_write(b"data", timeout=1.0), int)
+    assert_type(port.async_write(b"data", use_future), OperationFuture[int])
+    assert_type(await layer.async_read(4), bytes)
+    assert_type(await layer.async_read(bytearray(4), idle_timeout=1.0), int)
+    assert_type(await port.async_read_until(sw.dynamic_buffer(bytearray()), b"\n"), int)
+    assert_type((port.write(b"data"), port.read(4), port.read(bytearray(4))), tuple[int, bytes, int])
+    assert_type(
+        (transport.write(b"data"), transport.is_open, port.is_open, layer.is_open), tuple[int, bool, bool, bool]
+    )

@@ -86,7 +86,7 @@ def _drain(port: sw.SerialPort, queue: int | None, advice: list[str]) -> Fact:
         else:
             answers.append("")
 
-    thread = threading.Thread(target=drain, args=(port.wait_fd(),), daemon=True)
+    thread = threading.Thread(target=drain, args=(port.driver.wait_fd(),), daemon=True)
     thread.start()
     thread.join(TCDRAIN_TIMEOUT_S)
     if not answers:
@@ -115,7 +115,7 @@ def await_unplug(port: sw.SerialPort, seconds: float) -> str:
 
 def _answers(port: sw.SerialPort) -> str:
     """Return what the system itself answers on a port that is gone: our read calls an end-of-file of a tty EIO."""
-    fd = port.wait_fd()
+    fd = port.driver.wait_fd()
     told = [f"read {_outcome(lambda: os.read(fd, 1) or 'end-of-file')}"]
     told += [f"write {_outcome(lambda: os.write(fd, b'U'))}" for _ in range(2)]
     told.append(f"modem lines {_outcome(lambda: port.modem_lines)}")

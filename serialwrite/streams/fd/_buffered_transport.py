@@ -16,6 +16,7 @@ from ..._executors import EventLoopExecutor, Timer, loop_executor
 from ..._handler import Handler
 from ..._initiate import async_initiate
 from ..._operation import CompletionToken, default_token as unspecified, deferred
+from .._methods import WriteMethods
 from ._readiness import why_closed
 from ._standstill import NOT_READING, Standstill
 
@@ -27,7 +28,7 @@ QUIET = 0.04
 FIRST_LOOK, LONGEST_LOOK = 0.0005, 0.02
 
 
-class BufferedTransportStream:
+class BufferedTransportStream(WriteMethods):
     """Writes through a transport, a chunk at a time, and counts a chunk once the transport's buffer is empty again.
 
     Args:
@@ -89,6 +90,11 @@ class BufferedTransportStream:
             _Chunk(self, chunk, handler).look()
 
         return async_initiate(initiation, token, self._executor, name="async_write_some")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the transport is open still on this side."""
+        return not self.transport.is_closing()
 
     def close(self) -> None:
         """Close the transport. A write that waits ends with StreamClosed, and its chunk is given up: the transport is

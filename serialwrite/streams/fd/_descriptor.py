@@ -147,14 +147,14 @@ class DescriptorStream(PollableStream):
         fd = self._number()
         return write_descriptor(fd, buffers) if self._sender is None else send_some(self._sender, buffers)
 
-    def write_one(self, data: bytes, /) -> int:
+    def _write_one(self, data: bytes, /) -> int:
         fd = self._number()
         return write_bytes(fd, data) or took_nothing(data) if self._sender is None else self._sender.send(data, FLAGS)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         return read_descriptor(self._number(), buffers)
 
-    def wait_fd(self) -> int:
+    def _wait_fd(self) -> int:
         return self._number()
 
     def _asked(self) -> int:
@@ -168,6 +168,7 @@ class DescriptorStream(PollableStream):
             raise StreamClosed
         return fd
 
+    @property
     def is_open(self) -> bool:
         return self._open_file.is_there() and not self._closed
 

@@ -36,7 +36,7 @@ class Side(QuickDirection, BlockingDirection):
         self.way: Way = WRITING if writing else READING
         this: Any = self  # its tries are bound here: no call more than is needed
         this.try_now = stream.write_some_nowait if writing else stream.read_some_nowait
-        this.write_one = stream.write_one
+        this.write_one = stream._write_one
         self.user: User | None = None
         # The thread of the stream's loop, while nobody uses this direction and no turn is due; NOWHERE otherwise.
         # The thread, not the loop: Python 3.11 makes a system call to say which loop is running.
@@ -109,7 +109,7 @@ class Side(QuickDirection, BlockingDirection):
     def stall_reason(self, quiet: float = QUIET) -> str | None:
         if not self._writing or self._waits_in not in {0, os.getpid()}:  # a forked child asks its parent's port nothing
             return None
-        return self._stream.held_by(quiet)
+        return self._stream._held_by(quiet)
 
     @property
     def waiting(self) -> bool:
@@ -167,7 +167,7 @@ class Side(QuickDirection, BlockingDirection):
             # A duplicate is watched, not the descriptor itself: both asyncio and uvloop refuse the number of a
             # transport's own, a second watcher on a number replaces the first in silence, and when somebody closes
             # the number beneath a watcher, uvloop aborts the process.
-            fd = self._fd = os.dup(self._stream.wait_fd()) if self._fd is None else self._fd
+            fd = self._fd = os.dup(self._stream._wait_fd()) if self._fd is None else self._fd
         except OSError as error:
             self._loop.call_soon(self.abort, transfer_error(error))
             return
@@ -199,7 +199,7 @@ class Side(QuickDirection, BlockingDirection):
     def _ready(self) -> None:
         if self._waits_in != os.getpid():
             return  # a forked child that lets the loop turn once more, to end its tasks: the operation is its parent's
-        if not self._stream.is_open():
+        if not self._stream.is_open:
             self.abort(why_closed(self._fd))
             return
         if self._step is None or self._try_step(*self._step):
@@ -238,7 +238,7 @@ class Side(QuickDirection, BlockingDirection):
 
     def look(self) -> None:
         """The owner of the file may have closed it: the watcher would never hear of it."""
-        if not self._stream.is_open():
+        if not self._stream.is_open:
             self.abort(why_closed(self._fd))
 
     # -- waiting without a loop ---------------------------------------------------------------------
@@ -249,7 +249,7 @@ class Side(QuickDirection, BlockingDirection):
             self._lies = 0
         seconds = WATCHDOG if seconds is None else min(seconds, WATCHDOG)
         poller = select.poll()
-        poller.register(self._stream.wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
+        poller.register(self._stream._wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
         if not poller.poll(int(seconds * 1000)):  # whole milliseconds are all that it knows
             if seconds < 0.001:
                 time.sleep(seconds)

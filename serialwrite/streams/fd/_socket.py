@@ -44,7 +44,7 @@ class SocketStream(PollableStream):
             )
         self.socket = sock
         self._sender: socket.SocketType | None = None  # once one is needed
-        self.wait_fd()
+        self._wait_fd()
 
     def __repr__(self) -> str:
         return f"<SocketStream {self.socket!r}>"
@@ -53,13 +53,13 @@ class SocketStream(PollableStream):
         sock = self.socket
         return self._send_at_once(buffers) if sock.gettimeout() else send_some(sock, buffers)
 
-    def write_one(self, data: bytes, /) -> int:
+    def _write_one(self, data: bytes, /) -> int:
         sock = self.socket
         return self._send_at_once((data,)) if sock.gettimeout() else sock.send(data, FLAGS)
 
     def _send_at_once(self, buffers: Sequence[Any]) -> int:
         """Python would wait for the socket's timeout before it sends; the descriptor itself is non-blocking."""
-        fd = self.wait_fd()
+        fd = self._wait_fd()
         if self._sender is None:
             self._sender = sender(fd, self)
             assert self._sender is not None
@@ -68,9 +68,9 @@ class SocketStream(PollableStream):
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         sock = self.socket
         if sock.gettimeout():
-            return read_descriptor(self.wait_fd(), buffers)
+            return read_descriptor(self._wait_fd(), buffers)
         if not any(map(len, buffers)):
-            self.wait_fd()
+            self._wait_fd()
             return 0  # the kernel would say EAGAIN while nothing is there
         n, _, _, _ = kept(sock.recvmsg_into, buffers[:MAX_BUFFERS], 0, FLAGS)
         if n == 0:
@@ -95,12 +95,13 @@ class SocketStream(PollableStream):
             ProofLevel.CONFIRMED: UNKNOWN,
         }
 
-    def wait_fd(self) -> int:
+    def _wait_fd(self) -> int:
         fd = self.socket.fileno()
         if fd < 0:
             raise StreamClosed(reason="this socket is closed; connect a new one")
         return fd
 
+    @property
     def is_open(self) -> bool:
         return self.socket.fileno() >= 0
 

@@ -5,13 +5,14 @@ a subclass gives                        which is
 ======================================  ====================================================================
 ``write_some_nowait(buffers) -> int``   one try; BlockingIOError when the port is full
 ``read_some_nowait(buffers) -> int``    one try; BlockingIOError when there is nothing, EndOfFile at the end
-``wait_fd() -> int``                    the descriptor whose readiness is waited for; OSError when closed
-``is_open() -> bool``                   whether what it stands on is still open on this side
+``_wait_fd() -> int``                    the descriptor whose readiness is waited for; OSError when closed
+``is_open -> bool``, a property         whether what it stands on is still open on this side
 ======================================  ====================================================================
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -28,6 +29,7 @@ from ..._executors import CLOSE_TIMEOUT, EventLoopExecutor, loop_executor
 from ..._operation import CompletionToken, default_token as unspecified, deferred, initiate
 from ..._posix import require
 from ..._quick import QuickStream
+from .._methods import StreamMethods
 from .._proof import UNKNOWN, ProofLevel, ProofLevels
 from ._readiness import WATCHDOG, side_for
 from ._standstill import NOT_READING, Standstill, unread
@@ -35,21 +37,21 @@ from ._standstill import NOT_READING, Standstill, unread
 POLLING = ("os.writev", "select.poll")  # what every stream over a descriptor calls; Windows has neither
 
 
-class PollableStream(QuickStream):
+class PollableStream(StreamMethods, QuickStream):
     """A stream over something that an event loop can wait for. Subclasses say what."""
 
     default_token: CompletionToken[Any, Any] = deferred
-    needs: ClassVar[tuple[str, ...]] = POLLING  # what it calls of the system that not every system has
+    _needs: ClassVar[tuple[str, ...]] = POLLING  # what it calls of the system that not every system has
     _closed = False
-    write_direction: Any
-    read_direction: Any
+    _write_direction: Any
+    _read_direction: Any
     _standstill: Standstill | None = None  # once something was asked of it
 
     def __init__(self, executor: EventLoopExecutor | None = None) -> None:
-        require(type(self).__name__, *self.needs, instead="pass a SerialPort, or an asyncio StreamWriter or transport")
+        require(type(self).__name__, *self._needs, instead="pass a SerialPort, or an asyncio StreamWriter or transport")
         self._executor: EventLoopExecutor = loop_executor(executor, type(self).__name__)
         self._made_by = os.getpid()
-        self.write_direction, self.read_direction = self._directions()
+        self._write_direction, self._read_direction = self._directions()
 
     def _directions(self) -> tuple[Any, Any]:
         """How a step is tried and waited for: for writing, for reading."""
@@ -76,14 +78,14 @@ class PollableStream(QuickStream):
         ``"peer not reading"`` is said of a queue that was seen not to move for half a second. What was seen is
         remembered from when you ask, and from when a write with a timeout has to wait.
         """
-        return self.held_by() if self.write_direction.waiting else None
+        return self._held_by() if self._write_direction.waiting else None
 
-    def held_by(self, quiet: float = QUIET) -> str | None:
+    def _held_by(self, quiet: float = QUIET) -> str | None:
         """What holds a port that takes nothing, where nothing was seen to move for ``quiet`` seconds."""
         if self._standstill is None:
             self._standstill = Standstill()
         try:
-            fd = self.wait_fd()
+            fd = self._wait_fd()
             still = self._standstill.see(self._unread(fd), self._accepted())
             return None if still < quiet else NOT_READING
         except OSError:
@@ -95,7 +97,7 @@ class PollableStream(QuickStream):
 
     def _accepted(self) -> int | None:
         """Bytes of the write under way that were accepted."""
-        return getattr(self.write_direction.user, "bytes_transferred", None)
+        return getattr(self._write_direction.user, "bytes_transferred", None)
 
     def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``, as many as the port takes at once.
@@ -132,15 +134,15 @@ class PollableStream(QuickStream):
         """
         raise NotImplementedError
 
-    def write_one(self, data: bytes, /) -> int:
+    def _write_one(self, data: bytes, /) -> int:
         """As ``write_some_nowait((data,))``, of a plain ``bytes`` object."""
         return self.write_some_nowait((data,))
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        nearest = next(one for one in cls.__mro__ if not {"write_some_nowait", "write_one"}.isdisjoint(vars(one)))
-        if "write_one" not in vars(nearest):
-            cls.write_one = PollableStream.write_one  # type: ignore[method-assign] # not that of a class above it
+        nearest = next(one for one in cls.__mro__ if not {"write_some_nowait", "_write_one"}.isdisjoint(vars(one)))
+        if "_write_one" not in vars(nearest):
+            cls._write_one = PollableStream._write_one  # type: ignore[method-assign] # not that of a class above it
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
         """Read what is there into ``buffers``, and return how many bytes that was.
@@ -152,10 +154,12 @@ class PollableStream(QuickStream):
         """
         raise NotImplementedError
 
-    def wait_fd(self) -> int:
+    def _wait_fd(self) -> int:
         raise NotImplementedError
 
+    @property
     def is_open(self) -> bool:
+        """Whether what the stream stands on is open still on this side."""
         raise NotImplementedError
 
     def close(self) -> int | None:
@@ -168,7 +172,7 @@ class PollableStream(QuickStream):
         Returns:
             Bytes accepted before that were still in the driver's queue, and are not sent; None where that is unknown.
         """
-        if self.inherited:
+        if self._inherited:
             self._close_inherited()
             return None
         if self._executor.running_elsewhere():
@@ -176,7 +180,7 @@ class PollableStream(QuickStream):
         return self._close_here()
 
     @property
-    def inherited(self) -> bool:
+    def _inherited(self) -> bool:
         """Whether this process is a fork of the one that made the stream: only its descriptor is its own (rule 14)."""
         return self._made_by != os.getpid()
 
@@ -184,7 +188,7 @@ class PollableStream(QuickStream):
         """The event loop, its watchers, the operations and the driver's state are the parent's."""
         if not self._closed:
             self._closed = True
-            for side in (self.write_direction, self.read_direction):
+            for side in (self._write_direction, self._read_direction):
                 side.abort(StreamClosed())
             self._close()
 
@@ -232,9 +236,9 @@ class PollableStream(QuickStream):
     def _close_here(self) -> int | None:
         if self._closed:
             return None
-        unsent = self.queued if self.is_open() else None
+        unsent = self.queued if self.is_open else None
         self._closed = True
-        for side in (self.write_direction, self.read_direction):
+        for side in (self._write_direction, self._read_direction):
             side.abort(StreamClosed())
         self._close()
         return unsent
@@ -252,4 +256,7 @@ class PollableStream(QuickStream):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.close()
+        if self._executor.running_elsewhere():
+            await asyncio.to_thread(self.close)  # it waits for that other loop
+        else:
+            self.close()

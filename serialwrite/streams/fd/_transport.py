@@ -56,11 +56,12 @@ class TransportStream(PollableStream):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return fd
 
-    def wait_fd(self) -> int:
+    def _wait_fd(self) -> int:
         if self.transport.is_closing():
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return self._fileno()
 
+    @property
     def is_open(self) -> bool:
         return not self.transport.is_closing()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self, TypeAlias
 
+from ..._adapting import is_open
 from ..._buffers import Buffers
 from ..._cancellation import CancellationSignal, CancellationType
 from ..._composed import one_step
@@ -13,21 +14,22 @@ from ..._errors import OperationAborted
 from ..._executors import Executor
 from ..._handler import Handler
 from ..._operation import CompletionToken, default_token as unspecified, deferred, initiate
+from .._methods import StreamMethods
 from .._proof import ProofLevels
 
 Step: TypeAlias = Callable[[Any, Handler], object]
 """``step(buffers, handler)`` starts one ``async_*_some``."""
 
 
-class Layer:
+class Layer(StreamMethods):
     """A stream over ``stream``, which may be another layer. They nest in any order.
 
     Subclasses say what a step of a write, or of a read, is on them.
     """
 
-    verb: str | None = None  # what "transferred" means here; None: what it means beneath
-    cancellable = CancellationType.ALL
-    waits = False  # whether a step waits for more than the stream beneath
+    _verb: str | None = None  # what "transferred" means here; None: what it means beneath
+    _cancellable = CancellationType.ALL
+    _waits = False  # whether a step waits for more than the stream beneath
 
     def __init__(self, stream: Any) -> None:
         self.stream: Any = stream
@@ -53,9 +55,9 @@ class Layer:
     @property
     def stall(self) -> str | None:
         """What holds the stream now; None where nothing does, or nobody knows."""
-        return self.held_by() or getattr(self.stream, "stall", None)
+        return self._held_by() or getattr(self.stream, "stall", None)
 
-    def held_by(self) -> str | None:
+    def _held_by(self) -> str | None:
         """What this layer waits for, beyond the stream beneath."""
         return None
 
@@ -65,11 +67,11 @@ class Layer:
         return getattr(self.stream, "proof_levels", {})
 
     @property
-    def write_direction(self) -> Any:
-        return LayerDirection(self, direction_of(self.stream, WRITING), self.write_step)
+    def _write_direction(self) -> Any:
+        return LayerDirection(self, direction_of(self.stream, WRITING), self._write_step)
 
     @property
-    def read_direction(self) -> Any:
+    def _read_direction(self) -> Any:
         return direction_of(self.stream, READING)
 
     def async_write_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
@@ -80,11 +82,11 @@ class Layer:
         """Read at least one byte into ``buffers``, from the stream beneath."""
         return initiate(one_step(self, READING, buffers), token)
 
-    def write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
+    def _write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
         """Start one step of the write that has claimed this stream; ``below`` starts one on the stream beneath."""
         below(buffers, handler)
 
-    def leave(self, then: Callable[[], object]) -> bool:
+    def _leave(self, then: Callable[[], object]) -> bool:
         """The write that has claimed this stream is over, but for its handler.
 
         Returns:
@@ -92,9 +94,10 @@ class Layer:
         """
         return False
 
+    @property
     def is_open(self) -> bool:
         """Whether the stream beneath is open on this side."""
-        return bool(getattr(self.stream, "is_open", lambda: True)())
+        return is_open(self.stream)
 
     def close(self, *args: Any, **options: Any) -> Any:
         """Close the stream beneath, as its own ``close`` does."""
@@ -122,8 +125,8 @@ class LayerDirection(Direction):
 
     def __init__(self, layer: Layer, below: Direction, step: Callable[[Step, Any, Handler], object]) -> None:
         self.way = below.way
-        self.cancellable = layer.cancellable & below.cancellable
-        self.verb = layer.verb or below.verb
+        self.cancellable = layer._cancellable & below.cancellable
+        self.verb = layer._verb or below.verb
         self._layer = layer
         self._below = below
         self._layer_step = step
@@ -136,7 +139,7 @@ class LayerDirection(Direction):
         self._below.release()
 
     def leave(self, then: Callable[[], object]) -> bool:
-        return self._layer.leave(then) or self._below.leave(then)
+        return self._layer._leave(then) or self._below.leave(then)
 
     def catch_up(self) -> None:
         self._below.catch_up()
@@ -153,7 +156,7 @@ class LayerDirection(Direction):
             begin_step(self._below, executor, buffers, handler)
 
         handler = Handler(complete, executor, self._signal.slot)
-        if self._layer.waits and not any(map(len, buffers)):
+        if self._layer._waits and not any(map(len, buffers)):
             below(buffers, handler)  # nothing to do: no gap is waited for, and no transmitter is switched
         else:
             self._layer_step(below, buffers, handler)
@@ -167,7 +170,7 @@ class LayerDirection(Direction):
         self._below.stop()
 
     def stall_reason(self, quiet: float = QUIET) -> str | None:
-        return self._layer.held_by() or self._below.stall_reason(quiet)
+        return self._layer._held_by() or self._below.stall_reason(quiet)
 
 
 def begin_step(direction: Direction, executor: Executor, buffers: Any, handler: Handler) -> None:

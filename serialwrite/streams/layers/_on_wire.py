@@ -29,9 +29,9 @@ class OnWire(Layer):
         io.UnsupportedOperation: the driver can't tell what has left its queue.
     """
 
-    verb: str | None = "transmitted"
-    name = "on_wire"
-    waits = True
+    _verb: str | None = "transmitted"
+    _name = "on_wire"
+    _waits = True
 
     def __init__(self, port: Any) -> None:  # which makes this one
         super().__init__(port)
@@ -41,7 +41,7 @@ class OnWire(Layer):
         port = self.stream
         port._check_open()
         if port.proof_levels[ProofLevel.DRAINED] == UNKNOWN:
-            raise io.UnsupportedOperation(f"{self.name}: the driver of {port!r} can't tell what has left its queue")
+            raise io.UnsupportedOperation(f"{self._name}: the driver of {port!r} can't tell what has left its queue")
 
     @property
     def hidden(self) -> int | None:
@@ -53,16 +53,16 @@ class OnWire(Layer):
         except OSError:
             return None
 
-    def write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
+    def _write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
         port = self.stream
 
         async def work(operation: Spawned) -> Result:
             await port._drain(None).wait()
-            return await self.transmit(operation, below, buffers)
+            return await self._transmit(operation, below, buffers)
 
         Spawned(self.get_executor(), work, "async_write_some", among=port._spawned).launch(handler)
 
-    async def transmit(self, operation: Spawned, below: Step, buffers: Any) -> Result:
+    async def _transmit(self, operation: Spawned, below: Step, buffers: Any) -> Result:
         """Hand over what the port takes, and wait until it has left. The queue was empty."""
         error, accepted = await completion(lambda inner: below(buffers, inner), self.get_executor(), operation)
         if error is not None:

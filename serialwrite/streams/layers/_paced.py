@@ -51,7 +51,7 @@ class Paced(Layer):
     What had come of an answer counts in the next write.
     """
 
-    waits = True
+    _waits = True
 
     def __init__(
         self,
@@ -86,10 +86,10 @@ class Paced(Layer):
         self._in_chunk = 0  # bytes of the current chunk that have gone out
         self._line = bytearray()  # the last bytes of the current line that have
 
-    def held_by(self) -> str | None:
+    def _held_by(self) -> str | None:
         return None if self._prompts is None else self._prompts.held_by()
 
-    def write_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
+    def _write_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
         executor = self.get_executor()
 
         async def work(operation: Spawned) -> Result:
@@ -165,7 +165,7 @@ class Paced(Layer):
         while (left := self._due - time.monotonic()) > 0:
             # Not in one go: it must not take the rest of a long gap to notice that the stream was closed.
             await asyncio.sleep(min(left, WATCHDOG))
-            if not self.is_open():
+            if not self.is_open:
                 raise StreamClosed
 
 

@@ -34,7 +34,7 @@ class Queued(Layer):
         return max(0, len(self._line) - 1)
 
     @property
-    def write_direction(self) -> Any:
+    def _write_direction(self) -> Any:
         return Place(self, self._line, direction_of(self.stream, WRITING))
 
 

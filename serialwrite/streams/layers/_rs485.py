@@ -43,7 +43,7 @@ class RS485(OnWire):
         io.UnsupportedOperation: the driver can't tell what has left its queue.
     """
 
-    name = "RS485"
+    _name = "RS485"
 
     def __init__(
         self, port: TtyStream | serial.rs485.RS485, settings: serial.rs485.RS485Settings | None = None
@@ -67,16 +67,16 @@ class RS485(OnWire):
         return self._given if self._bus is None else self._bus.rs485_mode
 
     @property
-    def write_direction(self) -> Any:
+    def _write_direction(self) -> Any:
         if self._mode is None:
             return direction_of(self.stream, WRITING)
-        direction = super().write_direction
+        direction = super()._write_direction
         if not self._checked:
             direction.claim = self._claim_checked
         return direction
 
     def _claim_checked(self, user: Any) -> None:
-        if self.stream.is_open():
+        if self.stream.is_open:
             super()._check_driver()
             self._checked = True
         direction_of(self.stream, WRITING).claim(user)
@@ -90,7 +90,7 @@ class RS485(OnWire):
     def _closed(self) -> bool:
         return bool(self.stream._closed)
 
-    def write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
+    def _write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
         port: TtyStream = self.stream
 
         async def work(operation: Spawned) -> Result:
@@ -98,7 +98,7 @@ class RS485(OnWire):
             more = False
             try:
                 await self._transmit_on()
-                error, n = await self.transmit(operation, below, buffers)
+                error, n = await self._transmit(operation, below, buffers)
                 more = error is None and n < sum(map(len, buffers))
                 return error, n
             finally:
@@ -107,7 +107,7 @@ class RS485(OnWire):
 
         Spawned(self.get_executor(), work, "async_write_some", among=port._spawned).launch(handler)
 
-    def leave(self, then: Callable[[], object]) -> bool:
+    def _leave(self, then: Callable[[], object]) -> bool:
         if self._settings is None:
             return False
         # The write was content with a part. Until the line has been turned around nothing else may be written.

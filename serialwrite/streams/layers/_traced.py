@@ -57,13 +57,13 @@ class Traced(Layer):
             self._tell = self._file.write
 
     @property
-    def read_direction(self) -> Any:
-        return LayerDirection(self, direction_of(self.stream, READING), self.read_step)
+    def _read_direction(self) -> Any:
+        return LayerDirection(self, direction_of(self.stream, READING), self._read_step)
 
-    def write_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
+    def _write_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
         self._traced("write", below, buffers, handler)
 
-    def read_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
+    def _read_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
         """Start one step of the read that has claimed this stream."""
         self._traced("read", below, buffers, handler)
 

@@ -20,7 +20,7 @@ class LineStream(PollableStream):
     driver: Driver
     """What this kind of port has: ``driver.device`` is what the kernel, or pyserial in its place, is asked;
     ``driver.pollable`` is whether the port has a file descriptor, else it is used on threads."""
-    needs: ClassVar[tuple[str, ...]] = ()  # that is the driver's business
+    _needs: ClassVar[tuple[str, ...]] = ()  # that is the driver's business
 
     def __init__(self, driver: Driver, executor: EventLoopExecutor | None = None) -> None:
         self.driver = driver
@@ -97,5 +97,5 @@ class LineStream(PollableStream):
             raise transfer_error(error) from error
 
     def _check_open(self) -> None:
-        if not self.is_open():
+        if not self.is_open:
             raise StreamClosed(reason=f"{self!r} is closed")

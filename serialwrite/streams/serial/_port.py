@@ -120,7 +120,7 @@ class SerialPort(TtyStream):
             raise self._was_closed()
         return self.driver.write_some_nowait(buffers)
 
-    def write_one(self, data: bytes, /) -> int:
+    def _write_one(self, data: bytes, /) -> int:
         return self.driver.write_one(data)
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
@@ -128,9 +128,10 @@ class SerialPort(TtyStream):
             raise self._was_closed()
         return self.driver.read_some_nowait(buffers)
 
-    def wait_fd(self) -> int:
+    def _wait_fd(self) -> int:
         return self.driver.wait_fd()
 
+    @property
     def is_open(self) -> bool:
         return bool(self._line.is_open) and not self._closed
 
@@ -158,7 +159,7 @@ class SerialPort(TtyStream):
             of it is over (ftdi_sio: 256 bytes), though the adapter may have taken some of it, and sends that.
         """
         check_closing(policy, timeout)
-        if self.inherited:
+        if self._inherited:
             self._close_inherited()
             return None
         if self._executor.running_elsewhere():
@@ -192,7 +193,7 @@ class SerialPort(TtyStream):
         return self._initiate(self._closing(policy, timeout), token)
 
     def _closing(self, policy: ClosePolicy, timeout: float | None) -> Spawned:
-        if self.inherited:
+        if self._inherited:
 
             async def close_here(_: Spawned) -> Result:
                 self._close_inherited()
@@ -212,7 +213,7 @@ class SerialPort(TtyStream):
     def _stop_operations(self) -> None:
         """From here on nothing is accepted any more; what waits ends."""
         self._closed = True
-        for side in (self.write_direction, self.read_direction):
+        for side in (self._write_direction, self._read_direction):
             side.abort(StreamClosed())
         for operation in tuple(self._spawned):
             operation.fail(StreamClosed())
@@ -239,7 +240,7 @@ class SerialPort(TtyStream):
                 self._finished = True
                 if self._finalizer is not None:
                     self._finalizer.detach()
-                directions = self.write_direction, self.read_direction
+                directions = self._write_direction, self._read_direction
                 self.unsent = self.driver.close(directions, flush=policy != "abort")
         return self.unsent
 

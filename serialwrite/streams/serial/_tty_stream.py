@@ -46,9 +46,9 @@ class TtyStream(LineStream):
         None where nothing holds it: a UART without flow control is never held, it is just slow.
         Where a driver can't tell two of them apart, it says "... or ...".
         """
-        return self.held_by() if self.write_direction.waiting or self.queued else None
+        return self._held_by() if self._write_direction.waiting or self.queued else None
 
-    def held_by(self, quiet: float = QUIET) -> str | None:
+    def _held_by(self, quiet: float = QUIET) -> str | None:
         return self.driver.stall_reason(self._accepted(), quiet)
 
     # -- beyond the queue ---------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class TtyStream(LineStream):
             await drain.wait(note, sure=True)
             return None, operation.count
 
-        if self.is_open():
+        if self.is_open:
             check_level(self.driver.device, level)
         return self._initiate(self._spawn(work, "async_drain", timeout), token)
 
@@ -144,7 +144,7 @@ class TtyStream(LineStream):
             await self._drain(None).wait()
             return await self.driver.hold_break(self, seconds)
 
-        return self._initiate(self._spawn(work, "async_send_break", timeout, holding=self.write_direction), token)
+        return self._initiate(self._spawn(work, "async_send_break", timeout, holding=self._write_direction), token)
 
     def _spawn(self, work: Work, name: str, timeout: float | None, holding: Any = None) -> Spawned:
         return Spawned(
@@ -164,7 +164,7 @@ class TtyStream(LineStream):
     def _describe(self, error: TransferError) -> None:
         error.verb = "transmitted"
         error.queued = self.queued
-        error.stall = self.held_by()
+        error.stall = self._held_by()
 
     def _drain(self, level: DrainLevel | None) -> Drain:
         return Drain(self.driver.device, seconds_per_byte(self._line), level)

@@ -69,7 +69,7 @@ class ThreadDriver:
         return None
 
     async def hold_break(self, stream: PollableStream, seconds: float, /) -> Result:
-        direction: Any = stream.write_direction
+        direction: Any = stream._write_direction
 
         def work(stop: threading.Event) -> int:
             self.device.set_break(True)

@@ -181,7 +181,7 @@ class WritingThread(WorkerDirection):
     way: Way = WRITING
 
     def stall_reason(self, quiet: float = QUIET) -> str | None:
-        return self._stream.held_by(quiet)
+        return self._stream._held_by(quiet)
 
     def step(self, buffers: Sequence[memoryview], done: Done) -> None:
         backend = self._backend
