@@ -94,6 +94,8 @@ from .streams.layers._trace_event import TraceEvent as TraceEvent
 from .streams.layers._traced import Traced as Traced
 from .streams.serial._device import LineCounters as LineCounters, ModemLines as ModemLines
 from .streams.serial._port import SerialPort as SerialPort
+from .streams.serial._port_lookout import async_wait_for_port as async_wait_for_port
+from .streams.serial._ports import PortInfo as PortInfo, ports as ports
 from .streams.serial._settings import Settings as Settings
 
 __version__ = "0.1.0"

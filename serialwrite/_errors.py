@@ -69,7 +69,7 @@ class TransferError(OSError):
         self.stall = stall
         self.data: bytes | None = None
         self.awaited: str | None = None
-        self.verb = verb  # what "transferred" means in the message
+        self.verb = verb  # what "transferred" means in the message; empty if the operation transfers nothing
 
     @property
     def remaining(self) -> tuple[memoryview, ...]:
@@ -87,6 +87,9 @@ class TransferError(OSError):
         return type(self), (self.errno, self.strerror), state
 
     def __str__(self) -> str:
+        if not self.verb:  # of an operation that transfers nothing
+            after = "" if self.elapsed is None else f" after {self.elapsed:.2f} s"
+            return "; ".join(filter(None, (self._reason() + after, self.awaited)))
         count = f"{self.bytes_transferred:,}"
         if self.total is not None:
             count += f" of {self.total:,}"

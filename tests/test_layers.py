@@ -23,7 +23,8 @@ RANKS = """
     streams/fd: _descriptor
     streams/fd: _socket
 
-    streams/serial: _holders _interrupted _settings
+    streams/serial: _holders _interrupted _ports _settings
+    streams/serial: _port_lookout
     streams/serial: _no_line
     streams/serial: _device
     streams/serial: _drain _tty

@@ -248,6 +248,12 @@ def reading(s: AsyncReadStream, into: bytearray) -> None:
     assert_type(sw.read_until(s, dynamic, b"\n", timeout=1, idle_timeout=1), int)
 
 
+def discovery() -> None:
+    assert_type(sw.ports(), list[sw.PortInfo])
+    assert_type(sw.async_wait_for_port("0403:6001", timeout=1), Operation[sw.PortInfo])
+    assert_type(sw.SerialPort(sw.ports()[0], 115200).is_open, bool)
+
+
 # -- operations and streams of one's own --------------------------------------------------------------
 
 
