@@ -17,7 +17,7 @@ RANKS = """
     .: _read _write
 
     streams: _coroutine _methods _proof
-    streams/fd: _lookout _open_file _standstill _tried
+    streams/fd: _bell _lookout _open_file _standstill _tried
     streams/fd: _readiness
     streams/fd: _buffered_transport _stream
     streams/fd: _descriptor

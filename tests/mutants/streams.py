@@ -108,9 +108,27 @@ STREAMS = [
     ),
     slip(
         FD + "_readiness.py",
-        "WATCHDOG if seconds is None else min(seconds, WATCHDOG)",
-        "3600.0 if seconds is None else seconds",
-        POLLABLE,
+        "LONGEST_POLL if heard else LOOK",
+        "LONGEST_POLL",
+        "streams/test_lookout.py",
+    ),
+    slip(
+        FD + "_readiness.py",
+        "            self.user.fail(error)\n            self._ring()",
+        "            self.user.fail(error)",
+        "streams/test_lookout.py",
+    ),
+    slip(
+        FD + "_readiness.py",
+        "        self._ring()\n        if self._loop",
+        "        if self._loop",
+        "streams/test_lookout.py",
+    ),
+    slip(
+        SERIAL + "_port.py",
+        "            tell_when_closed(",
+        "            (lambda *_: None)(",
+        "streams/test_lookout.py",
     ),
     slip(FD + "_readiness.py", "        except PermissionError:  #", "        except LookupError:  #", POLLABLE),
     slip(

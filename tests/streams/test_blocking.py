@@ -585,7 +585,7 @@ async def test_the_errno_behind_an_exception_of_pyserials_is_told():
 
 
 async def test_12_a_read_on_a_thread_is_woken_by_what_comes_alone():
-    """loop:// waits for what is put into its queue, and looks once a second whether its owner has closed it."""
+    """loop:// waits for what is put into its queue, however long that takes."""
     waits = []
 
     class Counting(threading.Condition):
@@ -600,7 +600,7 @@ async def test_12_a_read_on_a_thread_is_woken_by_what_comes_alone():
         await asyncio.sleep(0.3)
         await sw.async_write(port, b"x")
         assert await reading == 1
-    assert waits == [1.0]
+    assert waits == [None]
 
 
 def test_opening_raw_tcp_beyond_the_reach_of_select_says_so():

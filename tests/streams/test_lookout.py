@@ -1,13 +1,19 @@
-"""Rule 12: what waits on an event loop shares one look a second at whether its owner has closed it."""
+"""Rule 12: what waits wakes no timer; but what its owner may close shares one look a second on an event loop."""
 
 import asyncio
+import concurrent.futures
+import contextlib
 import gc
+import os
+import resource
+import select
 import socket
-import threading
 import time
 import weakref
+from pathlib import Path
 
 import pytest
+import serial
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair
@@ -44,6 +50,45 @@ async def test_12_an_owners_close_is_noticed(form):
                 await waiting
 
 
+@pytest.mark.parametrize("url", [None, "loop://"], ids=["pty", "loop"])
+async def test_12_a_port_opened_here_needs_no_look(url, monkeypatch):
+    timers = []
+    with PtyPair() as line, sw.SerialPort(url or line.port) as port:
+        monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda *args: timers.append(args))
+        reading = sw.async_read(port, bytearray(1), sw.use_promise)
+        await asyncio.sleep(0)
+        await asyncio.to_thread(port.serial.close)
+        monkeypatch.undo()
+        assert timers == []
+        async with asyncio.timeout(20):
+            with pytest.raises(sw.StreamClosed):
+                await reading
+
+
+async def test_12_an_owners_close_of_a_loop_is_noticed():
+    owned = serial.serial_for_url("loop://")
+    with sw.SerialPort(owned) as port:
+        reading = sw.async_read(port, bytearray(1), sw.use_promise)
+        await asyncio.sleep(0.01)
+        owned.is_open = False  # as its close does, which says so to a reader
+        async with asyncio.timeout(20):
+            with pytest.raises(sw.StreamClosed):
+                await reading
+        owned.is_open = True
+
+
+async def test_12_a_port_that_was_opened_again_is_told_again():
+    with PtyPair() as line, sw.SerialPort(line.port) as port:
+        for _ in range(2):
+            reading = sw.async_read(port, bytearray(1), sw.use_promise)
+            await asyncio.sleep(0)
+            port.serial.close()
+            async with asyncio.timeout(0.5):
+                with pytest.raises(sw.StreamClosed):
+                    await reading
+            port.serial.open()
+
+
 def test_12_a_closed_loop_is_not_kept_alive():
     near, far = socket.socketpair()
     loop = asyncio.new_event_loop()
@@ -57,21 +102,82 @@ def test_12_a_closed_loop_is_not_kept_alive():
         assert kept() is None
 
 
-def test_12_a_close_in_another_thread_ends_a_blocking_read():
-    ended = []
-    with PtyPair() as line:
-        port = sw.SerialPort(line.port)
+@pytest.fixture
+def polls(monkeypatch):
+    """The seconds of each poll(2) that may have blocked."""
+    asked = []
+    genuine = select.poll
 
-        def read():
-            try:
-                sw.read(port, 1)
-            except sw.StreamClosed as error:
-                ended.append(type(error))
+    class Poll:
+        def __init__(self):
+            self.poller = genuine()
+            self.register = self.poller.register
 
-        reader = threading.Thread(target=read)
-        reader.start()
-        while port._read_direction.user is None:
+        def poll(self, milliseconds):
+            asked.append(milliseconds / 1000)
+            return self.poller.poll(milliseconds)
+
+    monkeypatch.setattr(select, "poll", Poll)
+    return asked
+
+
+def descriptors():
+    return [int(each.name) for each in Path("/proc/self/fd").iterdir()]
+
+
+@contextlib.contextmanager
+def opened():
+    with PtyPair() as line, sw.SerialPort(line.port) as port:
+        yield port, port.serial.close
+
+
+@contextlib.contextmanager
+def adopted():
+    near, far = socket.socketpair()
+    with near, far:
+        yield sw.SocketStream(near), near.close
+
+
+LONGEST = {opened: 86400.0, adopted: 1.0}
+
+
+@pytest.mark.parametrize("kind", LONGEST)
+@pytest.mark.parametrize("closes", ["stream", "file"])
+def test_12_a_close_ends_a_blocking_read(kind, closes, polls, monkeypatch):
+    longest = LONGEST[kind]
+    if (kind, closes) == (adopted, "stream"):  # of which it hears: it need not look
+        longest = 3600.0
+        monkeypatch.setattr("serialwrite.streams.fd._readiness.LOOK", longest)
+    with kind() as (stream, close_file), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        before = len(descriptors())
+        reading = pool.submit(sw.read, stream, 1)
+        while not polls or polls[-1] == 0:
             time.sleep(0.001)
+        (stream.close if closes == "stream" else close_file)()
+        with pytest.raises(sw.StreamClosed):
+            reading.result(60)
+        assert max(polls) == longest
+        assert len(descriptors()) <= before
+
+
+def test_a_blocking_read_needs_no_descriptor_of_its_own(polls):
+    """Where none is left it looks whether it was closed, as it does at what its owner may close."""
+    with opened() as (port, _), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(descriptors()), before[1]))
+        filled = []
+        with contextlib.suppress(OSError):
+            while True:
+                filled.append(os.dup(port.serial.fd))
+        try:
+            reading = pool.submit(sw.read, port, 1)
+            while not polls or polls[-1] == 0:
+                time.sleep(0.001)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            for each in filled:
+                os.close(each)
         port.close()
-        reader.join(60)
-        assert ended == [sw.StreamClosed]
+        with pytest.raises(sw.StreamClosed):
+            reading.result(60)
+        assert next(filter(None, polls)) == 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import os
 import select
 import time
@@ -15,14 +16,15 @@ from ..._cancellation import CancellationType
 from ..._direction import NOWHERE, QUIET, READING, WRITING, BlockingDirection, Done, User, Way
 from ..._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
 from ..._quick import PER_OPERATION, QuickDirection
-from ._lookout import lookout_of
+from ._bell import Bell
+from ._lookout import LOOK, lookout_of
 from ._tried import TriedStream
 
 # What operations that complete at once may cost between two turns of the loop (rule 9), counted in bytes;
 # and what each of them costs beside its bytes.
 FAIR_BUDGET = 64 * PER_OPERATION
-# How often a stream that waits looks whether its file was closed beneath it, in seconds.
-WATCHDOG = 0.05
+# The longest that one poll(2) may be asked for, in seconds: it takes milliseconds, as an int in C.
+LONGEST_POLL = 86400.0
 # A readiness that lies this often in a row is asked again only after a pause, in seconds, which doubles (rule 8).
 LIES, FIRST_PAUSE, LONGEST_PAUSE = 3, 0.001, 0.05
 
@@ -49,6 +51,7 @@ class Side(QuickDirection, BlockingDirection):
         self._waits_in = 0  # the process that the watcher was set in
         self._lies = 0
         self._pause: asyncio.TimerHandle | None = None
+        self._bell: Bell | None = None  # of a thread that waits here without a loop
 
     # -- one at a time (rule 7) ---------------------------------------------------------------------
 
@@ -64,6 +67,7 @@ class Side(QuickDirection, BlockingDirection):
 
     def release(self) -> None:
         """Give this direction back."""
+        self._bell = None  # first: interrupted by a signal, a blocking form comes here again while it is the user
         self.user = None
         if self.running_loop() is not None:
             self.idle_in = NOWHERE if self._stream._closed else get_ident()
@@ -123,7 +127,8 @@ class Side(QuickDirection, BlockingDirection):
             self._waits_in = os.getpid()
             self._lies = 0
             self._arm()
-            lookout_of(self._loop).add(self)
+            if not self._stream._told_when_closed:
+                lookout_of(self._loop).add(self)
 
     def catch_up(self) -> None:
         if self._step is not None:
@@ -159,6 +164,7 @@ class Side(QuickDirection, BlockingDirection):
             self._stream._executor.post(done, error, 0)
         else:
             self.user.fail(error)
+            self._ring()
 
     def _arm(self) -> None:
         assert self._loop is not None
@@ -238,25 +244,47 @@ class Side(QuickDirection, BlockingDirection):
 
     def look(self) -> None:
         """The owner of the file may have closed it: the watcher would never hear of it."""
-        if not self._stream.is_open:
+        if self._step is not None and not self._stream.is_open:
             self.abort(why_closed(self._fd))
+
+    def closed_beneath(self) -> None:
+        """Its file was closed, on whatever thread: have what waits here see that."""
+        self._ring()
+        if self._loop is not None and self._waits_in == os.getpid():
+            with suppress(RuntimeError):  # the loop was closed
+                self._loop.call_soon_threadsafe(self.look)
 
     # -- waiting without a loop ---------------------------------------------------------------------
 
     def block(self, seconds: float | None, moved: bool) -> None:
-        """Block this thread until the port may be ready, for ``seconds`` at most and never for long."""
+        """Block this thread until the port may be ready, for ``seconds`` at most. A close wakes it."""
         if moved:
             self._lies = 0
-        seconds = WATCHDOG if seconds is None else min(seconds, WATCHDOG)
+        if self._bell is None:
+            with suppress(OSError):  # no descriptor is left
+                self._bell = Bell()
+                return  # what happened before is seen by the caller, who tries again; what happens now rings
+        heard = self._bell is not None and self._stream._told_when_closed
+        seconds = min(LONGEST_POLL if heard else LOOK, math.inf if seconds is None else seconds)
         poller = select.poll()
         poller.register(self._stream._wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
-        if not poller.poll(int(seconds * 1000)):  # whole milliseconds are all that it knows
+        if self._bell is not None:
+            poller.register(self._bell, select.POLLIN)
+        ready = poller.poll(int(seconds * 1000))  # whole milliseconds are all that it knows
+        if not ready:
             if seconds < 0.001:
                 time.sleep(seconds)
-            return
-        self._lies += 1
-        if self._lies > LIES:
-            time.sleep(min(self._pause_length(), seconds))  # this thread has nothing else to do
+        elif self._bell is not None and any(fd == self._bell.fileno() for fd, _ in ready):
+            self._bell.silence()
+        else:
+            self._lies += 1
+            if self._lies > LIES:
+                time.sleep(min(self._pause_length(), seconds))  # this thread has nothing else to do
+
+    def _ring(self) -> None:
+        bell = self._bell  # kept open for as long as it is rung
+        if bell is not None:
+            bell.ring()
 
 
 class PinnedSide(Side):

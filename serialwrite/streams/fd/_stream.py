@@ -31,8 +31,11 @@ from ..._posix import require
 from ..._quick import QuickStream
 from .._methods import StreamMethods
 from .._proof import UNKNOWN, ProofLevel, ProofLevels
-from ._readiness import WATCHDOG, side_for
+from ._readiness import side_for
 from ._standstill import NOT_READING, Standstill, unread
+
+# Seconds between two looks whether a loop that is to close a stream has stopped.
+STOPPED_LOOK = 0.05
 
 POLLING = ("os.writev", "select.poll")  # what every stream over a descriptor calls; Windows has neither
 
@@ -43,6 +46,7 @@ class PollableStream(StreamMethods, QuickStream):
     default_token: CompletionToken[Any, Any] = deferred
     _needs: ClassVar[tuple[str, ...]] = POLLING  # what it calls of the system that not every system has
     _closed = False
+    _told_when_closed = False  # whether what it stands on says when it is closed; else what waits has to look
     _write_direction: Any
     _read_direction: Any
     _standstill: Standstill | None = None  # once something was asked of it
@@ -223,7 +227,7 @@ class PollableStream(StreamMethods, QuickStream):
         with suppress(RuntimeError):  # the loop was closed meanwhile
             self._executor.post(start)
         started = time.monotonic()
-        while not wait([closed], WATCHDOG).done:
+        while not wait([closed], STOPPED_LOOK).done:
             if not self._executor.running_elsewhere():  # it has stopped, and will not get round to it
                 return close_here()
             if time.monotonic() - started > CLOSE_TIMEOUT + longest * begun.is_set():

@@ -12,6 +12,7 @@ class TriedStream(Protocol):
     """A stream that is tried first, and waited for by a descriptor. See :class:`PollableStream`."""
 
     _closed: bool
+    _told_when_closed: bool
     _executor: EventLoopExecutor
 
     @property

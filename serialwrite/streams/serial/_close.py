@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 import warnings
+import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
@@ -122,6 +124,21 @@ def _close_with_a_queue(tty: Device, port: Any) -> bool:
 def _close_quietly(tty: Device, port: Any) -> None:
     with suppress(OSError):  # closed under us, by the owner of the serial.Serial
         tty.close_port(port)
+
+
+def tell_when_closed(port: Any, tell: weakref.WeakMethod[Callable[[], object]]) -> None:
+    """Have ``port``, a ``serial.Serial`` that we opened, call ``tell`` whenever it has been closed."""
+    genuine: Callable[[], None] = port.close
+
+    def close() -> None:
+        try:
+            genuine()
+        finally:
+            told = tell()
+            if told is not None:
+                told()
+
+    port.close = close
 
 
 def close_inherited(port: Any) -> None:

@@ -25,6 +25,7 @@ from ._close import (
     ClosingDrain,
     check_closing,
     close_forgotten,
+    tell_when_closed,
 )
 from ._descriptor_driver import DescriptorDriver
 from ._driver import Driver
@@ -109,6 +110,9 @@ class SerialPort(TtyStream):
             if mine
             else None
         )
+        if mine:
+            self._told_when_closed = True
+            tell_when_closed(self.serial, weakref.WeakMethod(self._closed_beneath))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._line.port!r} at {self._line.baudrate}>"
@@ -209,6 +213,11 @@ class SerialPort(TtyStream):
             return await completion(self._finish_on_a_thread(policy), self._executor)
 
         return Spawned(self._executor, work, "async_close", before=self._stop_operations, sure=True)
+
+    def _closed_beneath(self) -> None:
+        """The ``serial.Serial`` was closed, on whatever thread."""
+        for side in (self._write_direction, self._read_direction):
+            side.closed_beneath()
 
     def _stop_operations(self) -> None:
         """From here on nothing is accepted any more; what waits ends."""

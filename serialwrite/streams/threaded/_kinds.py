@@ -26,9 +26,8 @@ from ._backend import Backend
 # Seconds that pyserial's close takes, always: it sleeps for 0.3, in case the same server is connected to again.
 CLOSING_TIME = 0.35
 
-
-# Seconds after which a thread that waits looks whether the port's owner has closed it. All else wakes it.
-LONGEST_WAIT_S = 1.0
+# Seconds after which a thread that waits for pyserial's own looks whether that has ended, of which it need not say.
+SOURCE_LOOK = 1.0
 # poll(2) where the system has it: select(2) knows descriptors below 1,024 only.
 POLLER: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
@@ -47,7 +46,7 @@ class LoopBackend(Backend):
         line: queue.Queue[bytes] = self.port.queue
         with line.not_full:
             while self.port.is_open and line._qsize() >= line.maxsize and not stop.is_set():
-                line.not_full.wait(LONGEST_WAIT_S)
+                line.not_full.wait()
 
     def write(self, data: bytes) -> int:
         line: queue.Queue[bytes] = self.port.queue
@@ -99,7 +98,7 @@ class _OverTcp(Backend):
 
     def wait_writable(self, stop: threading.Event) -> None:
         wanted = {self._wake: selectors.EVENT_READ, self._socket: selectors.EVENT_WRITE}
-        while not stop.is_set() and self._socket not in _ready(wanted, LONGEST_WAIT_S):
+        while not stop.is_set() and self._socket not in _ready(wanted, None):
             self._slept()
 
     def interrupt(self) -> None:
@@ -166,7 +165,7 @@ class SocketBackend(_OverTcp):
     def wait_readable(self, stop: threading.Event) -> None:
         # A wake-up may be left from an earlier step, and the socket have nothing: to read then looks like its end.
         wanted = {self._wake: selectors.EVENT_READ, self._socket: selectors.EVENT_READ}
-        while not stop.is_set() and self._socket not in _ready(wanted, LONGEST_WAIT_S):
+        while not stop.is_set() and self._socket not in _ready(wanted, None):
             self._slept()
 
     def read(self, size: int) -> bytes:
@@ -231,8 +230,8 @@ def backend_for(port: Any) -> Backend:
     return kinds.get(module, Backend)(port)
 
 
-def _ready(wanted: dict[socket.socket, int], seconds: float) -> set[Any]:
-    """Those of the sockets that are ready for what is ``wanted`` of them, within ``seconds``."""
+def _ready(wanted: dict[socket.socket, int], seconds: float | None) -> set[Any]:
+    """Those of the sockets that are ready for what is ``wanted`` of them, within ``seconds``; None: once one is."""
     with POLLER() as poller:
         for sock, events in wanted.items():
             poller.register(sock, events)
@@ -244,4 +243,4 @@ def _await_item(
 ) -> None:
     with items.not_empty:
         while port.is_open and not items._qsize() and not stop.is_set() and (source is None or source.is_alive()):
-            items.not_empty.wait(LONGEST_WAIT_S)
+            items.not_empty.wait(None if source is None else SOURCE_LOOK)

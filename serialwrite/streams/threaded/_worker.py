@@ -18,6 +18,7 @@ from ..._cancellation import CancellationType
 from ..._cursors import buffer_copy
 from ..._direction import QUIET, READING, WRITING, Direction, Done, User, Way
 from ..._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
+from ..fd._lookout import lookout_of
 from ..fd._stream import PollableStream
 from ._backend import Backend
 
@@ -115,6 +116,9 @@ class WorkerDirection(Direction):
             self._thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._thread.start()
         self._jobs.put(job)
+        loop = asyncio._get_running_loop()
+        if loop is not None and not self._stream._told_when_closed:
+            lookout_of(loop).add(self)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -137,6 +141,17 @@ class WorkerDirection(Direction):
     @property
     def waiting(self) -> bool:
         return self._step is not None
+
+    def look(self) -> None:
+        """The owner of the port may have closed it: the thread may never hear of it."""
+        if self._step is not None and not self._stream.is_open:
+            self.abort(StreamClosed())
+
+    def closed_beneath(self) -> None:
+        """The port was closed, on whatever thread: have what waits here see that."""
+        if self._claimed_on is not None and self._thread is not None and self._thread.is_alive():  # else a parent's
+            with suppress(RuntimeError):  # the loop was closed
+                self._claimed_on.call_soon_threadsafe(self.look)
 
     def _interrupt(self) -> None:
         if self._step is not None and self._thread is not None and self._thread.is_alive():  # else it is a parent's
