@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any
 
 from ._buffers import Buffers
 from ._cancellation import CancellationType
 from ._conditions import transfer_at_least
-from ._deadlines import Deadline
-from ._direction import QUIET, WRITING, Direction, Way, direction_of, own_direction
-from ._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
-from ._executors import Executor, now, outstanding
+from ._deadlines import UNLIMITED, Deadline, Limits, deadlines
+from ._direction import QUIET_S, WRITING, Direction, Way, direction_of
+from ._errors import OperationAborted, TransferError, TransferTimeout
+from ._executors import Executor, clock_of
 from ._handler import Args, Handler
 from ._operation import CompletionToken, Operation, deferred
 from ._transfer import Transfer
@@ -29,6 +29,7 @@ class TransferOperation(Operation[Any]):
         way: WRITING or READING.
         transfer: what is transferred, and how far.
         name: what messages call the operation.
+        limits: its ``timeout`` and ``idle_timeout``.
         cancellable: the types of cancellation that it has, as far as the stream's steps have them.
     """
 
@@ -38,24 +39,23 @@ class TransferOperation(Operation[Any]):
         way: Way,
         transfer: Transfer,
         name: str,
+        limits: Limits = UNLIMITED,
         cancellable: CancellationType = CancellationType.TERMINAL | CancellationType.PARTIAL,
     ) -> None:
         self.name = name
         self.stream = stream
-        self._executor: Executor = stream.get_executor()
+        self.executor: Executor = stream.get_executor()
         self.way = way
         self.transfer = transfer
+        self.direction: Direction = direction_of(stream, way)
+        if limits is not UNLIMITED:
+            self._deadlines = deadlines(limits, stream if way is WRITING else None)
         self._nothing = transfer.nothing
         self._cancellable = cancellable
-        self._direction: Direction | None = None  # while it is claimed
+        self._claimed = False
         self._handler: Handler | None = None
-        self._full = False  # the stream is known to take nothing now
-        self._started: float | None = None
-
-    @property
-    def executor(self) -> Executor:
-        """The stream's executor."""
-        return self._executor
+        self._clock: Callable[[], float] | None = None  # once it has started
+        self._started = 0.0
 
     def __repr__(self) -> str:
         transfer = self.transfer
@@ -88,12 +88,11 @@ class TransferOperation(Operation[Any]):
     # -- at once -------------------------------------------------------------------------------------
 
     def _try(self) -> Args | None:
-        direction, transfer = own_direction(self.stream, self.way), self.transfer
-        if direction is None or direction.idle_in != get_ident() or self._launched or not transfer.quiet:
+        direction, transfer = self.direction, self.transfer
+        if direction.idle_in != get_ident() or self._launched or transfer.runs_user_code:
             return None
-        if not self._full:
-            transfer.begin()
-            self._full = transfer.take(direction.try_now)
+        if not (transfer.full or transfer.over):
+            transfer.take(direction.try_now)
         if not transfer.over:
             return None
         self._launched = True
@@ -103,9 +102,7 @@ class TransferOperation(Operation[Any]):
         return self._args()
 
     def _turn(self) -> Generator[None, None, None] | None:
-        direction = own_direction(self.stream, self.way)
-        due = direction is not None and direction.turn_due and not self._launched
-        return take_turn(direction, self) if due else None
+        return take_turn(self.direction, self) if self.direction.turn_due and not self._launched else None
 
     def abandon(self) -> None:
         if not self._launched:
@@ -114,21 +111,30 @@ class TransferOperation(Operation[Any]):
 
     def tried(self, error: Exception | None, n: int) -> None:
         """Take in a first step that was taken before this operation was made."""
-        self.transfer.begin()
-        self._full = error is None or isinstance(error, BlockingIOError)
-        if error is None or not self._full:
-            self.transfer.feed(None if error is None else transfer_error(error), n)
+        self.transfer.prepare()
+        if isinstance(error, BlockingIOError):
+            self.transfer.full = True
+        else:
+            self.transfer.feed(error, n)
 
     # -- by steps ------------------------------------------------------------------------------------
 
     def _begin(self, handler: Handler) -> None:
-        direction, transfer = direction_of(self.stream, self.way), self.transfer
-        self._claim(direction)
+        direction, transfer = self.direction, self.transfer
+        self._clock = clock = clock_of(self.executor)
+        self._started = clock()
+        try:
+            for deadline in self._deadlines:
+                deadline.start(self.executor, clock, self._started)
+            direction.claim(self)
+        except BaseException:
+            transfer.release()
+            raise
+        self._claimed = True
         self._handler = handler
         handler.cancellation_slot.assign(self._cancel)  # now: the condition may emit, and so may the stream
         try:
-            transfer.begin()
-            self._advance(direction)
+            self._advance()
         except BaseException:  # the condition or the stream refused
             self._stop()
             self._release()
@@ -138,25 +144,15 @@ class TransferOperation(Operation[Any]):
             return
         for deadline in self._deadlines:
             self._arm(deadline)
-        outstanding(self._executor).add(self._abort)
+        hooks = getattr(self.executor, "cancel_hooks", None)
+        if hooks is not None:
+            hooks.add(self._abort)
 
-    def _claim(self, direction: Direction) -> None:
-        try:
-            direction.claim(self)
-        except BaseException:
-            self.transfer.release()
-            raise
-        self._direction = direction
-        self._started = now(self._executor)
-        for deadline in self._deadlines:
-            deadline.start(self._executor, self._started)
-
-    def _advance(self, direction: Direction) -> None:
+    def _advance(self) -> None:
         """Take steps until it is over, or one has to be waited for."""
-        transfer = self.transfer
-        if direction.tries and not self._full:
+        transfer, direction = self.transfer, self.direction
+        if direction.tries and not (transfer.full or transfer.over):
             transfer.take(direction.try_now)
-        self._full = False
         if not transfer.over:
             if self._deadlines:
                 self._see()
@@ -164,39 +160,35 @@ class TransferOperation(Operation[Any]):
 
     def _stepped(self, error: BaseException | None, n: int) -> None:
         """A step that was waited for has ended."""
-        transfer, direction = self.transfer, self._direction
+        transfer = self.transfer
         if n:
-            self._moved()
-        self._full = error is None and n < transfer.offered
-        transfer.feed(None if error is None else transfer_error(error), n)
-        if direction is None:  # it was dropped: this step is its last
+            for deadline in self._deadlines:
+                deadline.moved()
+        transfer.feed(error, n)
+        if not self._claimed:  # it was dropped: this step is its last
             transfer.finish(OperationAborted(reason="its event loop was closed"))
         elif not transfer.over:
             try:
-                self._advance(direction)
+                self._advance()
             except Exception as broken:  # the stream refused the step: only the handler can be told
                 transfer.finish(broken)
         if transfer.over:
             self._end()
-
-    def _moved(self) -> None:
-        for deadline in self._deadlines:
-            deadline.moved()
 
     def _arm(self, deadline: Deadline) -> None:
         deadline.arm(self._expire, self._see if self.way is WRITING else None)
 
     def _see(self) -> None:
         """Have the stream see how far things are: a stall is told of what was seen not to move until then."""
-        if self.way is WRITING and self._direction is not None:
-            self._direction.stall_reason()
+        if self.way is WRITING and self._claimed:
+            self.direction.stall_reason(self.transfer.bytes_transferred)
 
     # -- cancelled -----------------------------------------------------------------------------------
 
     def _cancel(self, requested: CancellationType, deadline: Deadline | None = None) -> None:
         """Every request comes here: from the slot, a deadline, the task, the executor's end."""
-        transfer, direction = self.transfer, self._direction
-        if direction is None or transfer.over:
+        transfer, direction = self.transfer, self.direction
+        if transfer.over or not self._claimed:
             return
         requested &= self._cancellable & direction.cancellable
         if not requested:
@@ -208,8 +200,8 @@ class TransferOperation(Operation[Any]):
             self._end(posted=True)
 
     def _expire(self, deadline: Deadline) -> None:
-        if deadline.idle_timeout is not None and self._direction is not None:
-            self._direction.catch_up()  # a loop that is late has not told yet what may have moved
+        if deadline.idle_timeout is not None and self._claimed:
+            self.direction.catch_up()  # a loop that is late has not told yet what may have moved
             if deadline.left() > 0:
                 self._arm(deadline)
                 return
@@ -224,8 +216,8 @@ class TransferOperation(Operation[Any]):
 
     def drop(self) -> None:
         """Its event loop was closed: it touches the stream no more, whose direction has another user now."""
-        self._direction = None
-        outstanding(self._executor).discard(self._abort)
+        self._claimed = False
+        self._unhook()
         self.transfer.release()
 
     # -- the end -------------------------------------------------------------------------------------
@@ -240,13 +232,13 @@ class TransferOperation(Operation[Any]):
             self._release()
             handler.immediate_executor.dispatch(handler, *self._args())
         elif at_once or posted:
-            self._executor.post(self._deliver)
+            self.executor.post(self._deliver)
         else:
             self._deliver()
 
     def _deliver(self) -> None:
         """Call the handler, once the stream is ready to be left."""
-        if self._direction is None or not self._direction.leave(self._call_handler):
+        if not (self._claimed and self.direction.leave(self._call_handler)):
             self._call_handler()
 
     def _call_handler(self) -> None:
@@ -264,8 +256,8 @@ class TransferOperation(Operation[Any]):
 
     def _stop(self) -> None:
         """Nothing more goes out, and no request reaches it any more."""
-        if self._direction is not None:
-            self._direction.stop()
+        if self._claimed:
+            self.direction.stop()
         for deadline in self._deadlines:
             deadline.disarm()
         if self._handler is not None:
@@ -273,24 +265,33 @@ class TransferOperation(Operation[Any]):
 
     def _release(self) -> None:
         """Give everything back: the direction, the memory, the place among what runs on the executor."""
-        direction, self._direction = self._direction, None
-        if direction is not None:
-            direction.release()
+        if self._claimed:
+            self._claimed = False
+            self.direction.release()
         self._handler = None
-        outstanding(self._executor).discard(self._abort)
+        self._unhook()
         self.transfer.release()
 
+    def _unhook(self) -> None:
+        hooks = getattr(self.executor, "cancel_hooks", None)
+        if hooks is not None:
+            hooks.discard(self._abort)
+
     def _conclude(self) -> None:
-        direction = self._direction or own_direction(self.stream, self.way)
-        conclude(self.transfer, self.way, direction, self.stream, self._expired)
-        error = self.transfer.error
-        if self._started is not None and isinstance(error, TransferError):
-            error.elapsed = now(self._executor) - self._started
+        if self.transfer.error is not None:
+            elapsed = None if self._clock is None else self._clock() - self._started
+            conclude(self, self._expired, elapsed)
 
 
-def conclude(transfer: Transfer, way: Way, direction: Direction | None, stream: Any, expired: Deadline | None) -> None:
-    """Say of the error of ``transfer``, which is over, what is known of its end; ``expired`` is what ended it."""
-    error = transfer.error
+def conclude(operation: TransferOperation, expired: Deadline | None, elapsed: float | None) -> None:
+    """Say of the error of ``operation``, which is over, what is known of its end.
+
+    Args:
+        operation: whose transfer is over.
+        expired: what ended it, if that was a deadline.
+        elapsed: seconds since its start; None where that was not measured.
+    """
+    transfer, direction, error = operation.transfer, operation.direction, operation.transfer.error
     if not isinstance(error, TransferError):
         return
     if expired is not None and type(error) is OperationAborted:
@@ -299,23 +300,21 @@ def conclude(transfer: Transfer, way: Way, direction: Direction | None, stream: 
             return
         error = transfer.error = TransferTimeout()
         error.idle_timeout = expired.idle_timeout
-    error.bytes_transferred = transfer.bytes_transferred
-    error.total = transfer.size
-    error.data = transfer.data
-    error.awaited = transfer.awaited
-    error.verb = way.verb if direction is None or direction.verb is None else direction.verb
-    error.ask_remaining(lambda: transfer.remaining)
+    transfer.tell(error)
+    error.verb = direction.verb or operation.way.verb
+    error.elapsed = elapsed
     if error.queued is None:
         with contextlib.suppress(OSError, ValueError):  # a port that is gone can't be asked
-            error.queued = getattr(stream, "queued", None)
-    if isinstance(error, OperationAborted) and direction is not None:
-        error.stall = direction.stall_reason(QUIET if expired is None else expired.quiet)
+            error.queued = getattr(operation.stream, "queued", None)
+    if isinstance(error, OperationAborted):
+        quiet = QUIET_S if expired is None else expired.quiet
+        error.stall = direction.stall_reason(transfer.bytes_transferred, quiet)
 
 
 def one_step(stream: Any, way: Way, buffers: Buffers) -> TransferOperation:
     """One write_some or read_some of ``stream``: it ends with its first step, and so can be cancelled totally."""
     transfer = Transfer(way.cursor(buffers), ONE_STEP)
-    return TransferOperation(stream, way, transfer, way.some, CancellationType.ALL)
+    return TransferOperation(stream, way, transfer, way.some, cancellable=CancellationType.ALL)
 
 
 def take_turn(direction: Any, operation: Any) -> Generator[None, None, None]:

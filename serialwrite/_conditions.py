@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FunctionType
 from typing import TypeAlias
 
@@ -86,8 +87,13 @@ def transfer_exactly(size: int, /) -> TransferExactly:
     return TransferExactly(size)
 
 
-def most(condition: CompletionCondition, error: TransferError | None, n: int) -> int:
-    """What ``condition`` answers, as the most bytes to ask for next; 0 when done."""
+def asking(condition: CompletionCondition) -> Callable[[TransferError | None, int], int]:
+    """``condition``, whose answers are checked, and are the most bytes to ask for next; 0 when done."""
+    check_condition(condition)
+    return partial(_most, condition)
+
+
+def _most(condition: CompletionCondition, error: TransferError | None, n: int) -> int:
     answer = condition(error, n)
     if answer is True:
         return 0

@@ -30,20 +30,12 @@ class Cursor(Protocol):
         """Bytes asked for, for messages; None where there is no such number."""
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing is left."""
-        ...
-
-    @property
     def remaining(self) -> tuple[memoryview, ...]:
         """What is left, as new views."""
         ...
 
-    def open(self) -> None:
-        """The transfer begins. Memory that is not exported yet is exported now."""
-
     def prepare(self, max_size: int, /) -> Sequence[memoryview]:
-        """What the next step may take: at most ``max_size`` bytes."""
+        """What the next step may take: at most ``max_size`` bytes. Memory is exported by then."""
         ...
 
     def consume(self, n: int, /) -> None:
@@ -79,9 +71,6 @@ class ConsumingBuffers:
         self.total_consumed: int = 0
         ConsumingBuffers.consume(self, 0)  # empty ones count as consumed: a run of them must not fill a step
 
-    def open(self) -> None:
-        """The transfer begins. Memory that is not exported yet is exported now."""
-
     @property
     def remaining(self) -> tuple[memoryview, ...]:
         """What is left, as new views."""
@@ -91,10 +80,6 @@ class ConsumingBuffers:
     def size_asked(self) -> int | None:
         """Bytes asked for, for messages; None where there is no such number."""
         return self.total_size
-
-    @property
-    def empty(self) -> bool:
-        return self.total_consumed >= self.total_size
 
     def prepare(self, max_size: int) -> list[memoryview]:
         """The next views, at most ``max_size`` bytes and MAX_BUFFERS of them in all."""
@@ -190,16 +175,9 @@ class SingleBuffer:
         self.total_size: int = len(view)
         self.total_consumed: int = 0
 
-    def open(self) -> None:
-        """The transfer begins."""
-
     @property
     def size_asked(self) -> int | None:
         return self.total_size
-
-    @property
-    def empty(self) -> bool:
-        return self.total_consumed >= self.total_size
 
     @property
     def remaining(self) -> tuple[memoryview, ...]:
@@ -245,13 +223,15 @@ class ShrinkingBuffer(ConsumingBuffers):
         self._dynamic = dynamic
         self._open = False
 
-    def open(self) -> None:
-        super().__init__(views(self._dynamic.data))
-        self._open = True
-
     @property
     def remaining(self) -> tuple[memoryview, ...]:
         return remaining(views(self._dynamic.data), self.total_consumed if self._open else 0)
+
+    def prepare(self, max_size: int) -> list[memoryview]:
+        if not self._open:
+            super().__init__(views(self._dynamic.data))
+            self._open = True
+        return super().prepare(max_size)
 
     def release(self) -> None:
         super().release()

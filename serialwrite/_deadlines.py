@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from ._cancellation import CancellationType
-from ._executors import Executor, Timer, call_later, now
+from ._executors import Executor, Timer, call_later
 from ._timers import checked_timeout
 
 # The most seconds before a limit at which a write looks at its stream, for what will be said of a stall.
@@ -30,22 +30,23 @@ class Deadline:
         self.type = type
         self._seconds = seconds
         self._executor: Executor
+        self._clock: Callable[[], float]
         self._due = 0.0
         self.early: float = 0.0
         """Seconds before it is due at which things are looked at that may have to be told when it is."""
         self._timer: Timer | None = None
 
-    def start(self, executor: Executor, time: float) -> None:
-        """The operation starts at ``time``, on the clock of ``executor``."""
+    def start(self, executor: Executor, clock: Callable[[], float], time: float) -> None:
+        """The operation starts at ``time``, on the ``clock`` of ``executor``."""
         seconds = self._seconds
-        self._executor = executor
+        self._executor, self._clock = executor, clock
         seconds = seconds(executor) if callable(seconds) else seconds
         self._due = time + seconds
         self.early = min(seconds / 2, EARLY)
 
     def left(self) -> float:
         """Seconds until it may be due; 0 or less: it is."""
-        return self._due - now(self._executor)
+        return self._due - self._clock()
 
     @property
     def quiet(self) -> float:
@@ -97,12 +98,12 @@ class IdleDeadline(Deadline):
         self._queue: int | None = None  # bytes, when it was last looked at
         self._moved: float | None = None  # when a byte was last transferred, since then
 
-    def start(self, executor: Executor, time: float) -> None:
-        super().start(executor, time)
+    def start(self, executor: Executor, clock: Callable[[], float], time: float) -> None:
+        super().start(executor, clock, time)
         self._queue = self._queued_now()
 
     def moved(self) -> None:
-        self._moved = now(self._executor)
+        self._moved = self._clock()
 
     def left(self) -> float:
         left = super().left()
@@ -111,7 +112,7 @@ class IdleDeadline(Deadline):
         before, self._queue = self._queue, self._queued_now()
         moved, self._moved = self._moved, None
         if self._queue is not None and (moved is not None or self._queue != before):
-            moved = now(self._executor)  # the queue may have shrunk until now
+            moved = self._clock()  # the queue may have shrunk until now
         if moved is not None:
             self._due = moved + self._idle
         return super().left()

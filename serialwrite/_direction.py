@@ -13,9 +13,9 @@ from ._executors import Executor
 from ._handler import Handler
 
 NOWHERE = 0  # no thread has this number
-# Seconds in which nothing was seen to move before a stream is said to be held, unless a limit is shorter. What a pty
-# and a Unix socket hold shrinks in lumps: at 115,200 Bd these are 0.4 s apart.
-QUIET = 0.5
+# How long nothing was seen to move before a stream is said to be held, unless a limit is shorter. What a pty and a Unix
+# socket hold shrinks in lumps: at 115,200 Bd these are 0.4 s apart.
+QUIET_S = 0.5
 Done: TypeAlias = "Callable[[BaseException | None, int], object]"
 
 
@@ -104,8 +104,11 @@ class Direction(Protocol):
         """
         return False
 
-    def stall_reason(self, quiet: float = QUIET, /) -> str | None:
-        """What holds a direction that was not seen to move for ``quiet`` seconds; None where that is unknown."""
+    def stall_reason(self, count: int | None, quiet: float = QUIET_S, /) -> str | None:
+        """What holds a direction that was not seen to move for ``quiet`` seconds; None where that is unknown.
+
+        ``count`` is of the bytes that its user has transferred so far; None where it has no user.
+        """
         return None
 
 
@@ -189,16 +192,11 @@ class UserDirection(Direction):
             self._signal.emit(type)
         return False
 
-    def stall_reason(self, quiet: float = QUIET) -> str | None:
+    def stall_reason(self, count: int | None, quiet: float = QUIET_S) -> str | None:
         stall: str | None = getattr(self._stream, "stall", None)
         return stall
 
 
-def own_direction(stream: Any, way: Way) -> Direction | None:
-    """The Direction that ``stream`` has for itself; None of a user's stream."""
-    return getattr(stream, way.attribute, None)
-
-
 def direction_of(stream: Any, way: Way) -> Direction:
     """One direction of ``stream``: its own object for it, or one that stands in for that."""
-    return own_direction(stream, way) or UserDirection(stream, way)
+    return getattr(stream, way.attribute, None) or UserDirection(stream, way)

@@ -62,7 +62,7 @@ class EventLoopExecutor:
             in which the executor was made. An executor that took its loop so takes another one when that has stopped.
     """
 
-    __slots__ = ("_loop", "_made_in", "_pinned", "_process", "outstanding")
+    __slots__ = ("_loop", "_made_in", "_pinned", "_process", "cancel_hooks")
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         if not isinstance(loop, asyncio.AbstractEventLoop | None):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
@@ -71,7 +71,7 @@ class EventLoopExecutor:
         self._made_in = running_loop()
         self._pinned = loop is not None
         self._process = os.getpid()  # in a fork of it, its loops don't run, though they say so
-        self.outstanding: set[Function] = set()  # how to cancel what runs: see IoThread.close
+        self.cancel_hooks: set[Function] | None = None  # of what runs, where it is an IoThread's: see its close
 
     def __repr__(self) -> str:
         return f"<EventLoopExecutor on {self._loop or 'the loop of its first use'}>"
@@ -122,15 +122,16 @@ class EventLoopExecutor:
 
     def post(self, function: Function, /, *args: Any) -> None:
         """Run ``function(*args)`` on a later turn of the loop."""
-        loop = self.loop
-        if running_loop() is loop:
-            loop.call_soon(function, *args)
+        running = running_loop()
+        if running is not None and (running is self._loop or running is self.loop):
+            running.call_soon(function, *args)
         else:
-            loop.call_soon_threadsafe(function, *args)
+            self.loop.call_soon_threadsafe(function, *args)
 
     def dispatch(self, function: Function, /, *args: Any) -> None:
         """Run ``function(*args)`` now when called on the loop, else on a later turn of it."""
-        if self.running_here():
+        running = running_loop()
+        if running is not None and (running is self._loop or running is self.loop):
             function(*args)
         else:
             self.loop.call_soon_threadsafe(function, *args)
@@ -158,11 +159,6 @@ def loop_executor(executor: object, name: str) -> EventLoopExecutor:
             "or None for the loop of the first operation"
         )
     return found
-
-
-def outstanding(executor: Executor) -> set[Function]:
-    """How to cancel what runs on ``executor``, to be added to and taken from on its thread."""
-    return executor.outstanding if isinstance(executor, EventLoopExecutor) else set()
 
 
 class _InlineExecutor:
@@ -203,15 +199,14 @@ def call_later(executor: Executor, seconds: float, function: Function, /, *args:
     return timer(seconds, function, *args)  # type: ignore[no-any-return] # duck-typed, see the docstring
 
 
-def now(executor: Executor) -> float:
-    """Seconds on the clock that what runs on ``executor`` is measured with: its own, where it has one."""
+def clock_of(executor: Executor) -> Callable[[], float]:
+    """The clock that what runs on ``executor`` is measured with, in seconds: its own, where it has one."""
     if isinstance(executor, EventLoopExecutor):
-        return time.monotonic()  # a loop's own: uvloop's stands still between two turns
-    own: Callable[[], float] = getattr(executor, "time", time.monotonic)
-    return own()
+        return time.monotonic  # a loop's own: uvloop's stands still between two turns
+    return getattr(executor, "time", time.monotonic)
 
 
-CLOSE_TIMEOUT = 5.0  # seconds that IoThread.close gives cancelled operations to end
+CLOSE_TIMEOUT_S = 5.0  # that IoThread.close gives cancelled operations to end
 
 
 class IoThread:
@@ -224,6 +219,7 @@ class IoThread:
     def __init__(self, name: str = "serialwrite-io") -> None:
         self._loop = asyncio.new_event_loop()
         self._executor = EventLoopExecutor(self._loop)
+        self._executor.cancel_hooks = set()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         started = threading.Event()
         self._loop.call_soon(started.set)
@@ -233,14 +229,14 @@ class IoThread:
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.get_loop().run_forever()
-            runner.run(self._cancel_outstanding())
+            runner.run(self._cancel_all())
 
-    async def _cancel_outstanding(self) -> None:
-        outstanding = self._executor.outstanding
-        for cancel in tuple(outstanding):
+    async def _cancel_all(self) -> None:
+        hooks = self._executor.cancel_hooks
+        for cancel in tuple(hooks or ()):
             cancel()
-        deadline = self._loop.time() + CLOSE_TIMEOUT
-        while outstanding and self._loop.time() < deadline:  # noqa: ASYNC110 # the end of a thread's life
+        deadline = self._loop.time() + CLOSE_TIMEOUT_S
+        while hooks and self._loop.time() < deadline:  # noqa: ASYNC110 # the end of a thread's life
             await asyncio.sleep(0.001)
 
     def get_executor(self) -> EventLoopExecutor:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 from ._cancellation import CancellationSignal
 from ._deadlines import Deadline
 from ._errors import OperationAborted, timed_out
-from ._executors import Executor, now
+from ._executors import Executor, clock_of
 from ._handler import Handler, Initiation
 from ._operation import CompletionToken, Operation, initiate
 
@@ -20,13 +20,9 @@ class InitiatedOperation(Operation[int]):
 
     def __init__(self, initiation: Initiation, executor: Executor, name: str) -> None:
         self._initiation = initiation
-        self._executor = executor
+        self.executor = executor
         self.name = name
         self._count = 0
-
-    @property
-    def executor(self) -> Executor:
-        return self._executor
 
     @property
     def bytes_transferred(self) -> int:
@@ -57,9 +53,10 @@ class InitiatedOperation(Operation[int]):
         if self._deadlines:
             outer.cancellation_slot.assign(signal.emit)
             handler = outer.replaced(complete, cancellation_slot=signal.slot, once=False)
-            started = now(self._executor)
+            clock = clock_of(self.executor)
+            started = clock()
             for deadline in self._deadlines:
-                deadline.start(self._executor, started)
+                deadline.start(self.executor, clock, started)
                 deadline.arm(expire)
         try:
             self._initiation(handler)

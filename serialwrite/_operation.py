@@ -65,11 +65,7 @@ class Operation(Coroutine[Any, Any, T_co]):
     # -- what each kind of operation defines ---------------------------------------------------------
 
     name: str = "operation"  # in messages
-
-    @property
-    @abstractmethod
-    def executor(self) -> Executor:
-        """Where the operation runs: its stream's executor."""
+    executor: Executor  # where the operation runs: its stream's
 
     @property
     @abstractmethod
@@ -122,7 +118,8 @@ class Operation(Coroutine[Any, Any, T_co]):
         What can be refused at once (a busy stream, a second launch) is raised here;
         posted to another thread, it goes to the handler.
         """
-        self._claim_launch()
+        self._refuse_second()
+        self._launched = True
         made: list[Handler] = []
         try:
             # On whichever thread this is: a slot that is bound to it has a listener once this has returned.
@@ -159,10 +156,9 @@ class Operation(Coroutine[Any, Any, T_co]):
                 args = change(args)
         return args
 
-    def _claim_launch(self) -> None:
+    def _refuse_second(self) -> None:
         if self._launched:
             raise RuntimeError(f"this {self.name} was launched before; an operation launches once")
-        self._launched = True
 
     def _start(self, handler: Handler) -> None:
         inline = self._launcher == threading.get_ident()
@@ -246,7 +242,7 @@ class Operation(Coroutine[Any, Any, T_co]):
         if self._generator is None:
             self._generator = self.__await__()
         elif inspect.getgeneratorstate(self._generator) == inspect.GEN_CLOSED:
-            self._claim_launch()  # a second task: it would see an empty success
+            self._refuse_second()  # a second task: it would see an empty success
         return self._generator
 
     def send(self, value: Any, /) -> Any:

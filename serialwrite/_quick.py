@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 from ._composed import TransferOperation, take_turn
 from ._conditions import TRANSFER_ALL
 from ._cursors import SingleBuffer
-from ._deadlines import Deadline, Limits, deadlines
+from ._deadlines import Deadline, Limits
 from ._direction import NOWHERE, WRITING, Direction
 from ._errors import TransferError
 from ._executors import Executor
@@ -147,9 +147,8 @@ class QuickWrite(Operation[int]):
         """The operation that the rest is left to."""
         if self._rest is None:
             transfer = Transfer(SingleBuffer(self._data, self._data), TRANSFER_ALL)
-            self._rest = TransferOperation(self._stream, WRITING, transfer, self.name)
+            self._rest = TransferOperation(self._stream, WRITING, transfer, self.name, self._limits)
             self._rest.adopt()
-            self._rest.limited(*deadlines(self._limits, self._stream))
         return self._rest  # type: ignore[no-any-return]
 
     def limited(self, *added: Deadline) -> Self:
@@ -157,7 +156,7 @@ class QuickWrite(Operation[int]):
         return self
 
     @property
-    def executor(self) -> Executor:
+    def executor(self) -> Executor:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] # asked for late
         return self._stream.get_executor()
 
     @property

@@ -12,7 +12,7 @@ from ._buffers import Buffers, DynamicBuffer
 from ._composed import TransferOperation
 from ._conditions import TRANSFER_ALL, CompletionCondition
 from ._cursors import read_into
-from ._deadlines import Limits, checked_limits, deadlines
+from ._deadlines import Limits, checked_limits
 from ._direction import READING
 from ._operation import CompletionToken, Deferred, Operation, default_token, deferred, initiate
 from ._stackful import yield_context
@@ -368,7 +368,7 @@ def _until(
 
 
 def _operation(stream: Any, transfer: Transfer, name: str, limits: Limits) -> TransferOperation:
-    return TransferOperation(stream, READING, transfer, name).limited(*deadlines(limits))
+    return TransferOperation(stream, READING, transfer, name, limits)
 
 
 def _initiate(operation: TransferOperation, token: object) -> Any:

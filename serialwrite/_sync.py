@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ._composed import TransferOperation, conclude
 from ._deadlines import Deadline
-from ._direction import WRITING, BlockingDirection, own_direction
+from ._direction import WRITING, BlockingDirection
 from ._errors import OperationAborted, StreamBusy, TransferError
-from ._executors import EventLoopExecutor, Executor, now, running_loop
+from ._executors import EventLoopExecutor, Executor, clock_of, running_loop
 from ._signal_safe import ledger
 from ._tokens import OperationFuture, use_future
 
@@ -26,7 +26,7 @@ def run_blocking(operation: TransferOperation) -> Any:
         name = operation.name.removeprefix("async_")
         raise RuntimeError(f"{name}() would block the running event loop: await async_{name}(...) here")
     executor = operation.executor
-    direction: Any = own_direction(operation.stream, operation.way)
+    direction: Any = operation.direction
     try:
         if isinstance(executor, EventLoopExecutor) and executor.running_elsewhere():
             return _wait_for_future(operation)
@@ -80,16 +80,15 @@ class BlockingRun:
 
     def run(self, direction: BlockingDirection) -> Any:
         """Run it to its end; return its result, or raise its error."""
-        transfer, started = self._transfer, now(self.executor)
+        transfer, clock = self._transfer, clock_of(self.executor)
+        started = clock()
         outer = ledger.record  # of a transfer that a signal has interrupted, and whose handler is here
         try:
             direction.claim(self)
-            self._drive(direction, started)
+            self._drive(direction, clock, started)
             if transfer.error is not None and ledger.record is not outer:
                 transfer.settle(ledger.count())  # a handler may have ended a step half-way
-            conclude(transfer, self._operation.way, direction, self._operation.stream, self._expired)
-            if isinstance(transfer.error, TransferError):
-                transfer.error.elapsed = now(self.executor) - started
+            conclude(self._operation, self._expired, clock() - started)
             direction.release()
             transfer.release()
         except BaseException:
@@ -104,11 +103,10 @@ class BlockingRun:
         error, transfer.error = transfer.error, None
         return self._operation.result((error, transfer.result))
 
-    def _drive(self, direction: BlockingDirection, started: float) -> None:
+    def _drive(self, direction: BlockingDirection, clock: Callable[[], float], started: float) -> None:
         transfer, deadlines = self._transfer, self._operation.deadlines
         for deadline in deadlines:
-            deadline.start(self.executor, started)
-        transfer.begin()
+            deadline.start(self.executor, clock, started)
 
         def try_now(buffers: Sequence[memoryview]) -> int:
             given = ledger.open(transfer.bytes_transferred)
@@ -119,7 +117,7 @@ class BlockingRun:
 
         while not transfer.over:
             before = transfer.bytes_transferred
-            full = transfer.take(try_now, blocking=True)
+            transfer.take(try_now, blocking=True)
             moved = transfer.bytes_transferred != before
             if transfer.over:
                 break
@@ -132,12 +130,12 @@ class BlockingRun:
                     self._expired = deadline
                     transfer.finish(OperationAborted())
                     return
-                if full and left > deadline.early and direction.way is WRITING:
+                if transfer.full and left > deadline.early and direction.way is WRITING:
                     left -= deadline.early  # it is looked at then, for what will be said of a stall
                 least = left if least is None else min(least, left)
-            if full:
+            if transfer.full:
                 if deadlines and direction.way is WRITING:
-                    direction.stall_reason()
+                    direction.stall_reason(transfer.bytes_transferred)
                 direction.block(least, moved)
 
 

@@ -18,7 +18,7 @@ from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeVar
 
 from ._cancellation import CancellationSignal
-from ._executors import EventLoopExecutor, outstanding, running_loop
+from ._executors import EventLoopExecutor, running_loop
 from ._handler import Completion, Handler
 from ._operation import CompletionToken, Operation, default_token, deferred
 
@@ -87,11 +87,12 @@ class UseFuture(CompletionToken[OperationFuture[int], OperationFuture[Completion
         signal = CancellationSignal()
         future: OperationFuture[Any] = OperationFuture(operation, signal)
         executor = operation.executor
-        waited_for = outstanding(executor)
+        hooks: Any = getattr(executor, "cancel_hooks", None)
         cancel = signal.emit
 
         def complete(*args: Any) -> None:
-            waited_for.discard(cancel)
+            if hooks is not None:
+                hooks.discard(cancel)
             try:
                 result = operation.result(args)
             except Exception as error:
@@ -100,11 +101,13 @@ class UseFuture(CompletionToken[OperationFuture[int], OperationFuture[Completion
                 future.set_result(result)
 
         future.set_running_or_notify_cancel()
-        waited_for.add(cancel)
+        if hooks is not None:
+            hooks.add(cancel)
         try:
             operation.launch(Handler(complete, executor, signal.slot))
         except BaseException:
-            waited_for.discard(cancel)
+            if hooks is not None:
+                hooks.discard(cancel)
             raise
         return future
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ._conditions import CompletionCondition, TransferAll, TransferAtLeast, TransferExactly, check_condition, most
+from ._conditions import CompletionCondition, TransferAll, TransferAtLeast, TransferExactly, asking
 from ._cursors import Cursor, GrowingBuffer, ShrinkingBuffer
 from ._errors import OperationAborted, TransferError, of_the_system, transfer_error
 
@@ -23,52 +23,50 @@ class Transfer:
         condition: asked after each step how much to ask of the next one.
 
     Attributes:
+        runs_user_code: its steps run code of the caller's, which may start another operation meanwhile.
+        full: the stream is known to take nothing now: its last step was a short one.
         cancelled: cancellation was requested. It takes effect after the step under way.
         over: nothing more is to be transferred.
         error: how it ended; None for success.
     """
 
-    __slots__ = ("_begun", "_condition", "_cursor", "_max_size", "cancelled", "error", "over")
+    __slots__ = ("_cursor", "_max_size", "_most", "cancelled", "error", "full", "over", "runs_user_code")
 
     def __init__(self, cursor: Cursor, condition: CompletionCondition) -> None:
-        if type(condition) not in OWN_CONDITIONS:
-            check_condition(condition)
+        self.runs_user_code = type(condition) not in OWN_CONDITIONS
+        self._most = asking(condition) if self.runs_user_code else condition
         self._cursor = cursor
-        self._condition = condition
-        self._begun = False
-        self._max_size = 0
+        self._max_size: int | None = None  # of the next step, in bytes; None until the condition was first asked
+        self.full = False
         self.cancelled = False
         self.over = False
         self.error: BaseException | None = None
 
     # -- the loop ----------------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Ask the condition for the first time, once. The first step is taken whatever it answers."""
-        if not self._begun:
-            self._begun = True
-            self._cursor.open()
-            self._max_size = most(self._condition, None, 0)
-
     def prepare(self) -> Sequence[memoryview]:
-        """The buffers of the next step."""
+        """The buffers of the next step. The first step is taken whatever the condition answers."""
+        if self._max_size is None:
+            self._max_size = self._most(None, 0)
         return self._cursor.prepare(self._max_size)
 
-    def feed(self, error: TransferError | None, n: int) -> None:
+    def feed(self, failure: BaseException | None, n: int) -> None:
         """Take in one step: its error, and the bytes that it transferred."""
+        error = None if failure is None else transfer_error(failure)
         cursor = self._cursor
         left = cursor.total_size - cursor.total_consumed
         if not 0 <= n <= left:
             self.finish(ValueError(f"the stream reported {n} bytes, of {left} that were left"))
             return
+        self.full = error is None and n < cursor.offered  # another try would only meet EAGAIN
         cursor.consume(n)
         if self.over:  # ended from outside while the step was under way
             return
-        if cursor.empty or (error is None and n == 0):
+        if n == left or (error is None and n == 0):
             self.finish(error)
             return
         try:
-            self._max_size = most(self._condition, error, cursor.total_consumed)
+            self._max_size = self._most(error, cursor.total_consumed)
         except Exception as broken:  # the caller's condition raised: that is how the transfer ends
             self.finish(broken)
             return
@@ -82,34 +80,29 @@ class Transfer:
         if not self.over:
             self.over, self.error = True, error
 
-    def take(self, try_now: Callable[[Sequence[memoryview]], int], *, blocking: bool = False) -> bool:
-        """Take steps that need no waiting: until it is over, the stream takes nothing more, or others have their turn.
+    def take(self, try_now: Callable[[Sequence[memoryview]], int], *, blocking: bool = False) -> None:
+        """Take steps that need no waiting: until it is over, the stream is full, or others have their turn.
 
         Args:
             try_now: takes one step. BlockingIOError: it would have to wait.
             blocking: what is not an error of the system's is raised: the handler of a signal has raised it.
-
-        Returns:
-            Whether the stream is known to take nothing now.
         """
         turn = TURN_SIZE
-        while not self.over and turn > 0:
+        self.full = False
+        while not (self.over or self.full) and turn > 0:
+            buffers = self.prepare()
             try:
-                n = try_now(self.prepare())
+                n = try_now(buffers)
             except BlockingIOError:
-                return True
+                self.full = True
             except Exception as error:
                 if blocking and not of_the_system(error):
                     raise
-                self.feed(transfer_error(error), 0)
+                self.feed(error, 0)
                 turn -= TURN_SIZE // 16  # a condition that goes on in spite of errors must not hold the loop
-                continue
-            offered = self._cursor.offered
-            self.feed(None, n)
-            if n < offered:
-                return True  # another try would only meet EAGAIN
-            turn -= n + STEP_COST_SIZE
-        return False
+            else:
+                self.feed(None, n)
+                turn -= n + STEP_COST_SIZE
 
     def settle(self, count: int) -> None:
         """Take in that ``count`` bytes are transferred, after a step that the handler of a signal has interrupted."""
@@ -121,11 +114,6 @@ class Transfer:
     def dynamic(self) -> bool:
         """Whether the caller's memory is a dynamic buffer."""
         return isinstance(self._cursor, (ShrinkingBuffer, GrowingBuffer))
-
-    @property
-    def quiet(self) -> bool:
-        """Whether its steps run no code of the caller's, which could start another operation meanwhile."""
-        return type(self._condition) in OWN_CONDITIONS
 
     @property
     def bytes_transferred(self) -> int:
@@ -145,16 +133,6 @@ class Transfer:
         return None
 
     @property
-    def awaited(self) -> str | None:
-        """What a read waits for, and has not got, in words; None where there is no such thing."""
-        return None
-
-    @property
-    def offered(self) -> int:
-        """Bytes of the last :meth:`prepare`."""
-        return self._cursor.offered
-
-    @property
     def size(self) -> int | None:
         """Bytes asked for; None where there is no such number."""
         return self._cursor.size_asked
@@ -163,6 +141,13 @@ class Transfer:
     def remaining(self) -> tuple[memoryview, ...]:
         """What is left of the caller's memory, as new views."""
         return self._cursor.remaining
+
+    def tell(self, error: TransferError) -> None:
+        """Say in ``error``, which ended it, how far it has come."""
+        cursor = self._cursor
+        error.bytes_transferred = cursor.total_consumed
+        error.total = cursor.size_asked
+        error.ask_remaining(lambda: cursor.remaining)
 
     def release(self) -> None:
         """Give the caller's memory back: a bytearray can be resized again. May be called again."""

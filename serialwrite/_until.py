@@ -30,6 +30,10 @@ class SizedTransfer(Transfer):
     def data(self) -> bytes:
         return bytes(self._dynamic)
 
+    def tell(self, error: TransferError) -> None:
+        super().tell(error)
+        error.data = self.data
+
     @property
     def result(self) -> bytes:
         return self.data
@@ -47,15 +51,12 @@ class UntilTransfer(Transfer):
 
     def __init__(self, dynamic: DynamicBuffer, delimiter: Delimiter, longest_match: int) -> None:
         super().__init__(read_into(dynamic), self._more)
+        self.runs_user_code = False
         self._dynamic = dynamic
         self._delimiter = delimiter
         self._overlap = len(delimiter) - 1 if isinstance(delimiter, bytes) else longest_match
         self._searched: int | None = None  # bytes from the front, in vain; None before the first search
         self._end: int | None = None  # just behind the delimiter, once it was found
-
-    @property
-    def quiet(self) -> bool:
-        return True  # the condition is not the caller's
 
     def _more(self, error: TransferError | None, n: int) -> int:
         """The completion condition: go on until the delimiter is in the buffer."""
@@ -88,12 +89,13 @@ class UntilTransfer(Transfer):
             error = TransferError(ENOBUFS, "the buffer is at its max_size")
         super().finish(error)
 
-    @property
-    def awaited(self) -> str:
+    def tell(self, error: TransferError) -> None:
+        super().tell(error)
         if isinstance(self._delimiter, bytes):
-            return f"{self._delimiter!r} has not come"
-        size = f" of up to {self._overlap:,} bytes" if len(self._dynamic) > self._overlap else ""
-        return f"no match{size} of {self._delimiter.pattern!r} has come"
+            error.awaited = f"{self._delimiter!r} has not come"
+        else:
+            size = f" of up to {self._overlap:,} bytes" if len(self._dynamic) > self._overlap else ""
+            error.awaited = f"no match{size} of {self._delimiter.pattern!r} has come"
 
     @property
     def result(self) -> int:

@@ -15,7 +15,7 @@ from ._buffers import Buffers
 from ._composed import TransferOperation
 from ._conditions import TRANSFER_ALL, CompletionCondition
 from ._cursors import written, written_plain
-from ._deadlines import UNLIMITED, Limits, checked_limits, deadlines
+from ._deadlines import UNLIMITED, Limits, checked_limits
 from ._direction import WRITING
 from ._operation import CompletionToken, Operation, default_token, deferred, initiate
 from ._quick import QuickStream, QuickWrite
@@ -116,8 +116,7 @@ def async_write(
 def _write_operation(stream: Any, buffers: Any, condition: CompletionCondition, limits: Limits) -> TransferOperation:
     stream = as_stream(stream)
     cursor = written_plain if isinstance(stream, QuickStream) else written
-    operation = TransferOperation(stream, WRITING, Transfer(cursor(buffers), condition), "async_write")
-    return operation.limited(*deadlines(limits, stream))
+    return TransferOperation(stream, WRITING, Transfer(cursor(buffers), condition), "async_write", limits)
 
 
 def write(

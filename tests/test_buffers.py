@@ -73,7 +73,7 @@ def test_the_cursor_is_a_cursor_over_the_joined_bytes(parts, steps):
         n = min(consumed, len(whole) - position)
         cursor.consume(n)
         position += n
-        assert (cursor.total_consumed, cursor.empty) == (position, position == len(whole))
+        assert (cursor.total_consumed, cursor.total_size - cursor.total_consumed) == (position, len(whole) - position)
         assert b"".join(remaining(views(parts), position)) == whole[position:]
     assert cursor.total_size == len(whole)
 
@@ -166,7 +166,7 @@ def test_a_run_of_empty_buffers_does_not_fill_a_step():
     cursor = ConsumingBuffers(views([b""] * (2 * MAX_BUFFERS) + [b"x"] + [b""] * MAX_BUFFERS))
     assert b"".join(cursor.prepare(10)) == b"x"
     cursor.consume(1)
-    assert cursor.empty
+    assert cursor.total_consumed == cursor.total_size
 
 
 async def test_what_lies_behind_many_empty_buffers_is_written():

@@ -64,7 +64,6 @@ def test_the_loop(pieces, make_condition, data):
     payload, buffers = pieces
     cursor = written(buffers)
     transfer, mine = Transfer(cursor, make_condition()), make_condition()
-    transfer.begin()
     allowed, count = most(mine(None, 0)), 0
     while not transfer.over:
         asked_for = b"".join(transfer.prepare())
@@ -91,7 +90,7 @@ def test_the_loop_refuses_a_stream_that_counts_wrong(pieces, excess):
     payload, buffers = pieces
     for n in (len(payload) + excess, -excess):
         transfer = Transfer(written(buffers), sw.transfer_all())
-        transfer.begin()
+        transfer.prepare()
         transfer.feed(None, n)
         assert str(transfer.error) == f"the stream reported {n} bytes, of {len(payload)} that were left"
         assert transfer.bytes_transferred == 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import serialwrite as sw
-from serialwrite._direction import WRITING, own_direction
+from serialwrite._direction import WRITING, direction_of
 from serialwrite.loopback._result import Direction, KernelCounters, Settings, Writes
 from serialwrite.loopback.check._checker import LOOK_AHEAD_SIZE, Checker
 from serialwrite.loopback.measure._arrivals import Arrivals
@@ -238,7 +238,7 @@ class WriteMeter:
     @contextlib.contextmanager
     def on(self, port: sw.SerialPort) -> Generator[None]:
         """Count the writes to `port` inside the block; a port without a descriptor isn't metered."""
-        side: Any = own_direction(port, WRITING)
+        side: Any = direction_of(port, WRITING)
         if not hasattr(side, "write_one"):  # a thread writes, in chunks of its own
             yield
             return

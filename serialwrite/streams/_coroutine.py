@@ -55,7 +55,7 @@ class Spawned(Operation[Any]):
         self.adopt()  # refused, it is not forgotten
         self._deadlines = deadlines(checked_limits(timeout))
         self._adopted = False
-        self._executor = executor
+        self.executor = executor
         self._work = work
         self.name = name
         self.count = 0
@@ -69,10 +69,6 @@ class Spawned(Operation[Any]):
         self._entered = False
         self.stopping: bool = False  # the work has been told to end
         self.failure: TransferError | None = None
-
-    @property
-    def executor(self) -> Executor:
-        return self._executor
 
     @property
     def bytes_transferred(self) -> int:
@@ -91,7 +87,7 @@ class Spawned(Operation[Any]):
         self._task.add_done_callback(self._done)
         handler.cancellation_slot.assign(self._on_cancel)
         for deadline in self._deadlines:
-            deadline.start(self._executor, self._started)
+            deadline.start(self.executor, time.monotonic, self._started)
             deadline.arm(self._expire)
 
     async def _run(self) -> Result:

@@ -22,7 +22,7 @@ INTERRUPTED = "test_interrupted.py"
 
 CORE = [
     # -- the loop ---------------------------------------------------------------------------------------
-    slip("_transfer.py", "if cursor.empty or (error is None and n == 0):", "if cursor.empty:", LOOP),
+    slip("_transfer.py", "if n == left or (error is None and n == 0):", "if n == left:", LOOP),
     slip("_transfer.py", "        if not 0 <= n <= left:", "        if not 0 <= n:", PROPERTIES),
     slip("_transfer.py", "        cursor.consume(n)\n        if self.over:", "        if self.over:", LOOP),
     slip(
@@ -52,8 +52,8 @@ CORE = [
     ),
     slip(
         "_transfer.py",
-        "            if n < offered:\n                return True",
-        "            if n < offered:\n                return False",
+        "        self.full = error is None and n < cursor.offered",
+        "        self.full = False",
         USERS,
     ),
     slip(
@@ -69,7 +69,7 @@ CORE = [
         "test_users_code.py::test_a_condition_that_goes_on_in_spite_of_errors_lets_the_loop_turn",
     ),
     slip("_transfer.py", "if blocking and not of_the_system(error):", "if False:", INTERRUPTED),
-    slip("_transfer.py", "        if not self._begun:\n", "        if True:\n", ASKED, LOOP),
+    slip("_transfer.py", "        if self._max_size is None:\n", "        if True:\n", ASKED, LOOP),
     slip(
         "_transfer.py",
         "        except Exception as broken:  # the caller's condition raised",
@@ -215,8 +215,8 @@ CORE = [
     slip("_quick.py", "            self._rest.adopt()\n", "", QUICK),
     slip(
         "_quick.py",
-        "            self._rest.limited(*deadlines(self._limits, self._stream))\n",
-        "",
+        "transfer, self.name, self._limits)",
+        "transfer, self.name)",
         ENDINGS + "::test_timeout",
     ),
     slip(
@@ -263,8 +263,8 @@ CORE = [
     ),
     slip(
         "_composed.py",
-        "            self.transfer.release()\n            raise\n        self._direction",
-        "            raise\n        self._direction",
+        "            transfer.release()\n            raise\n        self._claimed",
+        "            raise\n        self._claimed",
         USERS,
         QUICK,
         "test_rules.py::test_rule_7_busy_is_raised_at_once",
@@ -328,8 +328,8 @@ CORE = [
     ),
     slip(
         "_composed.py",
-        "        outstanding(self._executor).add(self._abort)",
-        "        outstanding(self._executor)",
+        "            hooks.add(self._abort)",
+        "            pass",
         EXECUTORS,
     ),
     slip(
@@ -338,10 +338,10 @@ CORE = [
         "            pass",
         OVER,
     ),
-    slip("_composed.py", "    error.bytes_transferred = transfer.bytes_transferred\n", "", LOOP),
+    slip("_transfer.py", "        error.bytes_transferred = cursor.total_consumed\n", "", LOOP),
     slip(
         "_composed.py",
-        "        error.stall = direction.stall_reason(QUIET if expired is None else expired.quiet)",
+        "        error.stall = direction.stall_reason(transfer.bytes_transferred, quiet)",
         "        pass",
         ENDINGS + "::test_timeout",
     ),
@@ -355,8 +355,8 @@ CORE = [
     ),
     slip(
         "_operation.py",
-        "        elif inspect.getgeneratorstate(self._generator) == inspect.GEN_CLOSED:\n            self._claim_launch()",
-        "        elif False:\n            self._claim_launch()",
+        "        elif inspect.getgeneratorstate(self._generator) == inspect.GEN_CLOSED:\n            self._refuse_second()",
+        "        elif False:\n            self._refuse_second()",
         USERS,
     ),
     slip(
@@ -479,12 +479,12 @@ CORE = [
     ),
     slip(
         "_executors.py",
-        "        while outstanding and self._loop.time() < deadline:",
+        "        while hooks and self._loop.time() < deadline:",
         "        while False and self._loop.time() < deadline:",
         EXECUTORS,
     ),
     slip("_executors.py", "            self._thread.join()\n", "            pass\n", EXECUTORS),
-    slip("_executors.py", "        for cancel in tuple(outstanding):\n            cancel()\n", "", EXECUTORS),
+    slip("_executors.py", "        for cancel in tuple(hooks or ()):\n            cancel()\n", "", EXECUTORS),
     slip(
         "_timers.py",
         "        if left <= 0:\n            self._function",
@@ -494,7 +494,7 @@ CORE = [
     slip("_timers.py", "    if number < 0 or", "    if number < -1 or", BAD),
     # -- deadlines --------------------------------------------------------------------------------------
     slip("_deadlines.py", "            self._due = moved + self._idle", "            self._due = moved", IDLE),
-    slip("_deadlines.py", "        self._moved = now(self._executor)", "        pass", IDLE),
+    slip("_deadlines.py", "        self._moved = self._clock()", "        pass", IDLE),
     slip("_deadlines.py", "or self._queue != before):", "):", IDLE),
     slip(
         "_deadlines.py",
@@ -502,7 +502,7 @@ CORE = [
         "        if False:\n            self.arm(due, look)",
         IDLE,
     ),
-    slip("_composed.py", "            self._direction.catch_up()", "            pass", IDLE),
+    slip("_composed.py", "            self.direction.catch_up()", "            pass", IDLE),
     # -- blocking ---------------------------------------------------------------------------------------
     slip(
         "_sync.py",
@@ -557,7 +557,7 @@ CORE = [
         "            super().cancel(self._cancel_message)",
         ENDINGS + "::test_promise_cancel",
     ),
-    slip("_tokens.py", "        waited_for.add(cancel)", "        pass", EXECUTORS),
+    slip("_tokens.py", "            hooks.add(cancel)", "        pass", EXECUTORS),
     slip("_direction.py", "            if initiating:  #", "            if False:  #", USERS),
     slip(
         "_direction.py",

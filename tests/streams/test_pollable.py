@@ -197,7 +197,7 @@ async def test_closed_by_another_thread_the_watcher_goes_on_the_loops_own(monkey
 @pytest.mark.parametrize("kind", ["SocketStream", "SerialPort", "loop://"])
 def test_closed_by_another_thread_for_which_the_loop_has_no_time(monkeypatch, kind, layer):
     """Waiting for the thread on the loop's own would be for ever; it is closed when the loop turns."""
-    monkeypatch.setattr(_pollable, "CLOSE_TIMEOUT", 0.1)
+    monkeypatch.setattr(_pollable, "CLOSE_TIMEOUT_S", 0.1)
 
     async def hold(target):
         stream = layer(sw.SocketStream(target) if kind == "SocketStream" else sw.SerialPort(target))

@@ -13,7 +13,7 @@ from threading import get_ident
 from typing import Any
 
 from ..._cancellation import CancellationType
-from ..._direction import NOWHERE, QUIET, READING, WRITING, BlockingDirection, Done, User, Way
+from ..._direction import NOWHERE, QUIET_S, READING, WRITING, BlockingDirection, Done, User, Way
 from ..._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
 from ..._quick import PER_OPERATION, QuickDirection
 from ._bell import Bell
@@ -110,10 +110,10 @@ class Side(QuickDirection, BlockingDirection):
 
     # -- waiting (rule 8) ---------------------------------------------------------------------------
 
-    def stall_reason(self, quiet: float = QUIET) -> str | None:
+    def stall_reason(self, count: int | None, quiet: float = QUIET_S) -> str | None:
         if not self._writing or self._waits_in not in {0, os.getpid()}:  # a forked child asks its parent's port nothing
             return None
-        return self._stream._held_by(quiet)
+        return self._stream._stall_reason(count, quiet)
 
     @property
     def waiting(self) -> bool:

@@ -23,9 +23,9 @@ from typing import Any, ClassVar, Self
 
 from ..._buffers import Buffers
 from ..._composed import one_step
-from ..._direction import QUIET, READING, WRITING
+from ..._direction import QUIET_S, READING, WRITING
 from ..._errors import StreamClosed
-from ..._executors import CLOSE_TIMEOUT, EventLoopExecutor, loop_executor
+from ..._executors import CLOSE_TIMEOUT_S, EventLoopExecutor, loop_executor
 from ..._operation import CompletionToken, default_token as unspecified, deferred, initiate
 from ..._posix import require
 from ..._quick import QuickStream
@@ -82,15 +82,15 @@ class PollableStream(StreamMethods, QuickStream):
         ``"peer not reading"`` is said of a queue that was seen not to move for half a second. What was seen is
         remembered from when you ask, and from when a write with a timeout has to wait.
         """
-        return self._held_by() if self._write_direction.waiting else None
+        return self._stall_reason(self._accepted()) if self._write_direction.waiting else None
 
-    def _held_by(self, quiet: float = QUIET) -> str | None:
-        """What holds a port that takes nothing, where nothing was seen to move for ``quiet`` seconds."""
+    def _stall_reason(self, count: int | None, quiet: float = QUIET_S, /) -> str | None:
+        """As that of its direction for writing."""
         if self._standstill is None:
             self._standstill = Standstill()
         try:
             fd = self._wait_fd()
-            still = self._standstill.see(self._unread(fd), self._accepted())
+            still = self._standstill.see(self._unread(fd), count)
             return None if still < quiet else NOT_READING
         except OSError:
             return None
@@ -230,7 +230,7 @@ class PollableStream(StreamMethods, QuickStream):
         while not wait([closed], STOPPED_LOOK).done:
             if not self._executor.running_elsewhere():  # it has stopped, and will not get round to it
                 return close_here()
-            if time.monotonic() - started > CLOSE_TIMEOUT + longest * begun.is_set():
+            if time.monotonic() - started > CLOSE_TIMEOUT_S + longest * begun.is_set():
                 return None
         return closed.result()
 

@@ -9,7 +9,7 @@ from ..._adapting import is_open
 from ..._buffers import Buffers
 from ..._cancellation import CancellationSignal, CancellationType
 from ..._composed import one_step
-from ..._direction import QUIET, READING, WRITING, Direction, Done, User, direction_of
+from ..._direction import QUIET_S, READING, WRITING, Direction, Done, User, direction_of
 from ..._errors import OperationAborted
 from ..._executors import Executor
 from ..._handler import Handler
@@ -169,8 +169,8 @@ class LayerDirection(Direction):
     def stop(self) -> None:
         self._below.stop()
 
-    def stall_reason(self, quiet: float = QUIET) -> str | None:
-        return self._layer._held_by() or self._below.stall_reason(quiet)
+    def stall_reason(self, count: int | None, quiet: float = QUIET_S) -> str | None:
+        return self._layer._held_by() or self._below.stall_reason(count, quiet)
 
 
 def begin_step(direction: Direction, executor: Executor, buffers: Any, handler: Handler) -> None:

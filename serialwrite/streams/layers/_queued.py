@@ -8,7 +8,7 @@ from typing import Any
 
 from ..._adapting import as_stream
 from ..._cancellation import CancellationType
-from ..._direction import QUIET, WRITING, Direction, Done, User, direction_of
+from ..._direction import QUIET_S, WRITING, Direction, Done, User, direction_of
 from ..._errors import StreamBusy
 from ._layer import Layer, take_step
 
@@ -127,7 +127,7 @@ class Place(Direction):
     def leave(self, then: Callable[[], object]) -> bool:
         return self._admitted and self._beneath.leave(then)
 
-    def stall_reason(self, quiet: float = QUIET) -> str | None:
+    def stall_reason(self, count: int | None, quiet: float = QUIET_S) -> str | None:
         if self._admitted:
-            return self._beneath.stall_reason(quiet)
+            return self._beneath.stall_reason(count, quiet)
         return f"waiting behind {self._line.index(self)} other writes" if self in self._line else None

@@ -68,15 +68,13 @@ class RS485(OnWire):
 
     @property
     def _write_direction(self) -> Any:
-        if self._mode is None:
-            return direction_of(self.stream, WRITING)
         direction = super()._write_direction
         if not self._checked:
             direction.claim = self._claim_checked
         return direction
 
     def _claim_checked(self, user: Any) -> None:
-        if self.stream.is_open:
+        if self._mode is not None and self.stream.is_open:
             super()._check_driver()
             self._checked = True
         direction_of(self.stream, WRITING).claim(user)
@@ -92,6 +90,9 @@ class RS485(OnWire):
 
     def _write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
         port: TtyStream = self.stream
+        if self._mode is None and self._settings is None:  # the owner of the bus has switched it off
+            below(buffers, handler)
+            return
 
         async def work(operation: Spawned) -> Result:
             await port._drain(None).wait()

@@ -9,7 +9,7 @@ from ._device import Device
 from ._drain import seconds_per_byte
 
 # A queue that has not moved for this long is held: seconds, and bytes, as drivers report progress in lumps.
-QUIET, LUMP = 0.1, 600
+QUIET_S, LUMP = 0.1, 600
 
 CTS_LOW = "CTS low"
 XOFF = "XOFF received"
@@ -56,7 +56,7 @@ class StallWatch:
             if still < quiet:
                 return None
             return EITHER if self._port.xonxoff else NOT_READING
-        if not queue or still < max(QUIET, LUMP * seconds_per_byte(self._port)):
+        if not queue or still < max(QUIET_S, LUMP * seconds_per_byte(self._port)):
             return None
         if self._tty.transmitter_empty():  # with bytes to send: something has told it to stop
             return XOFF if self._port.xonxoff else STOPPED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, overload
 
-from ..._direction import QUIET
+from ..._direction import QUIET_S
 from ..._errors import TransferError, transfer_error
 from ..._executors import EventLoopExecutor
 from ..._operation import Operation, default_token as unspecified, initiate
@@ -46,10 +46,10 @@ class TtyStream(LineStream):
         None where nothing holds it: a UART without flow control is never held, it is just slow.
         Where a driver can't tell two of them apart, it says "... or ...".
         """
-        return self._held_by() if self._write_direction.waiting or self.queued else None
+        return self._stall_reason(self._accepted()) if self._write_direction.waiting or self.queued else None
 
-    def _held_by(self, quiet: float = QUIET) -> str | None:
-        return self.driver.stall_reason(self._accepted(), quiet)
+    def _stall_reason(self, count: int | None, quiet: float = QUIET_S, /) -> str | None:
+        return self.driver.stall_reason(count, quiet)
 
     # -- beyond the queue ---------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ class TtyStream(LineStream):
     def _describe(self, error: TransferError) -> None:
         error.verb = "transmitted"
         error.queued = self.queued
-        error.stall = self._held_by()
+        error.stall = self._stall_reason(self._accepted())
 
     def _drain(self, level: DrainLevel | None) -> Drain:
         return Drain(self.driver.device, seconds_per_byte(self._line), level)

@@ -16,7 +16,7 @@ import serial
 from ..._buffers import first_bytes
 from ..._cancellation import CancellationType
 from ..._cursors import buffer_copy
-from ..._direction import QUIET, READING, WRITING, Direction, Done, User, Way
+from ..._direction import QUIET_S, READING, WRITING, Direction, Done, User, Way
 from ..._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
 from ..fd._lookout import lookout_of
 from ..fd._stream import PollableStream
@@ -195,8 +195,8 @@ class WritingThread(WorkerDirection):
 
     way: Way = WRITING
 
-    def stall_reason(self, quiet: float = QUIET) -> str | None:
-        return self._stream._held_by(quiet)
+    def stall_reason(self, count: int | None, quiet: float = QUIET_S) -> str | None:
+        return self._stream._stall_reason(count, quiet)
 
     def step(self, buffers: Sequence[memoryview], done: Done) -> None:
         backend = self._backend
