@@ -8,7 +8,7 @@ MINUTES ?= 30
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test soak lint bench peers hw-test docs recordings format clean
+.PHONY: help demo test lab-test soak lint bench peers hw-test docs recordings format clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ demo: .venv/have-cli ## See a write stall, time out with its exact count, and be
 
 test: .venv/have-dev ## Run the tests
 	$(BIN)/python -m pytest -n 4
+
+lab-test: .cache/lab/have ## Run the tests with labgrid's coordinator and exporter, in a network namespace of their own
+	unshare --net --map-root-user sh -c 'ip link set lo up && ip address add 192.0.2.9/32 dev lo && \
+		exec .cache/lab/bin/python -m pytest tests/lab'
 
 soak: .venv/have-dev ## Write to 64 streams, with faults and cancels at random, for MINUTES (30): no byte and no memory may be lost
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
@@ -65,6 +69,15 @@ clean: ## Remove all that was made here
 	@echo "Installing serialwrite and what its tests need in .venv: a minute or two ..."
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ .venv/have-cli
+
+# labgrid brings its own `serial` package, so it is installed beside .venv, and seen before it.
+.cache/lab/have: .venv/have-dev
+	@echo "Installing labgrid in .cache/lab ..."
+	@$(BIN)/python -m venv --clear .cache/lab
+	@.cache/lab/bin/python -c "import pathlib, site, sysconfig; dev = sysconfig.get_path('purelib', vars={'base': '.venv'}); \
+		pathlib.Path(sysconfig.get_path('purelib'), 'dev.pth').write_text(f'import site; site.addsitedir({str(pathlib.Path(dev).resolve())!r})\n')"
+	@.cache/lab/bin/python -m pip --disable-pip-version-check --quiet install 'labgrid>=25'
+	@touch $@
 
 .venv/have-docs: pyproject.toml | .venv/bin/python
 	@echo "Installing serialwrite and what builds its documentation in .venv ..."

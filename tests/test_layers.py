@@ -96,11 +96,17 @@ RANKS = """
     loopback/card: _card
     loopback: __init__
 
+    .: labgrid
+    lab: _row
+    lab: _coordinator _prove _reports
+    lab: __init__
+
     .: pytest_plugin
     cli: _console _output _resume _source
     cli: _line_options _loopback_view _sending _steps _write_progress
     cli: _write_report
     cli: _demo _loopback _ports _probe_command _rig_command _write_command
+    cli: _lab_command
     cli: _app
     cli: __init__
     .: __main__

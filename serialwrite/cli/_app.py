@@ -9,6 +9,7 @@ import typer
 from serialwrite import __version__
 
 from ._demo import demo
+from ._lab_command import lab
 from ._loopback import LOOPBACK_EXIT_CODES, loopback
 from ._ports import ports
 from ._probe_command import probe
@@ -28,6 +29,7 @@ app.command()(demo)
 app.command(epilog=EXIT_CODES)(write)
 app.command(epilog=LOOPBACK_EXIT_CODES)(loopback)
 app.command(epilog=ENDINGS)(rig)
+app.add_typer(lab, name="lab")
 app.command()(ports)
 app.command(epilog="Exit codes: 0 it was opened; 1 the result can't be printed; 2 bad usage, or it can't be opened.")(
     probe

@@ -120,7 +120,7 @@ def loopback(
         raise typer.BadParameter(f"one port or two, not {len(words)}", param_hint="PORT")
     if words and rig is not None:
         raise typer.BadParameter("a rig or a port, not both", param_hint="--rig")
-    _must_be_writable(junit, report)
+    must_be_writable(junit, report)
     phase = ""
 
     def tell(progress: Progress) -> None:
@@ -163,7 +163,7 @@ def loopback(
             say("serialwrite: stopped before there was a verdict", stderr=True)
             raise typer.Exit(130) from None
     if json:
-        say(jsonlib.dumps(to_json(result)))
+        say(jsonlib.dumps(to_json(result) | {"summary": sentence(result)}))
     else:
         show(result, console(), checks=checks)
     if not printed():
@@ -202,7 +202,7 @@ async def _until_signalled(running: Any, stop: asyncio.Event, blocked: Callable[
     return result
 
 
-def _must_be_writable(*paths: Path | None) -> None:
+def must_be_writable(*paths: Path | None) -> None:
     """Refuse a file that can't be written now, not after the hours that the test may take."""
     for path in filter(None, paths):
         folder = path.resolve().parent

@@ -1,0 +1,125 @@
+"""`serialwrite lab loopback`: its options, its files and its exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json as jsonlib
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serialwrite.loopback import PATTERN_NAMES
+
+from ._console import STOP_SIGNALS, console, say
+from ._loopback import must_be_writable
+
+LAB_EXIT_CODES = (
+    "Exit codes: 0 every line passed; 1 a line failed; 2 bad usage, or no coordinator, or a place that does not exist; "
+    "3 a line could not be proved (busy, not tested, could not run), or a file can't be written; "
+    "130 stopped by Ctrl-C: every place is released."
+)
+
+lab = typer.Typer(help="Prove the lines of a whole lab.", no_args_is_help=True)
+
+
+@lab.callback()
+def _lab() -> None:
+    """Prove the serial lines of a whole lab, through labgrid's coordinator."""
+
+
+@lab.command(epilog=LAB_EXIT_CODES)
+def loopback(
+    coordinator: Annotated[
+        str, typer.Option(metavar="HOST:PORT", envvar="LG_COORDINATOR", help="labgrid's coordinator.")
+    ] = "127.0.0.1:20408",
+    places: Annotated[
+        list[str] | None, typer.Argument(metavar="[PLACE]...", help="Places to test. None: all of them.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Places tested at once.")] = 4,
+    count: Annotated[
+        int | None,
+        typer.Option("--bytes", "-n", min=1, metavar="N", help="Bytes to send each way.", show_default=False),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", "-s", metavar="S", help="How long to send.", show_default="2")
+    ] = None,
+    pattern: Annotated[
+        str, typer.Option("--pattern", "-p", help=f"What is sent: {', '.join(PATTERN_NAMES)}.")
+    ] = "prbs31",
+    trips: Annotated[int, typer.Option(min=0, metavar="N", help="Round trips to measure; 0 for none.")] = 50,
+    checks: Annotated[bool, typer.Option(help="Check the wiring and the accounting.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print all rows as one JSON object.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json-file", metavar="FILE", help="Write all rows as JSON.", show_default=False)
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write JUnit XML for a CI system.", show_default=False)
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write one page with a row a line.", show_default=False),
+    ] = None,
+) -> None:
+    """Acquire each place, prove each of its serial lines, and release it.
+
+    A place's ports named `port` and `peer` are wired together; any other port has a loopback plug.
+    """
+    try:
+        from serialwrite.lab._coordinator import Coordinator  # noqa: PLC0415 # labgrid is an extra
+    except ImportError as error:
+        raise typer.BadParameter(str(error)) from error
+    from serialwrite.lab._prove import Prover  # noqa: PLC0415
+    from serialwrite.lab._reports import summary, to_json, write_html, write_json, write_junit  # noqa: PLC0415
+    from serialwrite.lab._row import Row, exit_code  # noqa: PLC0415
+
+    must_be_writable(json_file, junit, report)
+    options = ["--pattern", pattern, "--trips", str(trips), "--checks" if checks else "--no-checks"]
+    options += [] if count is None else ["--bytes", str(count)]
+    options += [] if seconds is None else ["--seconds", str(seconds)]
+    started = dt.datetime.now().astimezone().isoformat(timespec="seconds")
+
+    async def prove() -> tuple[list[Row], bool]:
+        async with Coordinator(coordinator) as source:
+            unknown = sorted(set(places or ()) - set(source.places))
+            if unknown:
+                known = ", ".join(source.places) or "none"
+                raise typer.BadParameter(f"no place is called {', '.join(unknown)}; the coordinator has: {known}")
+            prover = Prover(source, options, jobs, lambda words: say(words, stderr=True))
+
+            def stop() -> None:
+                say("serialwrite: stopping; Ctrl-C again kills the tests; the places are released", stderr=True)
+                prover.stop()
+
+            loop = asyncio.get_running_loop()
+            before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+            for number in STOP_SIGNALS:
+                loop.add_signal_handler(number, stop)
+            try:
+                return await prover.prove(places or source.places), prover.stopped
+            finally:
+                for number, handler in before.items():
+                    loop.remove_signal_handler(number)
+                    signal.signal(number, handler)
+
+    try:
+        rows, stopped = asyncio.run(prove())
+    except ConnectionError as error:
+        raise typer.BadParameter(str(error), param_hint="--coordinator") from error
+    if json:
+        say(jsonlib.dumps(to_json(rows, coordinator, started)))
+    else:
+        for row in rows:
+            console().print(f"{row.state:<14} {row.name}: {row.reason}", markup=False, highlight=False, soft_wrap=True)
+        say(summary(rows))
+    code = exit_code(rows, stopped=stopped)
+    for path, write in ((json_file, write_json), (junit, write_junit), (report, write_html)):
+        if path is not None:
+            try:
+                write(rows, coordinator, started, path)
+            except OSError as error:
+                say(f"serialwrite: {str(path)!r} can't be written: {error}", stderr=True)
+                code = code or 3
+    raise typer.Exit(code)
