@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import starmap
 
 
@@ -12,13 +13,13 @@ class Bell:
     It is closed with its last reference: who rings it has one.
     """
 
-    __slots__ = ("_ends", "_made_by")
+    _ends: Sequence[tuple[int, int]] = ()  # until there is a pipe; the handler of a signal may come before that
 
     def __init__(self) -> None:
         self._made_by = os.getpid()
-        self._ends: list[tuple[int, int]] = []
+        self._ends = made = list[tuple[int, int]]()
         # In one bytecode, in C: what the handler of a signal raises comes before it, or finds what is to be closed.
-        self._ends.extend(starmap(os.pipe, [()]))
+        made.extend(starmap(os.pipe, [()]))
 
     def __del__(self) -> None:
         for ends in self._ends:
