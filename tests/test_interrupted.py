@@ -58,6 +58,27 @@ def alarms():
         signal.signal(signal.SIGALRM, before)
 
 
+@contextmanager
+def alarm_in(stream):
+    """Send the alarm once a blocking form has begun in the context, on ``stream``."""
+    directions = stream._write_direction, stream._read_direction
+    over = threading.Event()
+
+    def send():
+        while all(each.user is None for each in directions) and not over.wait(0.001):
+            pass
+        if not over.is_set():
+            os.kill(os.getpid(), signal.SIGALRM)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sending.join()
+
+
 def pipe():
     read, write = os.pipe()
     return sw.DescriptorStream(write), os.fdopen(read, "rb", buffering=0)
@@ -204,7 +225,7 @@ def test_a_borrowed_descriptor_is_closed_by_no_interruption():
 
 def test_a_blocked_write_to_a_port():
     with alarms() as alarm, PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
-        with pytest.raises(KeyboardInterrupt) as caught, alarm(0.1, KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt) as caught, alarm(BOUND, KeyboardInterrupt), alarm_in(port):
             sw.write(port, PATTERN, timeout=BOUND)
         n = caught.value.bytes_transferred
         assert receive(peer, n) == PATTERN[:n]
@@ -214,8 +235,9 @@ def test_a_blocked_write_to_a_port():
 
 def test_an_interrupted_read_until_is_named():
     mine, far = socket.socketpair()
-    with alarms() as alarm, mine, far, pytest.raises(Alarm) as caught, alarm(0.1, Alarm):
-        sw.read_until(mine, sw.dynamic_buffer(bytearray()), b"\n", timeout=BOUND)
+    stream = sw.SocketStream(mine)
+    with alarms() as alarm, mine, far, pytest.raises(Alarm) as caught, alarm(BOUND, Alarm), alarm_in(stream):
+        sw.read_until(stream, sw.dynamic_buffer(bytearray()), b"\n", timeout=BOUND)
     assert caught.value.__notes__ == ["read_until() was interrupted: 0 bytes received"]
 
 
@@ -231,8 +253,7 @@ def test_a_write_inside_a_handler():
     before = signal.signal(signal.SIGALRM, handler)
     try:
         with inner[0], inner[1], outer[0], outer[1]:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            with pytest.raises(Alarm) as caught:
+            with pytest.raises(Alarm) as caught, alarm_in(sw.as_stream(outer[0])):
                 sw.write(outer[0], PATTERN, timeout=BOUND)
             n = caught.value.bytes_transferred
             outer[0].close()
