@@ -81,6 +81,11 @@ class EventLoopExecutor:
         """The event loop; RuntimeError where there is none to take."""
         loop = self._loop
         if self._pinned:
+            if self._process != os.getpid() and self._left_behind():
+                raise RuntimeError(
+                    "the event loop that this executor was made for runs in the process that this one was forked from: "
+                    "make an IoThread here, and open the port anew with its executor"
+                )
             if cast("asyncio.AbstractEventLoop", loop).is_closed():
                 raise RuntimeError(
                     "the event loop that this executor was made for is closed: make the stream anew, with the executor "
@@ -100,6 +105,10 @@ class EventLoopExecutor:
             loop = self._loop = running
             self._process = os.getpid()
         return loop
+
+    def _left_behind(self) -> bool:
+        """Whether the loop says that it runs, but its thread is not in this process, a fork."""
+        return self._loop is not None and self._loop.is_running() and running_loop() is not self._loop
 
     @property
     def loop_taken(self) -> asyncio.AbstractEventLoop | None:

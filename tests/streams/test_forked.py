@@ -52,6 +52,33 @@ asyncio.run(main(sys.argv[1] == "blocking"))
 """
 
 
+FORKED_WITH_AN_IO_THREAD = """
+import os, socket
+import serialwrite as sw
+
+near, far = socket.socketpair()
+with sw.IoThread() as io:
+    stream = sw.SocketStream(near, io.get_executor())
+    assert sw.async_write(stream, b"parent", sw.use_future).result(20) == 6
+    child = os.fork()
+    if child == 0:
+        try:
+            sw.async_write(stream, b"child", sw.use_future).result(20)
+        except RuntimeError as error:
+            os._exit(5 if "make an IoThread here" in str(error) else 1)
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+    assert sw.async_write(stream, b"parent", sw.use_future).result(20) == 6
+assert far.recv(99) == b"parentparent"
+"""
+
+
+def test_a_child_that_uses_its_parents_io_thread_is_told():
+    command = [sys.executable, "-c", FORKED_WITH_AN_IO_THREAD]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+    assert ran.returncode == 0, ran.stderr
+
+
 @pytest.mark.parametrize("form", ["blocking", "async"])
 def test_child_forked_in_a_loop_writes_without_that_loop(form):
     """The loop says that it runs, but it does so in the parent only."""
