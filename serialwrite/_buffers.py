@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -53,7 +54,25 @@ def buffer(data: BytesLike, max_size: int | None = None, /) -> memoryview:
 
         # Not view.cast("B"): that refuses empty views, numpy's structured and foreign-endian items, and ctypes'.
         view = PickleBuffer(view).raw()
-    return view if max_size is None else view[:max_size]
+    return view if max_size is None else view[: checked_count(max_size, f"max_size={max_size!r}")]
+
+
+def checked_count(n: Any, given: str, least: int = 0) -> int:
+    """``n`` as a number of bytes, ``least`` or more; ``given`` is what the caller wrote, for the error.
+
+    Raises:
+        TypeError: it is not a whole number; a bool is not one. ValueError: it is less.
+    """
+    told = f"{given}: pass a number of bytes, {least} or more"
+    try:
+        if isinstance(n, bool):
+            raise TypeError
+        count = operator.index(n)
+    except TypeError:
+        raise TypeError(told) from None
+    if count < least:
+        raise ValueError(told)
+    return count
 
 
 def first_bytes(buffers: Sequence[memoryview], size: int) -> list[memoryview]:
@@ -127,7 +146,9 @@ class DynamicBuffer:
                 f"dynamic_buffer: got {type(data).__name__}; it needs a bytearray, which can grow and shrink"
             )
         self._data = data
-        self.max_size: int | None = max_size
+        self.max_size: int | None = (
+            None if max_size is None else checked_count(max_size, f"dynamic_buffer: max_size={max_size!r}")
+        )
         self.searched: tuple[object, bytes] | None = None  # what async_read_until looked for in vain, and where
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ from functools import partial
 from types import FunctionType
 from typing import TypeAlias
 
+from ._buffers import checked_count
 from ._errors import TransferError
 
 CompletionCondition: TypeAlias = Callable[[TransferError | None, int], int]
@@ -29,7 +30,7 @@ class TransferAtLeast:
     """Go on until ``minimum`` bytes are transferred, or an error; a step may take more."""
 
     def __init__(self, minimum: int) -> None:
-        self.minimum: int = _checked(minimum, "transfer_at_least")
+        self.minimum: int = checked_count(minimum, f"transfer_at_least({minimum!r})")
 
     def __call__(self, error: TransferError | None, n: int, /) -> int:
         return MAX_TRANSFER if error is None and n < self.minimum else 0
@@ -39,20 +40,10 @@ class TransferExactly:
     """Go on until just ``size`` bytes are transferred, or an error."""
 
     def __init__(self, size: int) -> None:
-        self.size: int = _checked(size, "transfer_exactly")
+        self.size: int = checked_count(size, f"transfer_exactly({size!r})")
 
     def __call__(self, error: TransferError | None, n: int, /) -> int:
         return self.size - n if error is None and n < self.size else 0
-
-
-def _checked(n: int, name: str) -> int:
-    try:
-        n = operator.index(n)
-    except TypeError:
-        raise TypeError(f"{name}({n!r}): pass a number of bytes, 0 or more") from None
-    if n < 0:
-        raise ValueError(f"{name}({n}): pass a number of bytes, 0 or more")
-    return n
 
 
 TRANSFER_ALL = TransferAll()

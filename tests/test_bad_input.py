@@ -56,6 +56,21 @@ async def test_buffers(line, case, token):
     assert await sw.async_write(port, b"fine") == 4
 
 
+COUNTED = [
+    sw.transfer_at_least,
+    sw.transfer_exactly,
+    lambda n: sw.buffer(b"ab", n),
+    lambda n: sw.dynamic_buffer(bytearray(), n),
+]
+
+
+@pytest.mark.parametrize(("count", "error"), [(True, TypeError), (1.5, TypeError), ("1", TypeError), (-1, ValueError)])
+@pytest.mark.parametrize("counted", COUNTED, ids=["at_least", "exactly", "buffer", "dynamic_buffer"])
+def test_a_count_is_a_whole_number(counted, count, error):
+    with pytest.raises(error, match=rf"{re.escape(repr(count))}.*: pass a number of bytes, 0 or more"):
+        counted(count)
+
+
 SECONDS = [
     (-1, ValueError),
     (float("nan"), ValueError),

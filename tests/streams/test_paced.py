@@ -400,6 +400,8 @@ async def test_gaps_on_the_line_itself():
         ({"byte_gap": None}, TypeError),
         ({"chunk_size": 0}, ValueError),
         ({"chunk_size": 1.5}, TypeError),
+        ({"chunk_size": True}, TypeError),
+        ({"bytes_per_second": True}, TypeError),
         ({"chunk_gap": 1}, ValueError),
         ({"chunk_gap": "1", "chunk_size": 1}, TypeError),
         ({"line_gap": float("nan")}, ValueError),

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 from ..._adapting import as_stream
-from ..._buffers import first_bytes
+from ..._buffers import checked_count, first_bytes
 from ..._errors import StreamClosed
 from ..._handler import Handler
 from ..._timers import checked_seconds
@@ -170,14 +170,12 @@ class Paced(Layer):
 
 
 def _check(rate: Any, chunk_size: Any, line_end: Any, **gaps: Any) -> None:
-    if rate is not None and not isinstance(rate, Real):
+    if rate is not None and (not isinstance(rate, Real) or isinstance(rate, bool)):
         raise TypeError(f"bytes_per_second={rate!r}: pass more than 0, or None for no limit")
     if rate is not None and not 0 < float(rate) < math.inf:
         raise ValueError(f"bytes_per_second={rate!r}: pass more than 0, or None for no limit")
-    if chunk_size is not None and not isinstance(chunk_size, int):
-        raise TypeError(f"chunk_size={chunk_size!r}: pass a whole number of bytes, or None for as many as fit")
-    if chunk_size is not None and chunk_size < 1:
-        raise ValueError(f"chunk_size={chunk_size!r}: pass 1 or more, or None for as many as fit")
+    if chunk_size is not None:
+        checked_count(chunk_size, f"chunk_size={chunk_size!r}", least=1)
     for name, gap in gaps.items():
         checked_seconds(gap, name, finite=True)
     if gaps["chunk_gap"] and chunk_size is None:
