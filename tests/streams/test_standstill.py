@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 import serialwrite as sw
+from serialwrite.streams.fd import _standstill
 from serialwrite.testing import PtyPair
 
 
@@ -111,3 +112,23 @@ async def test_12_a_waiting_write_has_no_timer_of_its_own(monkeypatch):
         assert [seconds for seconds in timers if seconds not in {0.5, 1.0} and seconds >= 0.02] == []
         await port.async_close(policy="discard")
         await writing
+
+
+@pytest.mark.parametrize("adapted", [False, True], ids=["descriptor", "transport"])
+async def test_the_queue_of_a_tty_is_told_and_not_as_unsent(adapted, monkeypatch):
+    with PtyPair() as rig, rig.open_port() as file:
+        if adapted:
+            target, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.BaseProtocol, file)
+            stream = sw.TransportStream(target)
+        else:
+            stream = sw.DescriptorStream(file)
+        assert stream.queued is None  # a pty keeps no account
+        monkeypatch.setattr(_standstill, "PTY_MAJORS", range(0))
+        monkeypatch.setattr(_standstill, "unread", lambda fd: 7)
+        with pytest.raises(sw.TransferTimeout) as caught:
+            await sw.async_write(stream, bytes(1 << 20), timeout=0.05)
+        assert caught.value.queued == 7
+        assert stream.close() is None  # the system goes on sending it
+        if adapted:
+            target.abort()
+            await asyncio.sleep(0)

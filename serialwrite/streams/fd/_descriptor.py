@@ -16,6 +16,7 @@ from ..._errors import EndOfFile, StreamClosed
 from ..._executors import EventLoopExecutor
 from ..._signal_safe import kept
 from ._open_file import OpenFile, open_file
+from ._standstill import tty_queue
 from ._stream import PollableStream
 
 write_bytes = os.write  # of one plain bytes object: ``write_bytes(fd, data) or took_nothing(data)``
@@ -156,6 +157,11 @@ class DescriptorStream(PollableStream):
 
     def _wait_fd(self) -> int:
         return self._number()
+
+    @property
+    def queued(self) -> int | None:
+        """Bytes accepted that are in the output queue of a tty (TIOCOUTQ); None of a pty, and of all else."""
+        return tty_queue(self._fd) if self.is_open else None
 
     def _asked(self) -> int:
         """The number of a file object, which says whether it is open."""

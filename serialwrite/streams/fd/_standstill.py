@@ -6,11 +6,13 @@ import array
 import stat
 import sys
 import time
-from os import fstat
+from os import fstat, major
 
 from ..._posix import fcntl, termios
 
 NOT_READING = "peer not reading"
+# Major numbers of Unix98 pty slaves (Documentation/admin-guide/devices.txt): their TIOCOUTQ is always 0.
+PTY_MAJORS = range(136, 144)
 
 
 class Standstill:
@@ -58,3 +60,13 @@ def unread(fd: int) -> int | None:
     except OSError:
         return None
     return count[0]
+
+
+def tty_queue(fd: int) -> int | None:
+    """Bytes in the output queue of the tty that ``fd`` stands for; None of a pty, of anything else, and once closed."""
+    try:
+        status = fstat(fd)
+    except OSError:
+        return None
+    has_line = stat.S_ISCHR(status.st_mode) and major(status.st_rdev) not in PTY_MAJORS
+    return unread(fd) if has_line else None

@@ -174,7 +174,7 @@ class PollableStream(StreamMethods, QuickStream):
         In a forked child it closes the child's descriptor and no more.
 
         Returns:
-            Bytes accepted before that were still in the driver's queue, and are not sent; None where that is unknown.
+            None: what was accepted before is the system's, which goes on sending it. (A SerialPort can say more.)
         """
         if self._inherited:
             self._close_inherited()
@@ -238,14 +238,12 @@ class PollableStream(StreamMethods, QuickStream):
         return StreamClosed(reason=f"{self!r} was closed")
 
     def _close_here(self) -> int | None:
-        if self._closed:
-            return None
-        unsent = self.queued if self.is_open else None
-        self._closed = True
-        for side in (self._write_direction, self._read_direction):
-            side.abort(StreamClosed())
-        self._close()
-        return unsent
+        if not self._closed:
+            self._closed = True
+            for side in (self._write_direction, self._read_direction):
+                side.abort(StreamClosed())
+            self._close()
+        return None
 
     def _close(self) -> None:
         raise NotImplementedError

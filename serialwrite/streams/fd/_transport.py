@@ -13,6 +13,7 @@ from ..._executors import EventLoopExecutor
 from ..._posix import lacking
 from ..serial._open import own_write_of
 from ._descriptor import send_some, sender, write_descriptor
+from ._standstill import tty_queue
 from ._stream import POLLING, PollableStream
 
 
@@ -67,6 +68,14 @@ class TransportStream(PollableStream):
 
     def _unread(self, fd: int) -> int | None:
         return (super()._unread(fd) or 0) + self.transport.get_write_buffer_size()
+
+    @property
+    def queued(self) -> int | None:
+        """Bytes accepted that are in the output queue of a tty (TIOCOUTQ); None of a pty, and of all else."""
+        try:
+            return tty_queue(self._fileno())
+        except OSError:
+            return None
 
     def _close(self) -> None:
         """The transport is its owner's."""

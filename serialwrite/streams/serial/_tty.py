@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from ..._posix import fcntl, lacking, termios
+from ..fd._standstill import PTY_MAJORS
 from ._device import Device, LineCounters, ModemLines
 from ._no_line import no_line
 from ._settings import Settings, decoded
@@ -26,9 +27,6 @@ TIOCSBRK, TIOCCBRK = 0x5427, 0x5428
 # struct serial_struct, <linux/serial.h>: the fields that are used here, and room for the rest.
 SERIAL_STRUCT = 128
 XMIT_FIFO_SIZE, CLOSING_WAIT = 20, 40  # offsets: an int, an unsigned short
-
-# Major numbers of Unix98 pty slaves (Documentation/admin-guide/devices.txt): their TIOCOUTQ is always 0.
-PTY_MAJORS = range(136, 144)
 
 # What a status packet takes over USB, in seconds.
 USB_LAG = 0.01
