@@ -20,11 +20,14 @@ class LineStream(PollableStream):
     driver: Driver
     """What this kind of port has: ``driver.device`` is what the kernel, or pyserial in its place, is asked;
     ``driver.pollable`` is whether the port has a file descriptor, else it is used on threads."""
+    serial: Any
+    """The object of pyserial's, open. Its settings can be read and set there, too; read and write through this stream.
+    Closed there, it ends what waits here with :class:`StreamClosed`."""
     _needs: ClassVar[tuple[str, ...]] = ()  # that is the driver's business
 
     def __init__(self, driver: Driver, executor: EventLoopExecutor | None = None) -> None:
         self.driver = driver
-        self.serial: Any = driver.serial
+        self.serial = driver.serial
         self._line: Any = driver.line
         super().__init__(executor)
 
@@ -69,8 +72,13 @@ class LineStream(PollableStream):
 
     @property
     def rts(self) -> bool:
-        """Request To Send, as we have set it. Assign to change it; ``io.UnsupportedOperation`` without a line."""
-        return bool(self._line.rts)
+        """Request To Send, which is ours. Assign to change it. A pty has none, and keeps what it was given at opening.
+
+        Raises:
+            io.UnsupportedOperation: the port has no modem lines: ``socket://``; a pty, where it is assigned.
+            TransferError: the port is closed, hung up or unplugged.
+        """
+        return self._own_line("rts")
 
     @rts.setter
     def rts(self, on: bool) -> None:
@@ -78,12 +86,22 @@ class LineStream(PollableStream):
 
     @property
     def dtr(self) -> bool:
-        """Data Terminal Ready, as we have set it. Assign to change it; ``io.UnsupportedOperation`` without a line."""
-        return bool(self._line.dtr)
+        """Data Terminal Ready, which is ours. Otherwise as :attr:`rts`."""
+        return self._own_line("dtr")
 
     @dtr.setter
     def dtr(self, on: bool) -> None:
         self._set_line("dtr", on)
+
+    def _own_line(self, name: str) -> bool:
+        self._check_open()
+        lines = self.modem_lines
+        if lines is None and not self.driver.device.is_pty():  # pyserial would tell what nothing has taken
+            raise self._no_lines(name)
+        return bool(getattr(lines or self._line, name))
+
+    def _no_lines(self, name: str) -> io.UnsupportedOperation:
+        return io.UnsupportedOperation(f"{name}: {self!r} has no modem lines")
 
     def _set_line(self, name: str, on: bool) -> None:
         self._check_open()
@@ -93,7 +111,7 @@ class LineStream(PollableStream):
         except OSError as error:
             setattr(self._line, f"_{name}_state", before)  # pyserial believes in what it has not set
             if isinstance(error, io.UnsupportedOperation) or error.errno in UNSUPPORTED:
-                raise io.UnsupportedOperation(f"{name}: {self!r} has no modem lines") from error
+                raise self._no_lines(name) from error
             raise transfer_error(error) from error
 
     def _check_open(self) -> None:
