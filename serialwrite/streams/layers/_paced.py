@@ -170,7 +170,7 @@ class Paced(Layer):
 
 
 def _check(rate: Any, chunk_size: Any, line_end: Any, **gaps: Any) -> None:
-    if rate is not None and (not isinstance(rate, Real) or isinstance(rate, bool)):
+    if rate is not None and (isinstance(rate, bool) or not isinstance(rate, Real)):
         raise TypeError(f"bytes_per_second={rate!r}: pass more than 0, or None for no limit")
     if rate is not None and not 0 < float(rate) < math.inf:
         raise ValueError(f"bytes_per_second={rate!r}: pass more than 0, or None for no limit")
