@@ -49,7 +49,7 @@ def as_tuple(token: object = default_token, /) -> CompletionToken[Any, Any]:
     """Give ``(error, bytes_transferred)`` as the one result, so that nothing is raised. Follows Asio's ``as_tuple``."""
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        return operation.changed(_as_one, error_first=False)
+        return operation.map_result(_as_one, error_first=False)
 
     return Adapted("as_tuple", token, rewrite)
 
@@ -92,7 +92,7 @@ def redirect_error(token: object, ref: ErrorRef, /) -> CompletionToken[Any, Any]
             ref.value = args[0]
             return args[1:]
 
-        return operation.changed(change, error_first=False)
+        return operation.map_result(change, error_first=False)
 
     return Adapted("redirect_error", token, rewrite)
 
@@ -104,7 +104,7 @@ def append(token: object, /, *values: Any) -> CompletionToken[Any, Any]:
     """
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        return operation.changed(lambda args: (*args, *values))
+        return operation.map_result(lambda args: (*args, *values))
 
     return Adapted("append", token, rewrite)
 
@@ -116,7 +116,7 @@ def prepend(token: object, /, *values: Any) -> CompletionToken[Any, Any]:
     """
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        return operation.changed(lambda args: (*values, *args), error_first=operation.error_first and not values)
+        return operation.map_result(lambda args: (*values, *args), error_first=operation.error_first and not values)
 
     return Adapted("prepend", token, rewrite)
 
@@ -143,7 +143,7 @@ def consign(token: object, /, *values: Any) -> CompletionToken[Any, Any]:
 
             return outer.replaced(call if bound is None else partial(bound.dispatch, call))
 
-        return operation.rewritten(wrap, at_once=unchanged)
+        return operation.with_handler(wrap, at_once=unchanged)
 
     return Adapted("consign", token, rewrite)
 
@@ -160,7 +160,7 @@ def bind_executor(executor: Executor, token: object, /) -> CompletionToken[Any, 
     executor = executor_of(executor, "bind_executor")
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        return operation.rewritten(
+        return operation.with_handler(
             lambda outer: outer.replaced(lambda *args: executor.dispatch(outer, *args), executor=executor)
         )
 
@@ -180,6 +180,6 @@ def bind_immediate_executor(executor: Executor, token: object, /) -> CompletionT
     executor = executor_of(executor, "bind_immediate_executor")
 
     def rewrite(operation: Operation[Any]) -> Operation[Any]:
-        return operation.rewritten(lambda outer: outer.replaced(outer, immediate_executor=executor))
+        return operation.with_handler(lambda outer: outer.replaced(outer, immediate_executor=executor))
 
     return Adapted("bind_immediate_executor", token, rewrite)

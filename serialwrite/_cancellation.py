@@ -34,11 +34,8 @@ class CancellationSlot:
     it stands for "nobody can cancel this", and forgets what is assigned to it.
     """
 
-    __slots__ = ("_connected", "_handler")
-
-    def __init__(self, *, _connected: bool = False) -> None:
-        self._connected = _connected
-        self._handler: CancellationHandler | None = None
+    _connected = False
+    _handler: CancellationHandler | None = None
 
     @property
     def is_connected(self) -> bool:
@@ -62,6 +59,10 @@ class CancellationSlot:
         self._handler = None
 
 
+class _ConnectedSlot(CancellationSlot):
+    _connected = True
+
+
 class CancellationSignal:
     """The requester's end: ``emit`` asks the operation that listens on ``slot`` to stop.
 
@@ -73,7 +74,7 @@ class CancellationSignal:
     __slots__ = ("slot",)
 
     def __init__(self) -> None:
-        self.slot: CancellationSlot = CancellationSlot(_connected=True)
+        self.slot: CancellationSlot = _ConnectedSlot()
 
     def emit(self, type: CancellationType = CancellationType.TERMINAL) -> None:
         """Request a cancellation of ``type``."""

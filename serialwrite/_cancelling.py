@@ -46,7 +46,7 @@ def bind_cancellation_slot(slot: CancellationSlot, token: object, /) -> Completi
 
             return _released_first(outer, release, signal)
 
-        return operation.rewritten(wrap, at_once=unchanged)
+        return operation.with_handler(wrap, at_once=unchanged)
 
     return Adapted("bind_cancellation_slot", token, rewrite)
 

@@ -42,12 +42,14 @@ class TransferOperation(Operation[Any]):
         limits: Limits = UNLIMITED,
         cancellable: CancellationType = CancellationType.TERMINAL | CancellationType.PARTIAL,
     ) -> None:
+        self._adopted = True  # refused, it is not forgotten
         self.name = name
         self.stream = stream
         self.executor: Executor = stream.get_executor()
         self.way = way
         self.transfer = transfer
         self.direction: Direction = direction_of(stream, way)
+        self._adopted = False
         if limits is not UNLIMITED:
             self._deadlines = deadlines(limits, stream if way is WRITING else None)
         self._nothing = transfer.nothing
@@ -56,6 +58,7 @@ class TransferOperation(Operation[Any]):
         self._handler: Handler | None = None
         self._clock: Callable[[], float] | None = None  # once it has started
         self._started = 0.0
+        self._hooks: set[Any] | None = None  # where it can be cancelled from: see IoThread.close
 
     def __repr__(self) -> str:
         transfer = self.transfer
@@ -144,9 +147,9 @@ class TransferOperation(Operation[Any]):
             return
         for deadline in self._deadlines:
             self._arm(deadline)
-        hooks = getattr(self.executor, "cancel_hooks", None)
-        if hooks is not None:
-            hooks.add(self._abort)
+        self._hooks = getattr(self.executor, "cancel_hooks", None)
+        if self._hooks is not None:
+            self._hooks.add(self._abort)
 
     def _advance(self) -> None:
         """Take steps until it is over, or one has to be waited for."""
@@ -217,7 +220,8 @@ class TransferOperation(Operation[Any]):
     def drop(self) -> None:
         """Its event loop was closed: it touches the stream no more, whose direction has another user now."""
         self._claimed = False
-        self._unhook()
+        if self._hooks is not None:
+            self._hooks.discard(self._abort)
         self.transfer.release()
 
     # -- the end -------------------------------------------------------------------------------------
@@ -269,13 +273,9 @@ class TransferOperation(Operation[Any]):
             self._claimed = False
             self.direction.release()
         self._handler = None
-        self._unhook()
+        if self._hooks is not None:
+            self._hooks.discard(self._abort)
         self.transfer.release()
-
-    def _unhook(self) -> None:
-        hooks = getattr(self.executor, "cancel_hooks", None)
-        if hooks is not None:
-            hooks.discard(self._abort)
 
     def _conclude(self) -> None:
         if self.transfer.error is not None:

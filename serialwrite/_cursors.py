@@ -19,15 +19,13 @@ class Cursor(Protocol):
         offered: bytes of the last :meth:`prepare`.
         total_size: bytes of all the memory; for a read that lets it grow, the most that may be added.
         total_consumed: bytes transferred.
+        size_asked: bytes asked for, for messages; None where there is no such number.
     """
 
     offered: int
     total_size: int
     total_consumed: int
-
-    @property
-    def size_asked(self) -> int | None:
-        """Bytes asked for, for messages; None where there is no such number."""
+    size_asked: int | None
 
     @property
     def remaining(self) -> tuple[memoryview, ...]:
@@ -57,7 +55,18 @@ class ConsumingBuffers:
         source: what they are views of.
     """
 
-    __slots__ = ("_cut", "_given", "_index", "_offset", "_source", "_views", "offered", "total_consumed", "total_size")
+    __slots__ = (
+        "_cut",
+        "_given",
+        "_index",
+        "_offset",
+        "_source",
+        "_views",
+        "offered",
+        "size_asked",
+        "total_consumed",
+        "total_size",
+    )
 
     def __init__(self, views: Sequence[memoryview], source: Any = ()) -> None:
         self._source = source
@@ -68,6 +77,7 @@ class ConsumingBuffers:
         self._cut: bool = True  # whether the last prepare() ended inside a view; or there was none
         self.offered: int = 0  # bytes of the last prepare()
         self.total_size: int = sum(map(len, views))
+        self.size_asked: int | None = self.total_size
         self.total_consumed: int = 0
         ConsumingBuffers.consume(self, 0)  # empty ones count as consumed: a run of them must not fill a step
 
@@ -75,11 +85,6 @@ class ConsumingBuffers:
     def remaining(self) -> tuple[memoryview, ...]:
         """What is left, as new views."""
         return remaining(views(self._source), self.total_consumed)
-
-    @property
-    def size_asked(self) -> int | None:
-        """Bytes asked for, for messages; None where there is no such number."""
-        return self.total_size
 
     def prepare(self, max_size: int) -> list[memoryview]:
         """The next views, at most ``max_size`` bytes and MAX_BUFFERS of them in all."""
@@ -165,7 +170,7 @@ class SingleBuffer:
         source: what it is a view of.
     """
 
-    __slots__ = ("_given", "_source", "_view", "offered", "total_consumed", "total_size")
+    __slots__ = ("_given", "_source", "_view", "offered", "size_asked", "total_consumed", "total_size")
 
     def __init__(self, view: Any, source: Any) -> None:
         self._source = source
@@ -173,11 +178,8 @@ class SingleBuffer:
         self._given: memoryview | None = None  # the slice made for the last prepare()
         self.offered: int = 0
         self.total_size: int = len(view)
+        self.size_asked: int | None = self.total_size
         self.total_consumed: int = 0
-
-    @property
-    def size_asked(self) -> int | None:
-        return self.total_size
 
     @property
     def remaining(self) -> tuple[memoryview, ...]:
@@ -255,10 +257,7 @@ class GrowingBuffer(ConsumingBuffers):
         self._before: int = len(dynamic)  # when the last step began
         room = sys.maxsize if dynamic.max_size is None else dynamic.max_size - len(dynamic)
         self.total_size: int = max(0, room)
-
-    @property
-    def size_asked(self) -> int | None:
-        return None if self._dynamic.max_size is None else self.total_size
+        self.size_asked: int | None = None if dynamic.max_size is None else self.total_size
 
     @property
     def remaining(self) -> tuple[memoryview, ...]:

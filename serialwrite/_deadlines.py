@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from ._cancellation import CancellationType
-from ._executors import Executor, Timer, call_later
-from ._timers import checked_timeout
+from ._executors import Executor, Timer, timers_of
+from ._timers import NO_LIMIT, checked_seconds
 
 # The most seconds before a limit at which a write looks at its stream, for what will be said of a stall.
 EARLY = 1.0
@@ -29,7 +29,7 @@ class Deadline:
     ) -> None:
         self.type = type
         self._seconds = seconds
-        self._executor: Executor
+        self._call_later: Callable[..., Timer]
         self._clock: Callable[[], float]
         self._due = 0.0
         self.early: float = 0.0
@@ -39,7 +39,7 @@ class Deadline:
     def start(self, executor: Executor, clock: Callable[[], float], time: float) -> None:
         """The operation starts at ``time``, on the ``clock`` of ``executor``."""
         seconds = self._seconds
-        self._executor, self._clock = executor, clock
+        self._call_later, self._clock = timers_of(executor), clock
         seconds = seconds(executor) if callable(seconds) else seconds
         self._due = time + seconds
         self.early = min(seconds / 2, EARLY)
@@ -60,14 +60,14 @@ class Deadline:
         """Call ``due(deadline)`` on the executor when it is due, until :meth:`disarm`; and ``look()`` once before."""
         left = max(self.left(), 0.0)
         if look is not None and left > self.early:
-            self._timer = call_later(self._executor, left - self.early, self._look, due, look)
+            self._timer = self._call_later(left - self.early, self._look, due, look)
         else:
-            self._timer = call_later(self._executor, left, self._end, due, look)
+            self._timer = self._call_later(left, self._end, due, look)
 
     def _look(self, due: Callable[[Deadline], object], look: Callable[[], object]) -> None:
         look()
         if self._timer is not None:  # else the operation has ended in there
-            self._timer = call_later(self._executor, max(self.left(), 0.0), self._end, due, look)
+            self._timer = self._call_later(max(self.left(), 0.0), self._end, due, look)
 
     def _end(self, due: Callable[[Deadline], object], look: Callable[[], object] | None) -> None:
         if self.left() > 0:
@@ -131,8 +131,8 @@ UNLIMITED: Limits = (None, None)
 def checked_limits(timeout: float | None, idle_timeout: float | None = None) -> Limits:
     """The two as limits; refused as by ``checked_timeout``."""
     return (
-        None if timeout is None else checked_timeout(timeout),
-        None if idle_timeout is None else checked_timeout(idle_timeout, "idle_timeout"),
+        None if timeout is None else checked_seconds(timeout, "timeout", NO_LIMIT),
+        None if idle_timeout is None else checked_seconds(idle_timeout, "idle_timeout", NO_LIMIT),
     )
 
 

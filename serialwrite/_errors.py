@@ -175,10 +175,6 @@ class StreamBusy(RuntimeError):
         hint = "; wrap the stream in Queued(stream) to line writes up" if doing == "write" else ""
         super().__init__(f"another {doing} is in progress on {stream!r}: wait until it has completed{hint}")
 
-    def ask_remaining(self, source: Callable[[], tuple[memoryview, ...]]) -> None:
-        """Have ``remaining`` ask ``source``, each time."""
-        self._remaining = source
-
     def __reduce__(self) -> tuple[Any, ...]:
         return _busy, self.args  # for another process, where the stream can't go
 

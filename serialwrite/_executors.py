@@ -200,12 +200,12 @@ class PostingExecutor:
     dispatch = post
 
 
-def call_later(executor: Executor, seconds: float, function: Function, /, *args: Any) -> Timer:
-    """A timer on ``executor``, which must have ``call_later`` as EventLoopExecutor does."""
-    timer = getattr(executor, "call_later", None)
-    if timer is None:
+def timers_of(executor: Executor) -> Callable[..., Timer]:
+    """What makes timers on ``executor``, which must have ``call_later`` as EventLoopExecutor does."""
+    call_later: Callable[..., Timer] | None = getattr(executor, "call_later", None)
+    if call_later is None:
         raise TypeError(f"{executor!r} has no call_later(seconds, function), which a timeout needs")
-    return timer(seconds, function, *args)  # type: ignore[no-any-return] # duck-typed, see the docstring
+    return call_later
 
 
 def clock_of(executor: Executor) -> Callable[[], float]:

@@ -118,7 +118,8 @@ class Operation(Coroutine[Any, Any, T_co]):
         What can be refused at once (a busy stream, a second launch) is raised here;
         posted to another thread, it goes to the handler.
         """
-        self._refuse_second()
+        if self._launched:
+            raise launched_before(self)
         self._launched = True
         made: list[Handler] = []
         try:
@@ -144,21 +145,16 @@ class Operation(Coroutine[Any, Any, T_co]):
         Returns:
             What the handler would be called with; None where the operation has to be launched.
         """
-        changes: list[Callable[[Args], Args]] = []
-        for _, at_once in self._wrappers:
+        wrappers = self._wrappers
+        for _, at_once in wrappers:
             if at_once is None:
                 return None
-            changes.append(at_once)
         args = self._try()
-        if args is not None:
+        if args is not None and wrappers:
             self._wrappers = ()
-            for change in changes:
-                args = change(args)
+            for _, at_once in wrappers:
+                args = at_once(args) if at_once is not None else args
         return args
-
-    def _refuse_second(self) -> None:
-        if self._launched:
-            raise RuntimeError(f"this {self.name} was launched before; an operation launches once")
 
     def _start(self, handler: Handler) -> None:
         inline = self._launcher == threading.get_ident()
@@ -172,7 +168,7 @@ class Operation(Coroutine[Any, Any, T_co]):
 
     # -- adapters ------------------------------------------------------------------------------------
 
-    def rewritten(
+    def with_handler(
         self, wrap: Callable[[Handler], Handler], *, at_once: Callable[[Args], Args] | None = None
     ) -> Operation[Any]:
         """This operation as an adapter sees it: started with ``wrap(handler)`` in place of ``handler``.
@@ -185,11 +181,12 @@ class Operation(Coroutine[Any, Any, T_co]):
         self._wrappers = (*self._wrappers, (wrap, at_once))
         return self
 
-    def changed(self, change: Callable[[Args], Args], *, error_first: bool | None = None) -> Operation[Any]:
+    def map_result(self, change: Callable[[Args], Args], *, error_first: bool | None = None) -> Operation[Any]:
         """This operation with the arguments of its handler passed through ``change``."""
         if error_first is not None:
             self.error_first = error_first
-        return self.rewritten(partial(_changed, change), at_once=change)
+        self._wrappers = (*self._wrappers, (partial(_mapped, change), change))
+        return self
 
     @property
     def deadlines(self) -> tuple[Deadline, ...]:
@@ -242,7 +239,7 @@ class Operation(Coroutine[Any, Any, T_co]):
         if self._generator is None:
             self._generator = self.__await__()
         elif inspect.getgeneratorstate(self._generator) == inspect.GEN_CLOSED:
-            self._refuse_second()  # a second task: it would see an empty success
+            raise launched_before(self)  # by a second task: it would see an empty success
         return self._generator
 
     def send(self, value: Any, /) -> Any:
@@ -268,7 +265,11 @@ class Operation(Coroutine[Any, Any, T_co]):
             )
 
 
-def _changed(change: Callable[[Args], Args], outer: Handler) -> Handler:
+def launched_before(operation: Operation[Any]) -> RuntimeError:
+    return RuntimeError(f"this {operation.name} was launched before; an operation launches once")
+
+
+def _mapped(change: Callable[[Args], Args], outer: Handler) -> Handler:
     return outer.replaced(lambda *args: outer(*change(args)))
 
 

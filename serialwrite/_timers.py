@@ -55,9 +55,12 @@ def checked_number(value: Any, told: str) -> float:
     return number
 
 
-def checked_timeout(seconds: Any, name: str = "timeout", none: str = "no limit") -> float | None:
-    """As :func:`checked_seconds`, of a time that may be None; ``none`` is what that stands for, for the error."""
-    return None if seconds is None else checked_seconds(seconds, name, f", or None for {none}")
+NO_LIMIT = ", or None for no limit"
+
+
+def checked_timeout(seconds: Any, name: str = "timeout", unless: str = NO_LIMIT) -> float | None:
+    """As :func:`checked_seconds`, of a time that may be None."""
+    return None if seconds is None else checked_seconds(seconds, name, unless)
 
 
 class LoopTimer:

@@ -30,7 +30,7 @@ class Watched(sw.CompletionToken):
 
             return outer.replaced(complete)
 
-        return resolve(self.token).initiate(operation.rewritten(wrap))
+        return resolve(self.token).initiate(operation.with_handler(wrap))
 
 
 def is_inside(function):

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from .._cancellation import CancellationSignal, CancellationType
 from .._deadlines import Deadline, checked_limits, deadlines
 from .._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
-from .._executors import Executor, call_later
+from .._executors import Executor, timers_of
 from .._handler import Handler
 from .._operation import Operation
 
@@ -176,7 +176,7 @@ async def completion(
     def complete(error: BaseException | None, n: int) -> None:
         completed.set_result((error, n))
 
-    timer = None if timeout is None else call_later(executor, timeout, signal.emit)
+    timer = None if timeout is None else timers_of(executor)(timeout, signal.emit)
     start(Handler(complete, executor, signal.slot))
     while not completed.done():
         try:

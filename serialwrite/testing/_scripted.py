@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from serialwrite._errors import OperationAborted
-from serialwrite._executors import EventLoopExecutor, Executor, Timer, call_later
+from serialwrite._executors import EventLoopExecutor, Executor, Timer, timers_of
 from serialwrite._handler import Handler
 from serialwrite._initiate import async_initiate
 from serialwrite._operation import deferred
@@ -144,7 +144,7 @@ class _Pending:
         executor = stream.get_executor()
         self._timer: Timer | None = None
         if step.after < math.inf:
-            self._timer = call_later(executor, step.after, self.fire)
+            self._timer = timers_of(executor)(step.after, self.fire)
         handler.cancellation_slot.assign(self._cancel)
 
     def fire(self) -> None:

@@ -13,7 +13,7 @@ from serialwrite import OperationAborted
 from serialwrite._composed import TransferOperation
 from serialwrite._cursors import ConsumingBuffers, SingleBuffer
 from serialwrite._direction import UserDirection
-from serialwrite._executors import call_later
+from serialwrite._executors import timers_of
 from serialwrite._transfer import Transfer
 from tests.explorer.schedule import Violation, explore
 
@@ -105,11 +105,14 @@ class Unstoppable:
 
 
 def timer_left_behind(monkeypatch):
-    def careless(*args):
-        call_later(*args)
-        return Unstoppable()
+    def careless(executor):
+        def call_later(*args):
+            timers_of(executor)(*args)
+            return Unstoppable()
 
-    monkeypatch.setattr("serialwrite._deadlines.call_later", careless)
+        return call_later
+
+    monkeypatch.setattr("serialwrite._deadlines.timers_of", careless)
     return "no timer is left when the handler runs"
 
 

@@ -328,7 +328,7 @@ CORE = [
     ),
     slip(
         "_composed.py",
-        "            hooks.add(self._abort)",
+        "            self._hooks.add(self._abort)",
         "            pass",
         EXECUTORS,
     ),
@@ -355,8 +355,8 @@ CORE = [
     ),
     slip(
         "_operation.py",
-        "        elif inspect.getgeneratorstate(self._generator) == inspect.GEN_CLOSED:\n            self._refuse_second()",
-        "        elif False:\n            self._refuse_second()",
+        "        elif inspect.getgeneratorstate(self._generator) == inspect.GEN_CLOSED:\n            raise launched_before(self)",
+        "        elif False:\n            raise launched_before(self)",
         USERS,
     ),
     slip(

@@ -43,6 +43,7 @@ class SocketStream(PollableStream):
                 "sock: TLS can't be written past; pass the StreamWriter of asyncio.open_connection(ssl=...)"
             )
         self.socket = sock
+        self._tcp = sock.family in {socket.AF_INET, socket.AF_INET6}
         self._sender: socket.SocketType | None = None  # once one is needed
         self._wait_fd()
 
@@ -81,7 +82,7 @@ class SocketStream(PollableStream):
     def queued(self) -> int | None:
         """Bytes accepted that the peer's TCP has not acknowledged (SIOCOUTQ); None where the system can't tell."""
         try:
-            return unacknowledged(self.socket)
+            return unacknowledged(self.socket) if self._tcp else None
         except OSError:
             return None
 

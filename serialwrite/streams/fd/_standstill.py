@@ -6,6 +6,7 @@ import array
 import stat
 import sys
 import time
+from contextlib import suppress
 from os import fstat, major
 
 from ..._posix import fcntl, termios
@@ -55,11 +56,11 @@ def unread(fd: int) -> int | None:
     if sys.platform != "linux":
         return None
     count = array.array("i", [0])
-    try:
-        fcntl.ioctl(fd, termios.FIONREAD if stat.S_ISFIFO(fstat(fd).st_mode) else termios.TIOCOUTQ, count)  # = SIOCOUTQ
-    except OSError:
-        return None
-    return count[0]
+    for request in (termios.TIOCOUTQ, termios.FIONREAD):  # the second of a pipe, which has no other
+        with suppress(OSError):
+            fcntl.ioctl(fd, request, count)
+            return count[0]
+    return None
 
 
 def tty_queue(fd: int) -> int | None:

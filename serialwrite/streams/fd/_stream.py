@@ -95,9 +95,8 @@ class PollableStream(StreamMethods, QuickStream):
         except OSError:
             return None
 
-    def _unread(self, fd: int) -> int | None:
-        """How much the peer has to read still, in any unit."""
-        return unread(fd)
+    # How much the peer of a descriptor has to read still, in any unit.
+    _unread = staticmethod(unread)
 
     def _accepted(self) -> int | None:
         """Bytes of the write under way that were accepted."""

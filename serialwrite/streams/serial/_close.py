@@ -32,7 +32,7 @@ def check_closing(policy: ClosePolicy, timeout: float | None) -> None:
     """ValueError for what is not a policy; the errors of ``checked_timeout`` for what is not a time."""
     if policy not in _POLICIES:
         raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, _POLICIES))}")
-    checked_timeout(timeout, none="as long as the queue moves")
+    checked_timeout(timeout, unless=", or None for as long as the queue moves")
 
 
 class ClosingDrain(Drain):
