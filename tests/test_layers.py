@@ -102,10 +102,10 @@ RANKS = """
     lab: __init__
 
     .: pytest_plugin
-    cli: _console _output _resume _source
-    cli: _line_options _loopback_view _sending _steps _write_progress
-    cli: _write_report
-    cli: _demo _loopback _ports _probe_command _rig_command _write_command
+    cli: _console _line_options _output _resume _source _values
+    cli: _endings _loopback_view _reading _sending _steps _trace_option _write_progress
+    cli: _write_options _write_report
+    cli: _ask_command _demo _loopback _ports _probe_command _read_command _rig_command _write_command
     cli: _lab_command
     cli: _app
     cli: __init__

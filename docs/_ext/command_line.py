@@ -1,4 +1,4 @@
-"""The reference of the command line, made from the commands themselves: ``.. command:: write``."""
+"""The reference of the command line, made from the commands: ``.. command:: write`` and ``.. exit-codes::``."""
 
 import re
 
@@ -8,6 +8,7 @@ from sphinx.util.docutils import SphinxDirective
 from typer.main import get_command
 
 from serialwrite.cli._app import app
+from serialwrite.cli._endings import EXIT_CODES, ExitCode
 
 
 class Command(SphinxDirective):
@@ -17,6 +18,14 @@ class Command(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         return self.parse_text_to_nodes(described(self.arguments[0]))
+
+
+class ExitCodes(SphinxDirective):
+    """The table of the exit codes of all commands."""
+
+    def run(self) -> list[nodes.Node]:
+        rows = [f"   * - ``{code.value}``\n     - {code.meaning}" for code in ExitCode]
+        return self.parse_text_to_nodes("\n".join([".. list-table::", "", *rows]))
 
 
 def described(name: str) -> str:
@@ -57,8 +66,8 @@ def default(one) -> str:
 
 
 def epilog(command) -> list[str]:
-    """What stands below the options: words, and indented lines as they are."""
-    text = re.sub(r"\\(?=\[)", "", command.epilog or "")
+    """What stands below the options: words, and indented lines as they are. The exit codes have their own table."""
+    text = (command.epilog or "").removeprefix(EXIT_CODES).replace("\b\n", "")
     lines: list[str] = []
     for block in re.split(r"\n\n", text):
         first, *rest = block.split("\n")
@@ -71,12 +80,12 @@ def epilog(command) -> list[str]:
 
 def plain(words: str | None) -> str:
     """Words for a terminal, made fit for reStructuredText; what stands in backquotes is code, and so are options."""
-    text = (words or "").replace("\\[", "[")
-    text = re.sub(r"(?<![\w`-])--[a-z][\w-]*", r"`\g<0>`", text)
+    text = re.sub(r"(?<![\w`-])--[a-z][\w-]*", r"`\g<0>`", words or "")
     text = re.sub(r"([*_|\\])", r"\\\1", text)
     return re.sub(r"`+([^`]*)`+", lambda code: "``" + code[1].replace("\\", "") + "``", text)
 
 
 def setup(sphinx: Sphinx) -> dict[str, bool]:
     sphinx.add_directive("command", Command)
+    sphinx.add_directive("exit-codes", ExitCodes)
     return {"parallel_read_safe": True}

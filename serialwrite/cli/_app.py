@@ -8,32 +8,37 @@ import typer
 
 from serialwrite import __version__
 
+from ._ask_command import ask
 from ._demo import demo
+from ._endings import EXIT_CODES
 from ._lab_command import lab
-from ._loopback import LOOPBACK_EXIT_CODES, loopback
+from ._loopback import loopback
 from ._ports import ports
 from ._probe_command import probe
-from ._rig_command import ENDINGS, rig
-from ._write_command import EXIT_CODES, write
+from ._read_command import read
+from ._rig_command import ENDINGS, FAULTS, rig
+from ._write_command import RESUMING, write
 
 app = typer.Typer(
     name="serialwrite",
     help="The write that tells you exactly how far it got.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # plain help: at 80 columns its options still have room for their words
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo)
-app.command(epilog=EXIT_CODES)(write)
-app.command(epilog=LOOPBACK_EXIT_CODES)(loopback)
-app.command(epilog=ENDINGS)(rig)
+for command, short_help, more in (
+    (write, "Write a file, and say exactly how far it got.", f" {RESUMING}"),
+    (read, "Read, byte for byte, until a limit or Ctrl-C.", ""),
+    (ask, "Send a line and print the reply.", ""),
+    (ports, "List the serial ports.", ""),
+    (probe, "Tell what a port's driver can tell.", ""),
+    (loopback, "Prove a line: account for every byte.", ""),
+    (rig, "Keep a pair of ports without hardware up.", f" {ENDINGS}\n\n{FAULTS}"),
+    (demo, "See a write stall, time out and be resumed.", ""),
+):
+    app.command(short_help=short_help, epilog=EXIT_CODES + more)(command)
 app.add_typer(lab, name="lab")
-app.command()(ports)
-app.command(epilog="Exit codes: 0 it was opened; 1 the result can't be printed; 2 bad usage, or it can't be opened.")(
-    probe
-)
 
 
 def _print_version(wanted: bool) -> None:

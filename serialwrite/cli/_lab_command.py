@@ -1,4 +1,4 @@
-"""`serialwrite lab loopback`: its options, its files and its exit codes."""
+"""`serialwrite lab loopback`: its options and its files."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import typer
 from serialwrite.loopback import PATTERN_NAMES
 
 from ._console import STOP_SIGNALS, console, say
+from ._endings import EXIT_CODES
 from ._loopback import must_be_writable
 
 LAB_EXIT_CODES = (
-    "Exit codes: 0 every line passed; 1 a line failed; 2 bad usage, or no coordinator, or a place that does not exist; "
-    "3 a line could not be proved (busy, not tested, could not run), or a file can't be written; "
-    "130 stopped by Ctrl-C: every place is released."
+    f"{EXIT_CODES} 3 stands also for a line that could not be proved (busy, could not run), and for a file that "
+    "can't be written. After Ctrl-C every place is released."
 )
 
-lab = typer.Typer(help="Prove the lines of a whole lab.", no_args_is_help=True)
+lab = typer.Typer(help="Prove the lines of a whole lab.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @lab.callback()
@@ -47,7 +47,7 @@ def loopback(
         float | None, typer.Option("--seconds", "-s", metavar="S", help="How long to send.", show_default="2")
     ] = None,
     pattern: Annotated[
-        str, typer.Option("--pattern", "-p", help=f"What is sent: {', '.join(PATTERN_NAMES)}.")
+        str, typer.Option("--pattern", "-p", metavar="NAME", help=f"What is sent: {', '.join(PATTERN_NAMES)}.")
     ] = "prbs31",
     trips: Annotated[int, typer.Option(min=0, metavar="N", help="Round trips to measure; 0 for none.")] = 50,
     checks: Annotated[bool, typer.Option(help="Check the wiring and the accounting.")] = True,

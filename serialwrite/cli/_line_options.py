@@ -1,165 +1,143 @@
-"""How a write goes over the line: flow control, RS-485, pace, a prompt, a trace, and what becomes of the queue."""
+"""The options of the serial line: the same ones, with the same defaults, for every command that opens a port."""
 
 from __future__ import annotations
 
-import io
-import os
+import inspect
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Optional, get_type_hints
 
-import serial.rs485
 import typer
+from serial.tools import list_ports
 
 import serialwrite as sw
-from serialwrite.streams.layers._prompts import SETTLE
-from serialwrite.streams.layers._trace_files import trace_file
-from serialwrite.streams.serial._drain import check_level
 
-from ._console import say
 
-DrainTo = StrEnum(
-    "DrainTo", {"STRONGEST": "strongest", "SHIFT_REGISTER": "shift-register", "QUEUE": "queue", "NONE": "none"}
-)
-"""What a write waits for behind the last byte."""
+class Parity(StrEnum):
+    """Parity, by pyserial's names."""
 
-ClosePolicy = StrEnum("ClosePolicy", {"DRAIN": "drain", "DISCARD": "discard", "ABORT": "abort"})
-"""What becomes of what is queued when the port is closed."""
+    NONE = "N"
+    EVEN = "E"
+    ODD = "O"
+    MARK = "M"
+    SPACE = "S"
+
+
+class StopBits(StrEnum):
+    """Stop bits of a character."""
+
+    ONE = "1"
+    ONE_AND_A_HALF = "1.5"
+    TWO = "2"
+
+
+class Flow(StrEnum):
+    """Flow control."""
+
+    NONE = "none"
+    RTSCTS = "rtscts"
+    XONXOFF = "xonxoff"
+    DSRDTR = "dsrdtr"
 
 
 @dataclass(frozen=True)
 class LineOptions:
-    """What the options of a write say of the line."""
+    """The options of the line; see :func:`with_line_options`."""
 
-    rtscts: bool
-    xonxoff: bool
-    rs485: bool
-    char_delay: float
-    line_delay: float
-    wait_for: str | None
-    wait_first: bool
-    drain: DrainTo
-    trace: str | None
+    baud: Annotated[int, typer.Option("--baud", "-b", min=1, metavar="N", help="Bits per second.")] = 115200
+    data_bits: Annotated[
+        int, typer.Option("--databits", min=5, max=8, metavar="N", help="Data bits of a character.")
+    ] = 8
+    parity: Annotated[
+        Parity,
+        typer.Option(case_sensitive=False, metavar="N|E|O|M|S", help="None, even, odd, mark or space."),
+    ] = Parity.NONE
+    stop_bits: Annotated[StopBits, typer.Option("--stopbits", metavar="1|1.5|2", help="Stop bits of a character.")] = (
+        StopBits.ONE
+    )
+    flow: Annotated[
+        Flow,
+        typer.Option(metavar="none|rtscts|xonxoff|dsrdtr", help="Flow control: how the device may hold the port."),
+    ] = Flow.NONE
+    dtr: Annotated[
+        Optional[bool],  # noqa: UP045 # typer reads it at run time, in 3.11's way too
+        typer.Option(
+            "--dtr/--no-dtr", help="DTR on or off from the start; many boards reset with it.", show_default=False
+        ),
+    ] = None
+    rts: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--rts/--no-rts", help="RTS on or off from the start.", show_default=False),
+    ] = None
 
-    def check(self, port: str, file: str) -> None:
-        """BadParameter for options that contradict one another, or ``port`` and ``file``."""
-        if self.rs485 and self.rtscts:
-            raise typer.BadParameter("RTS can't be both: give --rtscts or --rs485", param_hint="--rs485")
-        if self.wait_for == "":
-            raise typer.BadParameter("give the prompt: at least one character", param_hint="--wait-for")
-        if self.wait_first and self.wait_for is None:
-            raise typer.BadParameter("needs --wait-for, which says what the prompt is", param_hint="--wait-first")
-        for other in (port, file):
-            if self.trace is not None and _same(self.trace, other):
-                raise typer.BadParameter(f"it would overwrite {other!r}; name another file", param_hint="--trace")
+    def check(self) -> None:
+        """BadParameter for options that contradict one another."""
+        if self.flow is Flow.RTSCTS and self.rts is not None:
+            raise typer.BadParameter("--flow rtscts switches RTS: leave --rts out", param_hint="--rts")
+        if self.flow is Flow.DSRDTR and self.dtr is not None:
+            raise typer.BadParameter("--flow dsrdtr switches DTR: leave --dtr out", param_hint="--dtr")
 
     @property
-    def longest_gap(self) -> float:
-        """Seconds for which it may be silent on purpose."""
-        settle = 0.0 if self.wait_for is None else SETTLE
-        return self.char_delay + self.line_delay + settle
+    def stop_bit_count(self) -> float:
+        """Stop bits as a number."""
+        return float(self.stop_bits) if self.stop_bits is StopBits.ONE_AND_A_HALF else int(self.stop_bits)
 
-    def open(self, name: str, baud: int, resources: ExitStack) -> tuple[sw.SerialPort, Any]:
-        """Open the port: itself, and the stream to write through."""
-        port, stream = self._opened(name, baud, resources)
-        if self.drain not in {DrainTo.STRONGEST, DrainTo.NONE}:
-            try:
-                check_level(port.driver.device, self.level)
-            except io.UnsupportedOperation as error:
-                words = str(error).partition(": ")[2]
-                raise io.UnsupportedOperation(f"--drain {self.drain.value}: {words}") from error
-        if self.trace is not None:
-            stream = sw.Traced(stream, _tracer(self.trace, resources))
-        if self.wait_for is not None:
-            stream = sw.Traced(stream, _Transcript(resources).heard)
-        if self.longest_gap:
-            stream = sw.Paced(
-                stream,
-                byte_gap=self.char_delay,
-                line_gap=self.line_delay,
-                prompt=None if self.wait_for is None else os.fsencode(self.wait_for),
-                prompt_first=self.wait_first,
-            )
-        return port, stream
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings by pyserial's names, without the baud rate."""
+        flow = {} if self.flow is Flow.NONE else {self.flow.value: True}
+        lines = {"dtr": self.dtr, "rts": self.rts}
+        return {
+            "bytesize": self.data_bits,
+            "parity": self.parity.value,
+            "stopbits": self.stop_bit_count,
+            **flow,
+            **lines,
+        }
 
-    def _opened(self, name: str, baud: int, resources: ExitStack) -> tuple[sw.SerialPort, Any]:
-        flow: dict[str, Any] = {"rtscts": self.rtscts, "xonxoff": self.xonxoff}
-        if self.rs485:
-            try:
-                port = sw.SerialPort(name, baud, **flow, rs485_mode=serial.rs485.RS485Settings())
-            except ValueError:  # the driver has no such mode: RTS is switched here
-                port = sw.SerialPort(name, baud, **flow)
-                resources.callback(port.close, "discard")
-                return port, sw.RS485(port)
-        else:
-            port = sw.SerialPort(name, baud, **flow)
+    def open(self, name: str, resources: ExitStack, **more: Any) -> sw.SerialPort:
+        """Open the port ``name``. ``resources`` closes it and drops what is queued, unless it is closed before."""
+        port = sw.SerialPort(name, self.baud, **self.settings, **more)
         resources.callback(port.close, "discard")
-        return port, port
-
-    @property
-    def level(self) -> Any:
-        """The level that async_drain is asked for."""
-        return None if self.drain is DrainTo.STRONGEST else self.drain.value
+        return port
 
 
-class _Transcript:
-    """Shows on stderr what the device says: a line at a time, and at the end what is left of one."""
+def with_line_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command``, in place of its parameter ``line``, an option for each field of :class:`LineOptions`."""
+    shared, hints = fields(LineOptions), get_type_hints(LineOptions, include_extras=True)
 
-    def __init__(self, resources: ExitStack) -> None:
-        self._rest = b""
-        resources.callback(self._end)
+    def run(**given: Any) -> None:
+        line = LineOptions(**{field.name: given.pop(field.name) for field in shared})
+        line.check()
+        command(line=line, **given)
 
-    def heard(self, event: sw.TraceEvent) -> None:
-        if event.direction == "read":
-            *lines, self._rest = (self._rest + event.data).split(b"\n")
-            for line in lines:
-                _show(line)
-
-    def _end(self) -> None:
-        if self._rest:
-            _show(self._rest)
-
-
-def _show(line: bytes) -> None:
-    text = line.rstrip(b"\r").decode(errors="backslashreplace")
-    # What a terminal would take for a command is written out.
-    plain = "".join(each if each.isprintable() or each == "\t" else repr(each)[1:-1] for each in text)
-    say(f"device: {plain}", stderr=True)
-
-
-def _tracer(name: str, resources: ExitStack) -> Callable[[sw.TraceEvent], None]:
-    """What writes down each event in a new file. If it fails, it stops; at the end a line says so."""
-    try:
-        file = trace_file(name)
-    except OSError as error:
-        raise OSError(f"--trace {name}: {error.strerror}") from error
-    failure: OSError | None = None
-
-    def tell(event: sw.TraceEvent) -> None:
-        nonlocal failure
-        if failure is None:
-            try:
-                file.write(event)
-            except OSError as error:
-                failure = error
-
-    def end() -> None:
-        nonlocal failure
-        try:
-            file.close()
-        except OSError as error:
-            failure = failure or error
-        if failure is not None:
-            say(f"serialwrite: --trace {name}: {failure.strerror}; the trace is not whole", stderr=True)
-
-    resources.callback(end)
-    return tell
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        if parameter.name == "line":
+            parameters += [
+                parameter.replace(name=field.name, default=field.default, annotation=hints[field.name])
+                for field in shared
+            ]
+        else:
+            parameters.append(parameter)
+    keyword_only = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__annotations__ = {each.name: each.annotation for each in keyword_only}
+    run.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined] # what inspect looks for
+    return run
 
 
-def _same(one: str, other: str) -> bool:
-    with suppress(OSError, ValueError):  # there is none yet; or it is standard input, or a URL
-        return Path(one).samefile(other)
-    return False
+def _known_ports(incomplete: str) -> list[str]:
+    return [port.device for port in list_ports.comports() if port.device.startswith(incomplete)]
+
+
+PortArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PORT",
+        autocompletion=_known_ports,
+        help="The serial port: a device, such as /dev/ttyUSB0, or a URL of pyserial's.",
+    ),
+]

@@ -1,4 +1,4 @@
-"""`serialwrite loopback`: its options, its files and its exit codes."""
+"""`serialwrite loopback`: its options and its files."""
 
 from __future__ import annotations
 
@@ -19,15 +19,10 @@ from serialwrite.loopback._sweep import AXES
 from serialwrite.loopback.report._words import printable, sentence
 
 from ._console import STOP_SIGNALS, console, say
+from ._line_options import LineOptions, with_line_options
 from ._loopback_view import live, show
 from ._output import printed
 from ._resume import shell_line
-
-LOOPBACK_EXIT_CODES = (
-    "Exit codes: 0 pass; 1 fail; 2 bad usage, or a port that can't be opened; 3 timed out, or not tested as "
-    "the settings are not in force, or a file that can't be written; 4 disconnected; "
-    "130 stopped by Ctrl-C, which ends it within a second and shows what was found until then."
-)
 
 
 class RigChoice(StrEnum):
@@ -51,6 +46,7 @@ def _swept(words: list[str]) -> dict[str, list[str]]:
     return axes
 
 
+@with_line_options
 def loopback(
     ports: Annotated[
         list[str] | None,
@@ -61,13 +57,18 @@ def loopback(
             show_default=False,
         ),
     ] = None,
+    *,
+    line: LineOptions,
     rig: Annotated[
-        RigChoice | None, typer.Option(help="A line without hardware.", show_default="pty, where no port is given")
+        RigChoice | None,
+        typer.Option(
+            metavar="pty|socat|uart", help="A line without hardware.", show_default="pty, where no port is given"
+        ),
     ] = None,
     pattern: Annotated[
-        str, typer.Option("--pattern", "-p", help=f"What is sent: {', '.join(PATTERN_NAMES)}.")
+        str, typer.Option("--pattern", "-p", metavar="NAME", help=f"What is sent: {', '.join(PATTERN_NAMES)}.")
     ] = "prbs31",
-    seed: Annotated[int, typer.Option(help="Of the pattern `random`.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the pattern `random`.")] = 0,
     count: Annotated[
         int | None,
         typer.Option("--bytes", "-n", min=1, metavar="N", help="Bytes to send each way.", show_default=False),
@@ -75,11 +76,6 @@ def loopback(
     seconds: Annotated[
         float | None, typer.Option("--seconds", "-s", metavar="S", help="How long to send.", show_default="2")
     ] = None,
-    baud: Annotated[int, typer.Option("--baud", "-b", min=1, metavar="N", help="Bits per second.")] = 115200,
-    data_bits: Annotated[int, typer.Option("--databits", min=5, max=8, help="Data bits of a character.")] = 8,
-    parity: Annotated[str, typer.Option(help="N, E, O, M or S.")] = "N",
-    stop_bits: Annotated[float, typer.Option("--stopbits", help="1, 1.5 or 2.")] = 1,
-    flow: Annotated[str, typer.Option(help="none, rtscts, xonxoff or dsrdtr.")] = "none",
     block: Annotated[int, typer.Option(min=1, metavar="BYTES", help="Bytes given to one write.")] = 4096,
     one_way: Annotated[bool, typer.Option("--one-way", help="Send from PORT to PEER only.")] = False,
     trips: Annotated[int, typer.Option(min=0, metavar="N", help="Round trips to measure; 0 for none.")] = 200,
@@ -135,11 +131,13 @@ def loopback(
             rig=(rig or RigChoice.PTY).value,
             pattern=pattern,
             seed=seed,
-            baudrate=baud,
-            data_bits=data_bits,
-            parity=parity.upper(),
-            stop_bits=stop_bits,
-            flow=flow,
+            baudrate=line.baud,
+            data_bits=line.data_bits,
+            parity=line.parity.value,
+            stop_bits=line.stop_bit_count,
+            flow=line.flow.value,
+            dtr=line.dtr,
+            rts=line.rts,
             bytes_to_send=count,
             seconds=seconds,
             block_size=block,

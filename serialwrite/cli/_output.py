@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import errno
 import io
@@ -10,8 +11,12 @@ import select
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
 
+READING_MAX_PENDING_SIZE = 1 << 20  # bytes to be written, at which a command stops reading its port
+ROOM_INTERVAL_S = 0.02  # seconds between two looks whether the output has caught up
 PENDING_MAX_SIZE = 16 << 20  # bytes that a terminal that takes nothing (Ctrl-S) is let fall behind
 
 
@@ -109,6 +114,17 @@ class Output(io.RawIOBase):
         self._writer.drained()
         return not self.failed
 
+    def empty(self) -> None:
+        """Drop what was in a file; a pipe and a terminal have nothing to drop."""
+        with suppress(OSError):
+            self._raw.truncate(0)
+
+    async def room(self) -> bool:
+        """Wait while much of what was given is still to be written; whether more would be."""
+        while self._writer.pending > READING_MAX_PENDING_SIZE and not self._quiet:  # noqa: ASYNC110 # a thread's
+            await asyncio.sleep(ROOM_INTERVAL_S)
+        return not self._quiet
+
     def writable(self) -> bool:
         return True
 
@@ -137,6 +153,17 @@ def guard_standard_streams() -> None:
 def _text(stream: TextIO | None, output: Any) -> TextIO:
     encoding = "utf-8" if stream is None else stream.encoding
     return io.TextIOWrapper(output, encoding, "backslashreplace", write_through=True)
+
+
+def output_to(name: str) -> Output:
+    """Where the data of a command go: standard output for ``-``, else a file; see :meth:`Output.empty`."""
+    standard = getattr(sys.stdout, "buffer", None)
+    if name == "-" and isinstance(standard, Output):
+        return standard
+    if name == "-":
+        return Output(sys.stdout, "standard output", Writer(), sys.stderr)
+    file = Path(name).open("a")  # noqa: SIM115 # the output closes it
+    return Output(file, f"the file {name!r}", Writer(), sys.stderr)
 
 
 def printed() -> bool:

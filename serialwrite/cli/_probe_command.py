@@ -14,13 +14,16 @@ from serialwrite.loopback import Card, probe as probe_port, to_json
 from serialwrite.loopback.report._words import printable
 
 from ._console import console, say
+from ._line_options import LineOptions, PortArgument, with_line_options
 from ._loopback_view import print_table
 from ._output import exit_code
 
 
+@with_line_options
 def probe(
-    port: Annotated[str, typer.Argument(metavar="PORT", help="A device, such as /dev/ttyUSB0, or a pyserial URL.")],
-    baud: Annotated[int, typer.Option("--baud", "-b", min=1, metavar="N", help="Bits per second.")] = 115200,
+    port: PortArgument,
+    *,
+    line: LineOptions,
     measure: Annotated[
         bool,
         typer.Option(
@@ -39,7 +42,7 @@ def probe(
 ) -> None:
     """Tell what a port's driver is, what it can tell, what of that is true, and what to set."""
     ask = partial(say, f"serialwrite: unplug {printable(port)} now, within {unplug or 0:g} s", stderr=True)
-    card = probe_port(port, baudrate=baud, measure=measure, unplug=unplug, ask=ask)
+    card = probe_port(port, baudrate=line.baud, measure=measure, unplug=unplug, ask=ask, **line.settings)
     if json:
         say(jsonlib.dumps(to_json(card)))
     else:

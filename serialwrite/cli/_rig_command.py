@@ -15,7 +15,6 @@ from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from serialwrite.testing import (
     FAULT_SCRIPT_HELP,
@@ -33,11 +32,11 @@ from ._output import printed
 COUNTERS_INTERVAL_S = 0.2  # seconds between two looks at the counters
 COMMAND_STOP_TIMEOUT_S = 5.0  # seconds that a command gets to end, once it was asked to
 
-ENDINGS = f"""\
-Ctrl-C or SIGTERM end it, with exit code 0. With --exec the exit code is the command's, or 128 + N where a signal N
-ended it; Ctrl-C is then for the command to obey, and SIGTERM ends both. 2: the rig can't be had.
-
-Faults are {escape(FAULT_SCRIPT_HELP)}"""
+ENDINGS = (
+    "Ctrl-C or SIGTERM is how a rig ends, with exit code 0. With --exec the exit code is the command's, or 128 + N if "
+    "a signal N ended it; Ctrl-C is then for the command to obey, and SIGTERM ends both."
+)
+FAULTS = f"\b\nFaults: {FAULT_SCRIPT_HELP}"
 
 
 class Kind(enum.StrEnum):
@@ -50,11 +49,16 @@ class Kind(enum.StrEnum):
 
 def rig(
     kind: Annotated[
-        Kind, typer.Argument(help="pty: two joined ptys; socat: the same, by socat; uart: a simulated line.")
+        Kind,
+        typer.Argument(
+            metavar="pty|socat|uart", help="pty: two joined ptys; socat: the same, by socat; uart: a simulated line."
+        ),
     ],
     baud: Annotated[
         Optional[int],  # noqa: UP045 # typer reads it at run time, in 3.11's way too
-        typer.Option(min=1, help="Bits per second of a uart; without it, as fast as it goes."),
+        typer.Option(
+            "--baud", "-b", min=1, metavar="N", help="Bits per second of a uart; without it, as fast as it goes."
+        ),
     ] = None,
     fault: Annotated[
         Optional[list[str]],  # noqa: UP045
@@ -64,7 +68,9 @@ def rig(
     ] = None,
     seed: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="The seed of a uart's random faults; without it a new one, which is printed."),
+        typer.Option(
+            metavar="TEXT", help="The seed of a uart's random faults; without it a new one, which is printed."
+        ),
     ] = None,
     link: Annotated[
         Optional[list[Path]],  # noqa: UP045

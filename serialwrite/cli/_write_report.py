@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import serialwrite as sw
 
 from ._console import seconds_in_words, size_in_words
+from ._endings import Ending, Outcome
 from ._sending import Sending
 from ._source import Source
-
-
-class WriteOutcome(enum.Enum):
-    """An ending: what it is called, and its exit code."""
-
-    COMPLETE = "complete", 0
-    FAILED = "failed", 1  # an error that is neither a timeout nor a disconnection
-    NOT_STARTED = "not started", 2
-    BAD_INPUT = "bad input", 2
-    TIMED_OUT = "timed out", 3
-    DISCONNECTED = "disconnected", 4
-    INTERRUPTED = "interrupted", 130
-
-    def __init__(self, label: str, exit_code: int) -> None:
-        self.label = label
-        self.exit_code = exit_code
 
 
 @dataclass
@@ -39,18 +23,22 @@ class Report:
     resume_from: int
     timeout: float | None = None  # the limit of the whole, in seconds
     size: int | None = None  # of the whole input, where that is known
-    outcome: WriteOutcome = WriteOutcome.NOT_STARTED
+    ending: Ending = field(default_factory=Ending)
     accepted: int = 0  # by the operating system, in this run
     unsent: int | None = None  # of these, how many were in the driver's queue when the port was closed
     timeouts: int = 0
     seconds: float = 0.0
     error: str | None = None
     stall: str | None = None
-    signal: int | None = None
     resume: str | None = None
 
-    def failed(self, error: sw.TransferError) -> None:
-        """Take in what ended the write."""
+    def ended(self, ending: Ending) -> None:
+        """Take in how the write ended."""
+        self.ending = ending
+        error = ending.error
+        if not isinstance(error, sw.TransferError):
+            self.error = None if error is None else str(error)
+            return
         self.stall = error.stall
         if not isinstance(error, sw.TransferTimeout):
             self.error = error.stall or str(error.strerror)
@@ -65,10 +53,10 @@ class Report:
         self.size, self.unsent = source.size, unsent
 
     @property
-    def exit_code(self) -> int:
-        if self.signal is not None and self.outcome is WriteOutcome.INTERRUPTED:
-            return 128 + self.signal
-        return self.outcome.exit_code
+    def outcome(self) -> Outcome:
+        """A write whose input can't be read from the start has not started."""
+        bad = self.ending.outcome is Outcome.BAD_INPUT and not self.accepted
+        return Outcome.NOT_STARTED if bad else self.ending.outcome
 
     @property
     def offset(self) -> int:
@@ -77,13 +65,13 @@ class Report:
 
     @property
     def resumable(self) -> bool:
-        return self.outcome not in {WriteOutcome.COMPLETE, WriteOutcome.NOT_STARTED}
+        return self.outcome not in {Outcome.COMPLETE, Outcome.NOT_STARTED}
 
     def as_json(self) -> str:
         """One JSON object, on one line."""
         fields: dict[str, Any] = {
             "outcome": self.outcome.label,
-            "exit_code": self.exit_code,
+            "exit_code": self.ending.exit_code,
             "port": self.port,
             "file": self.file,
             "size": self.size,
@@ -112,7 +100,7 @@ class Report:
 
     def complaint(self) -> list[str]:
         """Lines for any other ending: what happened, how many bytes, what to do."""
-        if self.outcome is WriteOutcome.NOT_STARTED:
+        if self.outcome is Outcome.NOT_STARTED:
             return [f"serialwrite: nothing was written: {self.error}"]
         reason = f" ({self.error})" if self.error else ""
         lines = [f"serialwrite: {self.outcome.label}{reason}: {self._how_far()} in {seconds_in_words(self.seconds)}"]

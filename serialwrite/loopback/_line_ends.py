@@ -127,7 +127,8 @@ def _pyserial_settings(settings: Settings) -> dict[str, Any]:
     if flow not in FLOWS:
         raise ValueError(f"flow is {flow!r}: pass one of {', '.join(FLOWS)}")
     options: dict[str, Any] = {} if flow == "none" else {flow: True}
-    return options | {"bytesize": settings.data_bits, "parity": settings.parity, "stopbits": settings.stop_bits}
+    options |= {"bytesize": settings.data_bits, "parity": settings.parity, "stopbits": settings.stop_bits}
+    return options | {"dtr": settings.dtr, "rts": settings.rts}
 
 
 @contextlib.contextmanager

@@ -63,6 +63,9 @@ class Settings:
     """How long to send, where no number of bytes was given."""
     block_size: int = 4096
     """Bytes given to one write."""
+    dtr: bool | None = None
+    """DTR from the start; None: on, as pyserial sets it."""
+    rts: bool | None = None
 
     @property
     def frame_bits(self) -> float:

@@ -33,6 +33,8 @@ async def async_run(
     parity: str = "N",
     stop_bits: float = 1,
     flow: str = "none",
+    dtr: bool | None = None,
+    rts: bool | None = None,
     bytes_to_send: int | None = None,
     seconds: float | None = None,
     block_size: int = 4096,
@@ -61,6 +63,7 @@ async def async_run(
         parity: "N", "E", "O", "M" or "S".
         stop_bits: 1, 1.5 or 2.
         flow: "none", "rtscts", "xonxoff" (whose two characters are then left out of the pattern) or "dsrdtr".
+        dtr, rts: each line's state from the start; None for pyserial's own, which is on.
         bytes_to_send: each way; else it sends for `seconds` (2 by default); not both.
         block_size: bytes given to one write.
         both_ways: over two ports, send in both directions at once.
@@ -97,6 +100,8 @@ async def async_run(
         parity=parity,
         stop_bits=stop_bits,
         flow=flow,
+        dtr=dtr,
+        rts=rts,
         bytes_to_send=bytes_to_send,
         seconds=None if bytes_to_send is not None else DEFAULT_DURATION_S if seconds is None else seconds,
         block_size=block_size,

@@ -32,11 +32,10 @@ class Program:
 
     def start(self, *words, shell=None, **options):
         """Start it; it is ended with the test, if it has not ended by then."""
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        piped = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        options = piped | options
         command = shell if shell is not None else [*self.words, *map(str, words)]
-        process = subprocess.Popen(
-            command, shell=shell is not None, cwd=self.folder, env=self.env, text=True, **options
-        )
+        process = subprocess.Popen(command, shell=shell is not None, cwd=self.folder, env=self.env, **options)
         self._resources.enter_context(process)
         self._resources.callback(process.kill)
         return process

@@ -1,9 +1,18 @@
 """How the command line is reached, and what happens where its packages are missing."""
 
+import shutil
 import sys
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
 import pytest
+from typer.main import get_command
+
+from serialwrite.cli._app import app
+from serialwrite.cli._endings import ExitCode
+from serialwrite.cli._line_options import LineOptions
+from serialwrite.loopback import Verdict
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
@@ -54,9 +63,58 @@ def test_the_script_is_the_same_program():
     assert script.value == "serialwrite.cli:main"
 
 
-def test_help_states_the_exit_codes(program):
-    code, out, _ = program.run("write", "--help")
+COMMANDS = ("write", "read", "ask", "ports", "probe", "loopback", "rig", "demo", "lab loopback")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_readable_at_80_columns(program, command):
+    program.env["COLUMNS"] = "80"
+    code, out, _ = program.run(*command.split(), "--help")
     assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert "<bool>" not in out
+    assert "─" not in out  # a box leaves the words a third of the width
     words = " ".join(out.split())
-    assert "0 all written; 2 bad usage" in words
-    assert "3 timed out part-way; 4 disconnected; 130 Ctrl-C" in words
+    assert all(f"{code.value} {code.meaning}" in words for code in ExitCode)
+
+
+def test_every_command_that_opens_a_port_has_the_line_options():
+    commands = get_command(app).commands
+    assert {*COMMANDS, "lab"} == {*commands, "lab loopback"}
+    options = {
+        name: {each.name: (each.opts, each.secondary_opts, each.default) for each in commands[name].params}
+        for name in commands
+    }
+    shared = {field.name for field in fields(LineOptions)}
+    assert shared == {"baud", "data_bits", "parity", "stop_bits", "flow", "dtr", "rts"}
+    line = {name: options["write"][name] for name in shared}
+    assert line["baud"] == (["--baud", "-b"], [], 115200)
+    for name in ("read", "ask", "probe", "loopback"):
+        assert options[name] | line == options[name]
+
+
+def test_loopback_verdicts_have_the_exit_codes_of_the_table():
+    codes = {verdict.name: ExitCode(verdict.exit_code).name for verdict in Verdict}
+    assert codes == {
+        "PASS": "DONE",
+        "FAIL": "FAILED",
+        "NOT_RUN": "USAGE",
+        "STOPPED": "INTERRUPTED",
+        "TIMED_OUT": "TIMED_OUT",
+        "NOT_TESTED": "TIMED_OUT",
+    }
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_completion_completes_in_bash(program):
+    if len(program.words) > 1:
+        pytest.skip("completion is for the installed script")
+    program.env |= {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    code, script, err = program.run("--show-completion", "bash")
+    assert (code, err) == (0, "")
+    path = program.folder / "completion.sh"
+    path.write_text(script)
+    program.env["PATH"] = f"{Path(program.words[0]).parent}:{program.env['PATH']}"
+    typed = f"source {path}; COMP_WORDS=(serialwrite ask --ba); COMP_CWORD=2; _serialwrite_completion serialwrite"
+    program.words = ["bash", "-c", f'{typed}; echo "${{COMPREPLY[@]}}"']
+    assert program.run() == (0, "--baud\n", "")

@@ -9,9 +9,12 @@ from scripted import PlainStream
 
 from serialwrite import Disconnected, TransferTimeout
 from serialwrite.cli import _sending
+from serialwrite.cli._endings import Ending, Outcome
 from serialwrite.cli._source import Source
 from serialwrite.cli._write_progress import Silence
-from serialwrite.cli._write_report import Report, WriteOutcome
+from serialwrite.cli._write_report import Report
+
+TIMED_OUT = Ending(Outcome.TIMED_OUT)
 
 
 @pytest.fixture
@@ -109,7 +112,7 @@ async def test_what_a_stalled_driver_holds_is_dropped_and_resumed(long_source, r
         with pytest.raises(TransferTimeout, match="CTS low") as caught:
             await run
         assert caught.value.queued == sending.accepted == min(ring, len(DATA))
-        report = Report(port="/dev/x", file="f", resume_from=0, outcome=WriteOutcome.TIMED_OUT)
+        report = Report(port="/dev/x", file="f", resume_from=0, ending=TIMED_OUT)
         report.count(sending, long_source, unsent=port.close("discard"))
         assert report.offset == len(port.uart.received) == 0
         assert (report.accepted, report.unsent) == (min(ring, len(DATA)), min(ring, len(DATA)))
@@ -121,8 +124,8 @@ async def test_whole_timeout_ends_a_drain_that_moves(long_source):
         sending = _sending.Sending(port, long_source, 30, 9, len(DATA), timeout=0.3)
         with pytest.raises(TransferTimeout) as caught:
             await sending.run(0, Silence(len(DATA), 0))
-        report = Report(port="/dev/x", file="f", resume_from=0, timeout=0.3, outcome=WriteOutcome.TIMED_OUT)
-        report.failed(caught.value)
+        report = Report(port="/dev/x", file="f", resume_from=0, timeout=0.3)
+        report.ended(Ending(Outcome.TIMED_OUT, caught.value))
         unsent = port.close("discard")
         report.count(sending, long_source, unsent)
         assert 0 <= report.offset - len(port.uart.received) <= 16  # what is in the FIFO goes out still
@@ -142,7 +145,7 @@ async def test_a_port_that_goes_away_while_it_drains(long_source):
 
 
 def test_a_resume_begins_before_what_closing_threw_away():
-    report = Report(port="/dev/x", file="f", resume_from=100, size=1000, outcome=WriteOutcome.TIMED_OUT)
+    report = Report(port="/dev/x", file="f", resume_from=100, size=1000, ending=TIMED_OUT)
     report.accepted, report.unsent = 500, 40
     assert report.offset == 560
     assert any("40 of these were still in the driver's queue" in line for line in report.complaint())

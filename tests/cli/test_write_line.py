@@ -116,7 +116,7 @@ def test_flow_control_is_set(program, line, device, tmp_path):
     """A pty heeds XON/XOFF."""
     size = 300_000  # ten times what the line holds
     (tmp_path / "text").write_text("x" * size)
-    process = program.start("write", line.port, tmp_path / "text", "--xonxoff")
+    process = program.start("write", line.port, tmp_path / "text", "--flow", "xonxoff")
     receive(device, 100)
     line.stall("peer")  # so that it is not all under way before the XOFF has arrived
     device.write(b"\x13")
@@ -138,11 +138,15 @@ def test_flow_control_is_set(program, line, device, tmp_path):
         (["--drain", "shift-register"], "--drain shift-register: the driver of this port can't tell"),
         (["--baud", "12345678901234"], "baudrate=12345678901234: "),
         (["--rs485"], "can't tell what has left its queue"),
-        (["--rs485", "--rtscts"], "RTS can't be both"),
+        (["--rs485", "--flow", "rtscts"], "RTS can't be both"),
+        (["--rs485", "--no-rts"], "RTS can't be both"),
+        (["--flow", "rtscts", "--rts"], "--flow rtscts switches RTS"),
+        (["--parity", "X"], "'X' is not one of"),
+        (["--databits", "9"], "for '--databits'"),
         (["--wait-for", ""], "give the prompt"),
         (["--wait-first"], "needs --wait-for"),
-        (["--char-delay", "-1"], "'--char-delay': give a number of seconds, 0 or more; leave it out for none"),
-        (["--line-delay", "inf"], "'--line-delay': give a number of seconds, 0 or more; leave it out for none"),
+        (["--char-delay", "-1"], "'--char-delay': give a number of seconds, 0 or more; leave the option out for none"),
+        (["--line-delay", "inf"], "'--line-delay': give a number of seconds, 0 or more; leave the option out for none"),
         (["--drain", "wire"], "'wire' is not one of"),
         (["--close", "flush"], "'flush' is not one of"),
     ],
@@ -165,12 +169,23 @@ def test_policies_and_levels_of_a_pty(program, line, device, script, policy, dra
 
 
 def test_the_resume_keeps_every_option(program, line, script, tmp_path):
-    words = ["--rtscts", "--char-delay", "0.001", "--line-delay", "0.5", "--drain", "none", "--close", "abort"]
+    words = ["--flow", "rtscts", "--char-delay", "0.001", "--line-delay", "0.5", "--drain", "none", "--close", "abort"]
     (tmp_path / "big").write_bytes(bytes(100_000))
-    code, _, err = program.run("write", line.port, tmp_path / "big", *words[:1], *words[5:], "--idle-timeout", "0.2")
+    code, _, err = program.run(
+        "write",
+        line.port,
+        tmp_path / "big",
+        *words[:2],
+        *words[6:],
+        "--no-dtr",
+        "--stopbits",
+        "2",
+        "--idle-timeout",
+        "0.2",
+    )
     assert code == 3
     resume = shlex.split(resume_command(err))
-    assert [word for word in words[:1] + words[5:] if word not in resume] == []
+    assert [word for word in [*words[:2], *words[6:], "--no-dtr", "--stopbits", "2"] if word not in resume] == []
 
 
 def test_over_a_url(program, script):

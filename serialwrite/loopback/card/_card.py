@@ -37,8 +37,9 @@ def probe(
     measure: bool = False,
     unplug: float | None = None,
     ask: Callable[[], object] | None = None,
+    **settings: Any,
 ) -> Card:
-    """Return the card of a port, which is opened for it and closed again.
+    """Return the card of a port, which is opened for it, with `settings` as of SerialPort, and closed again.
 
     Without `measure` nothing is sent. With it the output is held (TCOOFF) where the driver obeys, and filled with
     0x55 until it takes no more, to measure the queue and to see whether discard and drain tell the truth: a driver
@@ -49,7 +50,7 @@ def probe(
     advice = _device_advice(port)
     device = _device_facts(port)  # before it is opened: who else has it open
     try:
-        opened = sw.SerialPort(port, baudrate)
+        opened = sw.SerialPort(port, baudrate, **settings)
     except (OSError, ValueError) as error:
         words = (error.strerror if isinstance(error, OSError) else None) or str(error)
         gone = "://" not in port and not os.path.lexists(port)  # then the rest is unknown, and says nothing
