@@ -33,6 +33,12 @@ RANKS = """
     streams/fd: _transport
 
     streams/serial: _driver
+    streams/remote: _telnet
+    streams/remote: _com_port _input _output _tcp_device _connect _network_line
+    streams/remote: _connection
+    streams/remote: _directions _rfc2217_line
+    streams/remote: _open_rfc2217 _rfc2217_driver
+    streams/remote: _open
     streams/serial: _descriptor_driver
     streams/serial: _spy_driver
     streams/threaded: _backend

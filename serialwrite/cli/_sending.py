@@ -132,7 +132,7 @@ class Sending:
             return
         idle = self._idle_timeout
         if idle is not None:
-            idle += UART_FIFO_MAX_SIZE * 10 / self._port.serial.baudrate
+            idle += UART_FIFO_MAX_SIZE * 10 / self._port.driver.line.baudrate
         while True:
             left = self._left()
             timeout = min((seconds for seconds in (idle, left) if seconds is not None), default=None)

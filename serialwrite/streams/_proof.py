@@ -14,6 +14,8 @@ class ProofLevel(StrEnum):
     """The operating system has taken it."""
     ACKNOWLEDGED = "acknowledged"
     """The other machine's TCP has it; whether anybody reads it there is not known."""
+    SERVED = "served"
+    """The other machine's server has taken it from its connection, and given it to its serial port."""
     DRAINED = "drained"
     """It has left the driver's queue. The hardware may have a few bytes still."""
     TRANSMITTED = "transmitted"

@@ -141,7 +141,7 @@ async def remote(program, policy):
             await operation
         except sw.TransferTimeout as error:
             proof = f"strongest proof: {sw.strongest_proof(port)}"
-            line("    stalled, timeout=2", f"{error}; {error.queued:,} not acknowledged; {proof}")
+            line("    stalled, timeout=2", f"{error}; {error.queued:,} not served; {proof}")
         started = time.monotonic()
         timeout = 1.0 if policy == "drain" else None
         unsent = await port.async_close(policy=policy, timeout=timeout)

@@ -107,6 +107,11 @@ def said_and_gone(kind, words):
         with rfc2217_server() as server, sw.SerialPort(server.url, 9600) as port:
             with server.serve_no_more() as connection:
                 connection.sendall(words)
+            yield port
+    elif kind == "rfc2217://, pyserial's":
+        with rfc2217_server() as server, sw.as_stream(serial.serial_for_url(server.url)) as port:
+            with server.serve_no_more() as connection:
+                connection.sendall(words)
             while port.serial._thread.is_alive():
                 time.sleep(0.001)
             yield port
@@ -139,7 +144,9 @@ def said_and_gone(kind, words):
 
 @pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
 @pytest.mark.parametrize("size", [10, 100])
-@pytest.mark.parametrize("kind", ["rfc2217://", "socket://", "master of a pty", "pipe", "socket"])
+@pytest.mark.parametrize(
+    "kind", ["rfc2217://", "rfc2217://, pyserial's", "socket://", "master of a pty", "pipe", "socket"]
+)
 async def test_what_had_come_is_read_before_the_end_is_told(kind, size):
     words = DATA[:100].replace(b"\xff", b"")  # Telnet's own, which would have to be doubled
     with said_and_gone(kind, words) as stream:
@@ -155,13 +162,14 @@ async def test_what_had_come_is_read_before_the_end_is_told(kind, size):
 
 
 @pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
-@pytest.mark.parametrize("kind", ["rfc2217://", "socket://"])
+@pytest.mark.parametrize("kind", ["rfc2217://", "rfc2217://, pyserial's", "socket://"])
 async def test_a_dead_connection_is_closed_at_once_and_drained_by_nobody(kind, monkeypatch):
     """Its queue stands still for ever: nothing of it is waited for, and pyserial's own sleep is left out."""
     with ExitStack() as resources:
-        if kind == "rfc2217://":
+        if kind.startswith("rfc2217://"):
             server = resources.enter_context(rfc2217_server())
-            port = await asyncio.to_thread(sw.SerialPort, server.url, 9600)
+            made = await asyncio.to_thread(serial.serial_for_url if "pyserial" in kind else sw.SerialPort, server.url)
+            port = sw.as_stream(made)
             connection = await asyncio.to_thread(server.serve_no_more)
         else:
             server = resources.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -177,7 +185,7 @@ async def test_a_dead_connection_is_closed_at_once_and_drained_by_nobody(kind, m
         with pytest.raises(sw.Disconnected):
             await port.async_drain(timeout=30)
         assert port.close() > 0
-        assert not port.serial.is_open
+        assert not port.is_open
 
 
 @pytest.mark.parametrize("blocked", [False, True])

@@ -213,7 +213,7 @@ async def test_each_stream_says_what_it_can_prove(stream, strongest):
         assert set(port.proof_levels.values()) >= {"unknown"}
         port.close()
     assert sw.strongest_proof(object()) == "accepted"
-    assert list(sw.ProofLevel) == ["accepted", "acknowledged", "drained", "transmitted", "confirmed"]
+    assert list(sw.ProofLevel) == ["accepted", "acknowledged", "served", "drained", "transmitted", "confirmed"]
 
 
 async def test_a_socket_tells_what_its_peer_has_not_acknowledged():

@@ -105,7 +105,7 @@ class RemotePair(SocatPair):
 async def rfc2217(rig, resources):
     url = f"rfc2217://127.0.0.1:{rig.number}?ign_set_control"
     port = await asyncio.to_thread(sw.SerialPort, url, 115200)
-    port.serial._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+    port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
     resources.callback(port.close, "abort")
     return port
 

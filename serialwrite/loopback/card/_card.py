@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import serialwrite as sw
 from serialwrite.loopback._result import Fact
-from serialwrite.loopback.card._card_measure import await_unplug, measured
+from serialwrite.loopback.card._card_measure import await_unplug, is_remote, measured
 from serialwrite.loopback.card._machine import closing_wait_in_words, driver, latency_timer
 from serialwrite.streams.serial._holders import lock_holders
 
@@ -58,7 +58,7 @@ def probe(
         return Card(port, opened=False, facts=tuple(facts), advice=tuple(advice))
     facts = [Fact("port", port), *device]
     try:
-        facts += _remote_facts(opened) if not opened.driver.pollable else _driver_facts(opened, advice)
+        facts += _remote_facts(opened) if is_remote(opened) else _driver_facts(opened, advice)
         if measure:
             facts += measured(opened, advice)
         else:
@@ -114,16 +114,18 @@ def _device_advice(port: str) -> list[str]:
 
 def _remote_facts(port: sw.SerialPort) -> list[Fact]:
     """Return what a port without a driver of this machine can tell: little, and little of it measured."""
-    url = str(port.serial.port)
+    url = str(port.driver.line.port)
     try:
         lines = _in_words(port.modem_lines)
     except OSError as error:
         lines = f"{NOT_KNOWN}: {error}"
     told_by = "the far end (RFC 2217)" if url.startswith("rfc2217:") else "pyserial, which makes them up"
     queue = port.driver.device.output_queue()
-    waiting = NOT_KNOWN if queue is None else f"{queue:,} bytes not acknowledged by the far end"
+    proof = port.proof_levels.get(sw.ProofLevel.SERVED)
+    stage, source = ("acknowledged", "SIOCOUTQ") if proof is None else ("served", proof)
+    waiting = NOT_KNOWN if queue is None else f"{queue:,} bytes not {stage} by the far end"
     return [
-        Fact("output queue", waiting, "" if queue is None else "SIOCOUTQ"),
+        Fact("output queue", waiting, "" if queue is None else source),
         Fact("modem lines", lines, told_by),
         *_proofs(port),
     ]
@@ -155,7 +157,9 @@ def _driver_facts(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
     always_0 = f"{NOT_KNOWN} (a pty: always 0)" if tty.is_pty() else NOT_KNOWN
     return [
         Fact(
-            "baud rate", NOT_KNOWN if speed is None else f"{speed:,} of {port.serial.baudrate:,} asked for", "TCGETS2"
+            "baud rate",
+            NOT_KNOWN if speed is None else f"{speed:,} of {port.driver.line.baudrate:,} asked for",
+            "TCGETS2",
         ),
         Fact("output queue", always_0 if queue is None else f"told; now {queue:,}", "TIOCOUTQ"),
         Fact("transmitter empty", NOT_KNOWN if empty is None else f"told; now {empty}".lower(), "TIOCSERGETLSR"),

@@ -23,11 +23,16 @@ TCDRAIN_TIMEOUT_S: Final = 0.3  # seconds after which a tcdrain that has not ret
 UNPLUG_POLL_S: Final = 0.25  # seconds of one read while an unplug is waited for
 
 
+def is_remote(port: sw.SerialPort) -> bool:
+    """Return whether no driver of this machine stands behind the port."""
+    return not port.driver.pollable or port.socket is not None
+
+
 def measured(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
     """Fill the port with its output held, and see whether what the driver tells of that is true."""
     tty: Any = port.driver.device
-    if not port.driver.pollable:
-        return [Fact("queue, discard, drain", "not measured: this port has no descriptor that could say it is full")]
+    if is_remote(port):
+        return [Fact("queue, discard, drain", "not measured: no driver of this machine stands behind this port")]
     holds = not tty.is_pty()  # a pty that is held takes nothing at all
     if holds:
         tty.hold_output()
@@ -109,7 +114,7 @@ def await_unplug(port: sw.SerialPort, seconds: float) -> str:
         except sw.TransferTimeout:
             continue
         except sw.TransferError as error:
-            return f"read {_name(error)}" if not port.driver.pollable else _answers(port)
+            return f"read {_name(error)}" if is_remote(port) else _answers(port)
     return f"unknown: it was not unplugged within {seconds:g} s"
 
 

@@ -30,7 +30,7 @@ def machine_facts() -> tuple[Fact, ...]:
 
 def port_facts(port: sw.SerialPort, name: str) -> tuple[Fact, ...]:
     """Return what there is to know of an open port without sending anything through it."""
-    device = str(port.serial.port)
+    device = str(port.driver.line.port)
     facts = [Fact(name, device)]
     found, source = driver(device)
     facts += [Fact(f"{name}: driver", found, source)] if found else []

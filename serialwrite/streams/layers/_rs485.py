@@ -150,9 +150,9 @@ class RS485(OnWire):
         with suppress(OSError):  # hung up, unplugged or closed: there is no line to turn around
             try:
                 # A driver that ignores a discard may hold bytes that never leave: given up as by a close.
-                await ClosingDrain(port.driver.device, port.serial, None).wait()
+                await ClosingDrain(port.driver.device, port._line, None).wait()
                 if port.proof_levels[ProofLevel.TRANSMITTED] == UNKNOWN:
-                    await asyncio.sleep((self.hidden or FIFO) * seconds_per_byte(port.serial))
+                    await asyncio.sleep((self.hidden or FIFO) * seconds_per_byte(port._line))
                 await asyncio.sleep(settings.delay_before_rx or 0.0)
             finally:  # the event loop may be ending, which cancels every task
                 self._settings = None

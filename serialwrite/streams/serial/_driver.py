@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket as sockets
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +20,7 @@ class Driver(Protocol):
     ``serial``                            pyserial's object, open; None where the port stands on none
     ``line``                              what has the settings and lines, by pyserial's names: that object, or
                                           a ``serial.SerialBase`` that stands in for it
+    ``socket``                            the socket that it stands on; None where it stands on none
     ``device``                            what is asked of the kernel, or of pyserial in its place
     ``pollable``                          whether the system says when it is ready: it has a file descriptor
     ``check(mine=...)``                   refuse a port that can't be used; if we opened it, keep others out
@@ -42,6 +44,8 @@ class Driver(Protocol):
     line: Any
     pollable: bool
 
+    @property
+    def socket(self) -> sockets.socket | None: ...
     @property
     def device(self) -> Device: ...
     def check(self, *, mine: bool) -> None: ...

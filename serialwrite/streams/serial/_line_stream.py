@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket as sockets
 from typing import Any, ClassVar
 
 from ..._errors import StreamClosed, transfer_error
@@ -30,6 +31,11 @@ class LineStream(PollableStream):
         self.serial = driver.serial
         self._line: Any = driver.line
         super().__init__(executor)
+
+    @property
+    def socket(self) -> sockets.socket | None:
+        """The socket of a port on another machine, for its options: read and write through the port. Else None."""
+        return self.driver.socket
 
     def _directions(self) -> tuple[Any, Any]:
         return self.driver.directions(self)

@@ -19,7 +19,7 @@ from ._read_back import read_back
 from ._settings import checked_baudrate
 from ._tty import Tty, os_errors
 
-Kind: TypeAlias = Literal["descriptor", "spied", "blocking"]
+Kind: TypeAlias = Literal["descriptor", "spied", "blocking", "remote"]
 
 # Flags of struct serial_rs485, <linux/serial.h>, by pyserial's names for them.
 RS485_FLAGS = {0x01: "it", 0x02: "rts_level_for_tx", 0x04: "rts_level_for_rx", 0x10: "loopback"}
@@ -31,7 +31,7 @@ PATIENCE = 0.5
 # What stands behind the URLs that pyserial brings along.
 URLS: dict[str, Kind] = {
     "loop": "blocking",
-    "rfc2217": "blocking",
+    "rfc2217": "remote",
     "socket": "blocking",
     "cp2110": "blocking",
     "spy": "spied",

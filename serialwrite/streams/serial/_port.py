@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import threading
 import warnings
@@ -18,6 +19,7 @@ from ..._executors import EventLoopExecutor, loop_executor
 from ..._handler import Handler
 from ..._operation import Operation, default_token as unspecified
 from .._coroutine import Result, Spawned, completion
+from ..remote._open import opened_remote
 from ..threaded._thread_driver import ThreadDriver
 from ._close import (
     LONGEST_DRAIN,
@@ -40,12 +42,14 @@ class SerialPort(TtyStream):
 
     Args:
         port: a device path, a pyserial URL, or an open ``serial.Serial``. One that has no file descriptor
-            (``loop://``, ``rfc2217://``, ``socket://``, a Windows COM port) is used on threads, see below.
+            (``loop://``, ``socket://``, a Windows COM port) is used on threads, see below.
         baudrate: bits per second; any other setting of pyserial's by its own name (``bytesize``, ``parity``,
             ``stopbits``, ``rtscts``, ``xonxoff``, ...). Not with an open ``serial.Serial``, which has its settings.
             And these: ``rts``, ``dtr``: the lines' states from the start; ``rs485_mode``: a
             ``serial.rs485.RS485Settings`` for the driver; ``low_latency=True``: the driver is not to wait for more.
         executor: where the operations run; None for the event loop of the first operation.
+        in_flight: of ``rfc2217://`` alone: the most bytes that may be accepted here and not served over there. By
+            default 0.1 s of the line, and 512 at least; None for no limit.
 
     A port that is opened here is kept from being opened again (``exclusive=False`` turns all of this off): by programs
     that lock it with flock, as pyserial's ``exclusive`` does, and on a device by all but root's (TIOCEXCL). It can't be
@@ -58,8 +62,16 @@ class SerialPort(TtyStream):
     stream's: its timeouts are set, and nothing else may read or write it. ``bytes_transferred`` is exact at the
     boundaries of chunks: of one that fails, a part may have gone. A cancellation is terminal or partial there, and
     waits for the chunk that is under way, 50 ms or so.
-    Behind a network it counts what this machine's TCP has taken; ``queued`` is then what the other machine has not
-    acknowledged (Telnet's own bytes included), and nothing can be told of the line (see ``proof_levels``).
+    On ``socket://`` it counts what this machine's TCP has taken; ``queued`` is then what the other machine has not
+    acknowledged, and nothing can be told of the line (see ``proof_levels``).
+
+    ``rfc2217://HOST:PORT`` has no thread, and its socket is in :attr:`socket`; ``serial`` is None. Opening it takes 5 s
+    at most: a server that speaks anything but Telnet within half a second is refused, with nothing sent to it. What the
+    server grants is checked. It is asked, behind the data, what it has taken: ``queued`` is what was accepted here and
+    is not known to be served, and no more than ``in_flight`` bytes are accepted ahead of it: so a timeout is one of the
+    device, not of the buffers of a network. The URL's options are pyserial's: ``ign_set_control`` (answers about flow
+    control, RTS, DTR and breaks are not looked at: some servers give none), ``poll_modem``, ``timeout`` (seconds that
+    the server has for an answer, 3 by default), ``logging``.
 
     As a context manager it closes with the policy "drain", and warns if that left something unsent.
 
@@ -84,23 +96,23 @@ class SerialPort(TtyStream):
     ) -> None:
         executor = loop_executor(executor, type(self).__name__)  # refused before anything is opened
         mine = isinstance(port, (str, os.PathLike))
-        opening: Any = port.line if isinstance(port, Driver) else port
+        driver: Driver
         if isinstance(port, (str, os.PathLike)):
             settings.setdefault("exclusive", True)
-            baudrate = 9600 if baudrate is None else baudrate
-            opening = opened(os.fspath(port), baudrate, **settings)
+            driver = opened_driver(os.fspath(port), 9600 if baudrate is None else baudrate, **settings)
         else:
-            check_port(opening, baudrate)
+            check_port(port.line if isinstance(port, Driver) else port, baudrate)
             if baudrate is not None or settings:
                 given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
                 raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
+            driver = port if isinstance(port, Driver) else driver_for(port)
         prepare_closing()
         try:
-            super().__init__(port if isinstance(port, Driver) else driver_for(opening), executor)
-            self.driver.check(mine=mine)
+            super().__init__(driver, executor)
+            driver.check(mine=mine)
         except BaseException:
             if mine:
-                opening.close()
+                driver.line.close()
             raise
         self._finishing = threading.Lock()
         self._finished = False
@@ -112,7 +124,7 @@ class SerialPort(TtyStream):
         )
         if mine:
             self._told_when_closed = True
-            tell_when_closed(self.serial, weakref.WeakMethod(self._closed_beneath))
+            tell_when_closed(self._line, weakref.WeakMethod(self._closed_beneath))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._line.port!r} at {self._line.baudrate}>"
@@ -274,6 +286,20 @@ class SerialPort(TtyStream):
                 RuntimeWarning,
                 stacklevel=3,
             )
+
+
+def opened_driver(port: str, baudrate: int, **settings: Any) -> Driver:
+    """Open ``port``: the driver for it."""
+    if kind_of(port) == "remote":
+        return opened_remote(port, baudrate, **settings)
+    if "in_flight" in settings:
+        raise io.UnsupportedOperation(f"in_flight: nothing proves what {port} has served; leave it out")
+    made = opened(port, baudrate, **settings)
+    try:
+        return driver_for(made)
+    except BaseException:
+        made.close()
+        raise
 
 
 def driver_for(port: Any) -> Driver:

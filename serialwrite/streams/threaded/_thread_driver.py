@@ -29,6 +29,7 @@ class ThreadDriver:
     """
 
     pollable = False
+    socket = None
 
     def __init__(self, port: Any) -> None:
         self.serial = self.line = port

@@ -1,0 +1,142 @@
+"""CreditSide: the writing direction of a remote port, which waits for room in its socket, or for the server's word."""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import suppress
+from typing import Any
+
+from ..._cancellation import CancellationType
+from ..._direction import NOWHERE, WRITING, Done
+from ..._errors import TransferError
+from ..fd._readiness import PinnedSide, Side
+from ..fd._stream import PollableStream
+from ._connection import Connection
+
+
+class CreditSide(Side):
+    """As :class:`Side`; but a step waits in one of two parts: for room, or for something to come to be read."""
+
+    def __init__(self, stream: PollableStream, connection: Connection) -> None:
+        super().__init__(stream, writing=True)
+        self._connection = connection
+        self._room = _Part(stream, self, writing=True)
+        self._news = _Part(stream, self, writing=False)
+        self._wanted: tuple[Any, Done] | None = None  # the last step
+        attempt = self.try_now
+
+        def try_now(buffers: Any, /) -> int:
+            try:
+                return attempt(buffers)
+            except BlockingIOError:
+                if self.waiting and not self._part().waiting:  # by now it is something else that it has to wait for
+                    self._stream._executor.post(self._move)
+                raise
+
+        for each in (self, self._room, self._news):
+            this: Any = each
+            this.try_now = try_now
+
+    def _part(self) -> Side:
+        """Where a step has to wait now."""
+        return self._room if self._connection.full else self._news
+
+    def _move(self) -> None:
+        if self.waiting and not self._part().waiting and self._wanted is not None:
+            self.stop()
+            self._part().step(*self._wanted)
+
+    @property
+    def waiting(self) -> bool:
+        return self._room.waiting or self._news.waiting
+
+    def release(self) -> None:
+        self._wanted = self._room._bell = self._news._bell = None
+        super().release()
+
+    def step(self, buffers: Any, done: Done) -> None:
+        self._wanted = buffers, done
+        self._part().step(buffers, done)
+
+    def cancel(self, requested: CancellationType) -> bool:
+        return self._room.cancel(requested) or self._news.cancel(requested)
+
+    def stop(self) -> None:
+        self._room.stop()
+        self._news.stop()
+
+    def catch_up(self) -> None:
+        self._room.catch_up()
+        self._news.catch_up()
+
+    def abort(self, error: TransferError) -> None:
+        if self.waiting and self._wanted is not None and not self._loop_closed():
+            with suppress(OSError, ValueError):
+                error.queued = self._stream.queued
+            self.idle_in = NOWHERE
+            self.stop()
+            self._stream._executor.post(self._wanted[1], error, 0)
+        else:
+            super().abort(error)
+
+    def _left_behind(self) -> bool:
+        return super()._left_behind() or self._room._left_behind() or self._news._left_behind()
+
+    def _forget(self) -> None:
+        self._room._forget()
+        self._news._forget()
+        super()._forget()
+
+    def block(self, seconds: float | None, moved: bool) -> None:
+        self._part().block(seconds, moved)
+
+    def _ring(self) -> None:
+        self._room._ring()
+        self._news._ring()
+
+    def look(self) -> None:
+        self._room.look()
+        self._news.look()
+
+    def closed_beneath(self) -> None:
+        self._room.closed_beneath()
+        self._news.closed_beneath()
+
+
+class _Part(Side):
+    """What a step of a :class:`CreditSide` waits in."""
+
+    def __init__(self, stream: PollableStream, owner: CreditSide, *, writing: bool) -> None:
+        super().__init__(stream, writing=writing)
+        self._owner = owner
+
+    def abort(self, error: TransferError) -> None:
+        self._owner.abort(error)
+
+
+class Waker:
+    """Has the directions that wait look again, when another one has received what they wait for."""
+
+    def __init__(self) -> None:
+        self._directions: weakref.WeakSet[Side] = weakref.WeakSet()  # the stream is not kept alive
+
+    def add(self, *directions: Side) -> None:
+        """Have these looked at, too."""
+        self._directions.update(directions)
+
+    def __call__(self, data: bool, credit: bool) -> None:
+        for direction in tuple(self._directions):
+            if not (credit if direction.way is WRITING else data):
+                continue
+            direction._ring()
+            if direction.waiting:
+                direction._stream._executor.post(direction.catch_up)
+
+
+class PinnedCreditSide(CreditSide, PinnedSide):
+    """As :class:`PinnedSide`."""
+
+
+def credit_side(stream: PollableStream, connection: Connection) -> CreditSide:
+    """The writing direction of ``stream``."""
+    return (PinnedCreditSide if stream._executor._pinned else CreditSide)(stream, connection)

@@ -1,0 +1,137 @@
+"""Input: what comes in on a Telnet connection: data, kept until it is read, and commands, which are obeyed."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import starmap
+from typing import Any
+
+from ..._signal_safe import ledger
+from ..fd._descriptor import FLAGS
+from ._telnet import Command, split
+
+CHUNK_SIZE = 1 << 16  # most bytes asked of one recv
+# Bytes kept for a reader. With more than that nothing is received: TCP then holds up the server, and it its device.
+UNREAD_SIZE = 1 << 20
+
+
+class _Frame:
+    """What one recv gave."""
+
+    def __init__(self, raw: bytes, data: bytes, end: int, commands: tuple[Command, ...], held: bytes) -> None:
+        self.raw: bytes | None = raw  # until everything is done with it
+        self.data = data
+        self.end = end  # bytes of data received up to here
+        self.commands = deque(commands)
+        self.held = held
+
+
+class Input:
+    """Receives from ``sock``, which is non-blocking. The one that calls it holds the connection's lock.
+
+    What the handler of a signal raises may leave any step half done; the next call goes on from there.
+
+    Args:
+        sock: the connection.
+        obey: called with each command.
+    """
+
+    def __init__(self, sock: socket.socket, obey: Callable[[Command], object]) -> None:
+        self._sock = sock
+        self._obey = obey
+        self._raws: list[bytes] = []  # received, and not done with: one at most
+        self._frames: deque[_Frame] = deque()
+        self._held = b""
+        self._received = 0  # bytes of data
+        self.taken = 0  # of these, bytes that were read
+        self.ended = False
+
+    @property
+    def unread(self) -> int:
+        """Bytes of data that wait to be read."""
+        return self._received - self.taken
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be read that nothing is received."""
+        return self.unread >= UNREAD_SIZE
+
+    def receive(self) -> None:
+        """Take in what has come, by one receive. ``ended`` says whether nothing more will.
+
+        Raises:
+            OSError: as the operating system raised it.
+            ValueError: this is not Telnet.
+        """
+        if not self._raws:
+            if self.ended or self.full:
+                return
+            try:
+                self._raws.extend(starmap(self._sock.recv, ((CHUNK_SIZE, FLAGS),)))
+            except BlockingIOError:
+                return
+        raw = self._raws[0]
+        if not raw:
+            self.ended = True
+            self._raws.clear()
+            return
+        frames = self._frames
+        if not frames or frames[-1].raw is not raw:
+            data, commands, held = split(self._held, raw)
+            frames.append(_Frame(raw, data, self._received + len(data), commands, held))
+        frame = frames[-1]
+        self._held, self._received = frame.held, frame.end
+        while frame.commands:
+            self._obey(frame.commands.popleft())
+        self._raws.clear()
+        frame.raw = None
+        self._drop()
+
+    def read(self, buffers: Sequence[Any]) -> int:
+        """Copy what is there into ``buffers``: how many bytes that was."""
+        n = 0
+        for buffer in buffers:
+            n += self._copy(memoryview(buffer), self.taken + n)
+        if (record := ledger.record) is not None:
+            record[1].append(_Counted(self, self.taken))
+        self.taken += n  # in this store they are read
+        self._drop()
+        return n
+
+    def _copy(self, view: memoryview, at: int) -> int:
+        """Fill ``view`` with the data from ``at`` on, as far as it goes."""
+        filled = 0
+        for frame in self._frames:
+            if filled == len(view):
+                break
+            if frame.end > at:
+                piece = memoryview(frame.data)[len(frame.data) - (frame.end - at) :][: len(view) - filled]
+                view[filled : filled + len(piece)] = piece
+                filled += len(piece)
+                at += len(piece)
+        return filled
+
+    def discard(self) -> int:
+        """Drop what waits to be read: how many bytes that was."""
+        n = self.unread
+        self.taken = self._received
+        self._drop()
+        return n
+
+    def _drop(self) -> None:
+        frames = self._frames
+        while frames and frames[0].raw is None and frames[0].end <= self.taken:
+            frames.popleft()
+
+
+class _Counted:
+    """What a read has taken, asked when that has to be known: an entry of the ledger of a blocking form."""
+
+    def __init__(self, source: Input, before: int) -> None:
+        self._source = source
+        self._before = before
+
+    def __getitem__(self, _: int) -> Any:
+        return self._source.taken - self._before

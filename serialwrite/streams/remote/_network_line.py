@@ -1,0 +1,80 @@
+"""NetworkLine: the settings and lines of a remote port, by pyserial's names. It stands in for a ``serial.Serial``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import serial
+
+from ..serial._no_line import no_line
+from ..serial._settings import Settings, asked_of, checked_baudrate, put_settings
+
+
+class NetworkLine(serial.SerialBase):
+    """What pyserial's properties mean on a port that is not pyserial's: setting one sets the port, or raises.
+
+    Subclasses say how a setting, or a line, is set. This one has none: raw TCP.
+
+    Args:
+        url: of the port.
+        settings: pyserial's, by their names.
+        close: closes the connection.
+    """
+
+    def __init__(self, url: str, settings: dict[str, Any], close: Callable[[], object]) -> None:
+        super().__init__(None, **settings)
+        checked_baudrate(self.baudrate)
+        self.portstr = self._port = self.name = url
+        self._close = close
+        self._kept = asked_of(self)
+        self._lines = {"rts": True, "dtr": True, "break": False}
+
+    read: Any = None  # it is the port that is read from and written to
+    write: Any = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        was_open, self.is_open = self.is_open, False
+        if was_open:
+            with suppress(OSError):
+                self._close()
+
+    # -- what pyserial's properties call ----------------------------------------------------------------------
+
+    def _reconfigure_port(self) -> None:
+        asked, kept = asked_of(self), self._kept
+        changed = [name for name in Settings._fields if getattr(asked, name) != getattr(kept, name)]
+        if not changed:  # a timeout
+            return
+        try:
+            self.change(asked, changed)
+        except BaseException:
+            put_settings(self, kept)
+            raise
+        self._kept = asked
+
+    def _update_rts_state(self) -> None:
+        self._update("rts", self._rts_state)
+
+    def _update_dtr_state(self) -> None:
+        self._update("dtr", self._dtr_state)
+
+    def _update_break_state(self) -> None:
+        self._update("break", self._break_state)
+
+    def _update(self, name: str, on: Any) -> None:
+        try:
+            self.set_line(name, bool(on))
+            self._lines[name] = bool(on)
+        finally:
+            self._rts_state, self._dtr_state, self._break_state = self._lines.values()
+
+    def change(self, asked: Settings, changed: list[str]) -> None:
+        """Set what of ``asked`` has ``changed``. What is raised leaves all as it was."""
+        raise no_line(self._port, ", ".join(changed))
+
+    def set_line(self, name: str, on: bool) -> None:
+        """Set the line ``name``: "rts", "dtr" or "break"."""
+        raise no_line(self._port, name)

@@ -1,0 +1,39 @@
+"""Opening a port on another machine by its URL: the driver for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..serial._driver import Driver
+from ..serial._open import INSTEAD
+from ._open_rfc2217 import open_rfc2217
+from ._rfc2217_driver import Rfc2217Driver
+
+BY_BAUDRATE = 0  # as in_flight: what the baud rate makes of it
+
+
+def opened_remote(
+    url: str,
+    baudrate: int,
+    *,
+    rts: bool | None = None,
+    dtr: bool | None = None,
+    rs485_mode: Any = None,
+    low_latency: bool = False,
+    in_flight: int | None = BY_BAUDRATE,
+    **settings: Any,
+) -> Driver:
+    """Open the port at ``url``. See :class:`SerialPort` for the arguments."""
+    if rs485_mode is not None:
+        raise ValueError(f"rs485_mode: the driver of {url} has none (it is not a port of this machine); {INSTEAD}")
+    if low_latency:
+        raise ValueError(f"low_latency: the driver of {url} has no such thing (it is not a port of this machine)")
+    checked_in_flight(in_flight)
+    settings = {**settings, "baudrate": baudrate}
+    return Rfc2217Driver(*open_rfc2217(url, settings, rts=rts, dtr=dtr, in_flight=in_flight))
+
+
+def checked_in_flight(given: object) -> None:
+    """Refuse what is not a number of bytes; None stands for no limit."""
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 0):
+        raise ValueError(f"in_flight={given!r}: pass a number of bytes, 1 or more, or None for no limit")

@@ -1,0 +1,44 @@
+"""TcpDevice: what the kernel tells of a TCP connection, where it stands in for a serial device; and a dead link."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+import sys
+
+from ..fd._socket import unacknowledged
+from ..serial._device import CLOSING_WAIT_NONE, Device
+
+SIOCOUTQ = "SIOCOUTQ" if sys.platform == "linux" else "unknown"
+
+
+class TcpDevice(Device):
+    """What stands on a TCP connection.
+
+    Args:
+        connection: the socket.
+    """
+
+    drives_line = False
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+
+    def output_queue(self) -> int | None:
+        """Bytes that the other machine has not acknowledged."""
+        return unacknowledged(self._socket)
+
+    def check_peer(self) -> None:
+        try:
+            self._socket.getpeername()
+        except OSError as error:  # not connected: what is not acknowledged never will be
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
+
+    def closing_wait(self) -> int | None:
+        return 0  # the kernel goes on sending behind a close, for as long as it takes
+
+    def set_closing_wait(self, value: int) -> None:
+        if value == CLOSING_WAIT_NONE:  # reset the connection, and drop what is not acknowledged
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

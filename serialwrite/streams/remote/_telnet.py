@@ -1,0 +1,158 @@
+"""Telnet (RFC 854, 855, 1143), the client's side, with no I/O in it: bytes escaped and split, options agreed on."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, TypeAlias
+
+IAC, DONT, DO, WONT, WILL, SB, NOP, SE = 255, 254, 253, 252, 251, 250, 241, 240
+BINARY, ECHO, SUPPRESS_GO_AHEAD, COM_PORT_OPTION = 0, 1, 3, 44
+PAIR = b"\xff\xff"  # one byte 0xFF of the data
+LONGEST_COMMAND = 4096  # bytes; what goes on for longer is not Telnet
+_DATA = re.compile(rb"(?:[^\xff]++|\xff\xff)*+")
+_BODY = re.compile(rb"((?:[^\xff]++|\xff\xff)*+)\xff\xf0")
+
+Command: TypeAlias = "tuple[int, int, bytes]"
+"""What follows an IAC: DO, DONT, WILL or WONT and an option; or SB, an option and what is said of it."""
+
+
+# -- what goes out ------------------------------------------------------------------------------------------
+# A 0xFF goes out as two bytes, and a send may end between them. Then that byte is not counted, and an IAC is out: a
+# half. What follows decides what it was. The second half makes it the caller's 0xFF, which goes on. A NOP makes it a
+# command that does nothing, before any other byte. And a command takes it for its own first byte.
+
+
+def escaped(chunk: bytes, half: bool) -> tuple[bytes, bytes]:
+    """``chunk`` as Telnet has it, and what of that is still to be sent where a ``half`` is out."""
+    form = chunk.replace(b"\xff", PAIR)  # the same object, where there is nothing to escape
+    if not half or not chunk:
+        return form, form
+    return form, form[1:] if chunk[0] == IAC else bytes((NOP,)) + form
+
+
+def covered(chunk: bytes, form: bytes, half: bool, sent: int) -> tuple[int, bool]:
+    """How many bytes of ``chunk`` went out whole with ``sent`` bytes of its escaped form; and whether a half is out."""
+    if sent == 0:
+        return 0, half
+    if half:
+        sent += 1 if chunk[0] == IAC else -1
+    if form is chunk:
+        return sent, False
+    pairs, odd = divmod(form.count(b"\xff", 0, sent), 2)
+    return sent - pairs - odd, bool(odd)
+
+
+def command(data: bytes, half: bool) -> bytes:
+    """``data``, which begins with an IAC, as it is to be sent where a ``half`` is out: that is its first byte."""
+    return data[1:] if half else data
+
+
+def subnegotiation(option: int, body: bytes) -> bytes:
+    """The command that says ``body`` of ``option``."""
+    return bytes((IAC, SB, option)) + body.replace(b"\xff", PAIR) + bytes((IAC, SE))
+
+
+# -- what comes in ------------------------------------------------------------------------------------------
+
+
+class Split(NamedTuple):
+    """What some received bytes are: data, commands, and the beginning of a command that is not complete."""
+
+    data: bytes
+    commands: tuple[Command, ...]
+    held: bytes
+
+
+def split(held: bytes, chunk: bytes) -> Split:
+    """Split ``chunk``, received behind what the last call has ``held``.
+
+    Raises:
+        ValueError: a command that does not end: this is not Telnet.
+    """
+    if not held and IAC not in chunk:
+        return Split(chunk, (), b"")
+    chunk = held + chunk
+    data, commands = bytearray(), list[Command]()
+    at, end = 0, len(chunk)
+    while at < end:
+        run = _DATA.match(chunk, at)
+        assert run is not None  # it matches nothing, too
+        data += run[0].replace(PAIR, b"\xff")
+        at = run.end()
+        if end - at < 2:  # an IAC, and what it begins is to come
+            break
+        kind = chunk[at + 1]
+        if kind == SB:
+            body = _BODY.match(chunk, at + 2)
+            if body is None:
+                if end - at > LONGEST_COMMAND:
+                    raise ValueError(f"no command of Telnet's is longer than {LONGEST_COMMAND:,} bytes")
+                break
+            if said := body[1].replace(PAIR, b"\xff"):
+                commands.append((SB, said[0], said[1:]))
+            at = body.end()
+        elif kind in {DO, DONT, WILL, WONT}:
+            if end - at < 3:
+                break
+            commands.append((kind, chunk[at + 2], b""))
+            at += 3
+        else:  # NOP and its like
+            at += 2
+    return Split(bytes(data), tuple(commands), chunk[at:])
+
+
+# -- who does what ------------------------------------------------------------------------------------------
+
+_OURS = (COM_PORT_OPTION, BINARY, SUPPRESS_GO_AHEAD)  # what we do
+_THEIRS = (BINARY, SUPPRESS_GO_AHEAD)  # what the server is asked to do
+_BORNE = {ECHO, COM_PORT_OPTION}  # what it may do as well
+_NAMES = {BINARY: "binary transmission (RFC 856)", COM_PORT_OPTION: "COM-PORT-OPTION (RFC 2217)"}
+
+
+class Options:
+    """Who does what, agreed on as RFC 1143 has it. Nothing is given up once it is agreed, so its queues are not needed.
+
+    Attributes:
+        ours: what we do, by the option's number: true, false where that was refused, None while it is asked for.
+        theirs: what the server does, likewise.
+    """
+
+    def __init__(self) -> None:
+        self.ours: dict[int, bool | None] = {}
+        self.theirs: dict[int, bool | None] = {}
+
+    def begin(self) -> bytes:
+        """Ask for all that has not been spoken of yet: the commands to send."""
+        out = bytearray()
+        for wanted, state, ask in ((_OURS, self.ours, WILL), (_THEIRS, self.theirs, DO)):
+            for option in wanted:
+                if option not in state:
+                    state[option] = None
+                    out += bytes((IAC, ask, option))
+        return bytes(out)
+
+    def receive(self, kind: int, option: int) -> bytes:
+        """Take in DO, DONT, WILL or WONT: the answer to send, if there has to be one."""
+        ours = kind in {DO, DONT}
+        state, agree, refuse = (self.ours, WILL, WONT) if ours else (self.theirs, DO, DONT)
+        before = state.get(option, False)
+        if kind in {DO, WILL}:
+            agreed = option in _OURS if ours else option in _THEIRS or option in _BORNE
+            if before is True or (agreed and before is None):  # nothing new; or the answer to what we have asked
+                state[option] = True
+                return b""
+            state[option] = agreed
+            return bytes((IAC, agree if agreed else refuse, option))
+        state[option] = False
+        return bytes((IAC, refuse, option)) if before else b""
+
+    def refused(self) -> str | None:
+        """What the server refuses that can't be done without; None where it refuses nothing."""
+        return next((_NAMES[option] for state, option in self._needed() if state.get(option) is False), None)
+
+    def missing(self) -> str | None:
+        """What it has not agreed to yet that can't be done without; None once there is nothing."""
+        return next((_NAMES[option] for state, option in self._needed() if state.get(option) is not True), None)
+
+    def _needed(self) -> tuple[tuple[dict[int, bool | None], int], ...]:
+        return (self.ours, COM_PORT_OPTION), (self.ours, BINARY), (self.theirs, BINARY)

@@ -1,0 +1,170 @@
+"""Telnet and COM-PORT-OPTION with no I/O: every cut of every byte, options, and which answer belongs to what."""
+
+import random
+
+import pytest
+
+from serialwrite.streams.remote._com_port import Code, ComPort, tell
+from serialwrite.streams.remote._telnet import (
+    BINARY,
+    COM_PORT_OPTION,
+    DO,
+    DONT,
+    ECHO,
+    SB,
+    WILL,
+    WONT,
+    Options,
+    command,
+    covered,
+    escaped,
+    split,
+)
+
+QUERY = tell(Code.BAUDRATE, bytes(4))
+HOSTILE = [0xFF, 0xFF, 0x00, 0x01, 0xF0, 0xF1, 0xFA, 0x41]  # IAC, SE, NOP and SB among them
+
+
+def sent_and_counted(choose, data):
+    """What is on the wire, what of ``data`` was counted, and the commands, when every send ends anywhere."""
+    wire, counted, commands, half, at = b"", b"", 0, False, 0
+    while at < len(data):
+        if choose.random() < 0.2:
+            wire, half, commands = wire + command(QUERY, half), False, commands + 1
+        if choose.random() < 0.1:  # a write is given up, and the next one has other bytes
+            at += choose.randrange(3)
+        chunk = data[at : at + choose.randrange(1, 6)]
+        form, payload = escaped(chunk, half)
+        sent = choose.randrange(len(payload) + 1)
+        wire += payload[:sent]
+        n, half = covered(chunk, form, half, sent)
+        counted, at = counted + chunk[:n], at + n
+    return wire + command(QUERY, half), counted, commands + 1
+
+
+def received(choose, wire):
+    """The data and the commands of ``wire``, which comes in pieces."""
+    data, commands, held, at = b"", [], b"", 0
+    while at < len(wire):
+        size = choose.randrange(1, 7)
+        found = split(held, wire[at : at + size])
+        data, commands, held, at = data + found.data, commands + list(found.commands), found.held, at + size
+    return data, commands, held
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_counted_is_what_comes_wherever_it_is_cut(seed):
+    choose = random.Random(seed)
+    for _ in range(300):
+        data = bytes(choose.choices(HOSTILE, k=choose.randrange(1, 40)))
+        wire, counted, commands = sent_and_counted(choose, data)
+        assert received(choose, wire) == (counted, [(SB, COM_PORT_OPTION, b"\1\0\0\0\0")] * commands, b"")
+
+
+def test_a_command_without_end_is_not_telnet():
+    found = split(b"", b"\xff\xfa\x2c" + bytes(5000)[:4000])
+    with pytest.raises(ValueError, match="no command of Telnet's is longer"):
+        split(found.held, bytes(200))
+
+
+# -- options -----------------------------------------------------------------------------------------------
+
+
+def test_options_are_agreed_on_by_either_who_begins():
+    first, second = Options(), Options()
+    assert first.begin() == bytes.fromhex("fffb2c fffb00 fffb03 fffd00 fffd03")
+    assert first.missing() == "COM-PORT-OPTION (RFC 2217)"
+    for kind, option in ((DO, COM_PORT_OPTION), (DO, BINARY), (WILL, BINARY)):
+        assert first.receive(kind, option) == b""
+    assert second.receive(DO, COM_PORT_OPTION) == bytes.fromhex("fffb2c")
+    assert second.receive(DO, BINARY) == bytes.fromhex("fffb00")
+    assert second.receive(WILL, BINARY) == bytes.fromhex("fffd00")
+    assert second.begin() == bytes.fromhex("fffb03 fffd03")
+    for options in (first, second):
+        assert (options.missing(), options.refused()) == (None, None)
+        assert options.receive(DO, BINARY) == b""  # said twice: no answer, or it would go on for ever
+
+
+def test_options_refused_or_unknown_are_told():
+    options = Options()
+    options.begin()
+    assert options.receive(WILL, ECHO) == bytes.fromhex("fffd01")
+    assert options.receive(DO, 99) == bytes.fromhex("fffc63")
+    assert options.receive(WILL, 99) == bytes.fromhex("fffe63")
+    assert options.receive(DONT, COM_PORT_OPTION) == b""
+    assert options.refused() == "COM-PORT-OPTION (RFC 2217)"
+    options = Options()
+    options.begin()
+    options.receive(WONT, BINARY)
+    assert options.refused() == "binary transmission (RFC 856)"
+
+
+def test_an_option_that_is_taken_back_is_agreed_to():
+    options = Options()
+    options.receive(DO, BINARY)
+    assert options.receive(DONT, BINARY) == bytes.fromhex("fffc00")
+    assert options.receive(DONT, BINARY) == b""
+
+
+# -- answers -----------------------------------------------------------------------------------------------
+
+
+def answer(port, code, *value):
+    assert port.receive(bytes((code + 100, *value))) == b""
+
+
+def test_answers_belong_to_questions_of_their_family():
+    port = ComPort()
+    rts, _ = port.ask(Code.CONTROL, b"\x0b")
+    flow, _ = port.ask(Code.CONTROL, b"\x01")
+    baud, _ = port.ask(Code.BAUDRATE, (9600).to_bytes(4))
+    answer(port, Code.CONTROL, 1)
+    answer(port, Code.BAUDRATE, 0, 0, 0x25, 0x80, 0, 0, 0, 0)  # sredird adds zeros
+    assert (rts.answer, flow.granted, baud.granted) == (None, True, True)
+    answer(port, Code.CONTROL, 12)
+    assert (rts.answer, rts.granted) == (b"\x0c", False)
+
+
+def test_a_late_answer_is_not_the_next_questions():
+    port = ComPort()
+    late, _ = port.ask(Code.PARITY, b"\1")
+    late.awaited = False  # given up
+    later, _ = port.ask(Code.PARITY, b"\3")
+    answer(port, Code.PARITY, 1)
+    assert later.answer is None
+    answer(port, Code.PARITY, 3)
+    assert later.granted
+
+
+def test_an_answer_that_never_comes_does_not_hold_the_next():
+    port = ComPort()
+    port.ask(Code.CONTROL, b"\x0b", awaited=False)
+    later, _ = port.ask(Code.CONTROL, b"\x0c")
+    answer(port, Code.CONTROL, 12)
+    assert later.granted
+
+
+def test_served_is_what_was_accepted_before_an_answered_query():
+    port = ComPort()
+    port.ask(Code.BAUDRATE, bytes(4), position=100)
+    refused, _ = port.ask(Code.BAUDRATE, (12345).to_bytes(4))
+    port.ask(Code.BAUDRATE, bytes(4), position=250)
+    assert port.served == 0
+    answer(port, Code.BAUDRATE, 0, 0, 0x25, 0x80)
+    assert port.served == 100
+    answer(port, Code.BAUDRATE, 0, 0, 0x25, 0x80)  # what is in force, as the other was refused: it proves nothing
+    assert (port.served, refused.granted) == (100, False)
+    answer(port, Code.BAUDRATE, 0, 0, 0x25, 0x80)
+    assert port.served == 250
+
+
+def test_news_signature_and_suspend():
+    port = ComPort()
+    for said in (b"\x6b\x90", b"\x6a\x10", b"\x64some server", b"\x6c"):
+        assert port.receive(said) == b""
+    assert (port.modem_state, port.line_state, port.signature, port.suspended) == (0x90, 0x10, "some server", True)
+    port.receive(b"\x6d")
+    assert not port.suspended
+    assert port.receive(b"\0") == tell(Code.SIGNATURE, b"serialwrite")
+    for nonsense in (b"", b"\x6b", b"\x69", b"\xff\1", b"\x71"):
+        assert port.receive(nonsense) == b""
