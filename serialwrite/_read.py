@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Coroutine
 from numbers import Integral
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from ._adapting import ReadTarget, as_stream
 from ._buffers import Buffers, DynamicBuffer
@@ -15,6 +15,7 @@ from ._cursors import read_into
 from ._deadlines import Limits, checked_limits
 from ._direction import READING
 from ._operation import CompletionToken, Deferred, Operation, default_token, deferred, initiate
+from ._options import TransferOptions, UntilOptions
 from ._stackful import yield_context
 from ._sync import run_blocking
 from ._tokens import OperationFuture, OperationPromise, UseAwaitable, UseFuture, UsePromise
@@ -26,124 +27,46 @@ MISSING: Any = None  # refused with what to write instead, which Python's own me
 
 
 @overload
-def async_read(
-    stream: ReadTarget,
-    buffers: Buffers,
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
-) -> Operation[int]: ...
+def async_read(stream: ReadTarget, buffers: Buffers, /, **options: Unpack[TransferOptions]) -> Operation[int]: ...
 @overload
 def async_read(
-    stream: ReadTarget,
-    buffers: Buffers,
-    token: CompletionToken[R, Any],
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: ReadTarget, buffers: Buffers, token: CompletionToken[R, Any], /, **options: Unpack[TransferOptions]
 ) -> R: ...
 @overload
 def async_read(
-    stream: ReadTarget,
-    buffers: Buffers,
-    token: Callable[[Any, int], object],
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: ReadTarget, buffers: Buffers, token: Callable[[Any, int], object], /, **options: Unpack[TransferOptions]
 ) -> None: ...
 @overload
 def async_read(
-    stream: ReadTarget,
-    buffers: int,
-    token: Deferred = ...,
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: ReadTarget, buffers: int, token: Deferred = ..., /, **options: Unpack[TransferOptions]
 ) -> Operation[bytes]: ...
 @overload
 def async_read(
-    stream: ReadTarget,
-    buffers: int,
-    token: UseAwaitable,
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: ReadTarget, buffers: int, token: UseAwaitable, /, **options: Unpack[TransferOptions]
 ) -> Coroutine[Any, Any, bytes]: ...
 @overload
 def async_read(
-    stream: ReadTarget,
-    buffers: int,
-    token: UseFuture,
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: ReadTarget, buffers: int, token: UseFuture, /, **options: Unpack[TransferOptions]
 ) -> OperationFuture[bytes]: ...
 @overload
 def async_read(
-    stream: ReadTarget,
-    buffers: int,
-    token: UsePromise,
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: ReadTarget, buffers: int, token: UsePromise, /, **options: Unpack[TransferOptions]
 ) -> OperationPromise[bytes]: ...
 @overload
 def async_read(  # type: ignore[overload-overlap] # a class could be a number and a buffer
-    stream: ReadTarget,
-    buffers: int,
-    token: yield_context | type[yield_context],
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: ReadTarget, buffers: int, token: yield_context | type[yield_context], /, **options: Unpack[TransferOptions]
 ) -> bytes: ...
 @overload
 def async_read(
-    stream: ReadTarget,
-    buffers: int,
-    token: CompletionToken[None, None],
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: ReadTarget, buffers: int, token: CompletionToken[None, None], /, **options: Unpack[TransferOptions]
 ) -> None: ...
 @overload
 def async_read(
-    stream: ReadTarget,
-    buffers: int,
-    token: CompletionToken[Any, Any],
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: ReadTarget, buffers: int, token: CompletionToken[Any, Any], /, **options: Unpack[TransferOptions]
 ) -> Any: ...
 @overload
 def async_read(
-    stream: ReadTarget,
-    buffers: int,
-    token: Callable[[Any, bytes], object],
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: ReadTarget, buffers: int, token: Callable[[Any, bytes], object], /, **options: Unpack[TransferOptions]
 ) -> None: ...
 def async_read(
     stream: Any,
@@ -189,14 +112,7 @@ def async_read(
 
 @overload
 def async_read_until(
-    stream: ReadTarget,
-    dynamic_buffer: DynamicBuffer,
-    delimiter: Delimiter,
-    /,
-    *,
-    longest_match: int = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: ReadTarget, dynamic_buffer: DynamicBuffer, delimiter: Delimiter, /, **options: Unpack[UntilOptions]
 ) -> Operation[int]: ...
 @overload
 def async_read_until(
@@ -205,10 +121,7 @@ def async_read_until(
     delimiter: Delimiter,
     token: CompletionToken[R, Any],
     /,
-    *,
-    longest_match: int = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    **options: Unpack[UntilOptions],
 ) -> R: ...
 @overload
 def async_read_until(
@@ -217,10 +130,7 @@ def async_read_until(
     delimiter: Delimiter,
     token: Callable[[Any, int], object],
     /,
-    *,
-    longest_match: int = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    **options: Unpack[UntilOptions],
 ) -> None: ...
 def async_read_until(
     stream: Any,
@@ -264,25 +174,9 @@ def async_read_until(
 
 
 @overload
-def read(
-    stream: ReadTarget,
-    buffers: int,
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
-) -> bytes: ...
+def read(stream: ReadTarget, buffers: int, /, **options: Unpack[TransferOptions]) -> bytes: ...
 @overload
-def read(
-    stream: ReadTarget,
-    buffers: Buffers,
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
-) -> int: ...
+def read(stream: ReadTarget, buffers: Buffers, /, **options: Unpack[TransferOptions]) -> int: ...
 def read(
     stream: Any,
     buffers: Any,

@@ -8,7 +8,7 @@ One ``bytes`` object is tried first, before any of these is made (``_quick``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from ._adapting import WriteTarget, as_stream
 from ._buffers import Buffers
@@ -18,6 +18,7 @@ from ._cursors import written, written_plain
 from ._deadlines import UNLIMITED, Limits, checked_limits
 from ._direction import WRITING
 from ._operation import CompletionToken, Operation, default_token, deferred, initiate
+from ._options import TransferOptions
 from ._quick import QuickStream, QuickWrite
 from ._sync import run_blocking
 from ._transfer import Transfer
@@ -26,36 +27,14 @@ R = TypeVar("R")
 
 
 @overload
-def async_write(
-    stream: WriteTarget,
-    buffers: Buffers,
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
-) -> Operation[int]: ...
+def async_write(stream: WriteTarget, buffers: Buffers, /, **options: Unpack[TransferOptions]) -> Operation[int]: ...
 @overload
 def async_write(
-    stream: WriteTarget,
-    buffers: Buffers,
-    token: CompletionToken[R, Any],
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: WriteTarget, buffers: Buffers, token: CompletionToken[R, Any], /, **options: Unpack[TransferOptions]
 ) -> R: ...
 @overload
 def async_write(
-    stream: WriteTarget,
-    buffers: Buffers,
-    token: Callable[[Any, int], object],
-    /,
-    *,
-    completion_condition: CompletionCondition = ...,
-    timeout: float | None = ...,
-    idle_timeout: float | None = ...,
+    stream: WriteTarget, buffers: Buffers, token: Callable[[Any, int], object], /, **options: Unpack[TransferOptions]
 ) -> None: ...
 def async_write(
     stream: Any,

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "serialwrite"
 RANKS = """
     .: _buffers _cancellation _errors _ledger _posix _timers
     .: _conditions _cursors _executors _signal_safe
-    .: _adapting _deadlines _handler _transfer
+    .: _adapting _deadlines _handler _options _transfer
     .: _direction _operation _until
     .: _adapters _composed _initiate _tokens
     .: _cancelling _quick _stackful _sync
