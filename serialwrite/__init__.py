@@ -87,6 +87,7 @@ from .streams.fd._buffered_transport import BufferedTransportStream as BufferedT
 from .streams.fd._descriptor import DescriptorStream as DescriptorStream
 from .streams.fd._socket import SocketStream as SocketStream
 from .streams.fd._transport import TransportStream as TransportStream
+from .streams.layers._buffered import Buffered as Buffered
 from .streams.layers._paced import Paced as Paced
 from .streams.layers._queued import Queued as Queued
 from .streams.layers._rs485 import RS485 as RS485

@@ -112,6 +112,9 @@ class TransferOperation(Operation[Any]):
             self.transfer.release()
         super().abandon()
 
+    def undelivered(self) -> None:
+        self.transfer.undelivered()
+
     def tried(self, error: Exception | None, n: int) -> None:
         """Take in a first step that was taken before this operation was made."""
         self.transfer.prepare()

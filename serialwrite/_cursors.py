@@ -244,16 +244,21 @@ class ShrinkingBuffer(ConsumingBuffers):
 
 
 class GrowingBuffer(ConsumingBuffers):
-    """The cursor of a read into a dynamic buffer: what comes is appended, so that only real data is ever in it."""
+    """The cursor of a read into a dynamic buffer: what comes is appended, so that only real data is ever in it.
+
+    Args:
+        dynamic: the buffer.
+        chunk: memory that each step reads into; by default it is made when it is needed.
+    """
 
     __slots__ = ("_before", "_chunk", "_dynamic")
 
     CHUNK = 65536  # bytes asked of one read at the most
 
-    def __init__(self, dynamic: DynamicBuffer) -> None:
+    def __init__(self, dynamic: DynamicBuffer, chunk: bytearray | None = None) -> None:
         super().__init__(())
         self._dynamic = dynamic
-        self._chunk = bytearray()
+        self._chunk = bytearray() if chunk is None else chunk
         self._before: int = len(dynamic)  # when the last step began
         room = sys.maxsize if dynamic.max_size is None else dynamic.max_size - len(dynamic)
         self.total_size: int = max(0, room)

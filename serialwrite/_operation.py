@@ -91,6 +91,10 @@ class Operation(Coroutine[Any, Any, T_co]):
     def _begin(self, handler: Handler) -> None:
         """Start, on the executor."""
 
+    def undelivered(self) -> None:
+        """Its caller was cancelled, and does not get the result, if there is one. May be called again."""
+        return
+
     def _try(self) -> Args | None:
         """Complete inside this call, where that needs no waiting: what the handler would be called with."""
         return None
@@ -228,10 +232,17 @@ class Operation(Coroutine[Any, Any, T_co]):
         if turn is not None:
             yield from turn
         args = self.attempt()
-        if args is None:
-            awaiting = AwaitHandler(self.executor)
-            self.launch(awaiting)
+        return (yield from self.await_launched()) if args is None else self.result(args)
+
+    def await_launched(self) -> Generator[Any, Any, T_co]:
+        """Launch it, and wait for its result."""
+        awaiting = AwaitHandler(self.executor)
+        self.launch(awaiting)
+        try:
             args = yield from awaiting.wait()
+        except BaseException:
+            self.undelivered()
+            raise
         result: T_co = self.result(args)
         return result
 

@@ -20,7 +20,7 @@ from ._stackful import yield_context
 from ._sync import run_blocking
 from ._tokens import OperationFuture, OperationPromise, UseAwaitable, UseFuture, UsePromise
 from ._transfer import Transfer
-from ._until import LONGEST_MATCH, Delimiter, SizedTransfer, UntilTransfer
+from ._until import LONGEST_MATCH, Delimiter, SizedTransfer, UntilTransfer, checked_delimiter, checked_size
 
 R = TypeVar("R")
 MISSING: Any = None  # refused with what to write instead, which Python's own message would not say
@@ -225,16 +225,13 @@ def _reading(
     limits = checked_limits(timeout, idle_timeout)
     stream = as_stream(stream)
     if isinstance(buffers, Integral):
-        return _operation(stream, SizedTransfer(_size(buffers), condition), "async_read", limits)
+        size = checked_size(buffers)
+        made = getattr(stream, "_sized_transfer", None)  # of one that keeps what had come when a read ended early
+        if made is not None:
+            way, transfer = made(size, condition)
+            return TransferOperation(stream, way, transfer, "async_read", limits)
+        return _operation(stream, SizedTransfer(size, condition), "async_read", limits)
     return _operation(stream, Transfer(read_into(buffers), condition), "async_read", limits)
-
-
-def _size(size: Any) -> int:
-    if isinstance(size, bool):
-        raise TypeError("buffers: got bool; pass memory to read into, or a size in bytes")
-    if size < 0:
-        raise ValueError(f"buffers: got the size {size}; pass 0 bytes or more")
-    return int(size)
 
 
 def _until(
@@ -247,17 +244,8 @@ def _until(
         )
     if not isinstance(dynamic, DynamicBuffer):
         raise TypeError(f"dynamic_buffer: got {type(dynamic).__name__}; pass dynamic_buffer(a_bytearray)")
-    pattern: Any = getattr(delimiter, "pattern", delimiter)
-    if isinstance(pattern, str):
-        raise TypeError("delimiter: got text; pass bytes, or a pattern of bytes: re.compile(rb'...')")
-    if not isinstance(pattern, bytes) or not pattern:
-        raise TypeError("delimiter: pass bytes, at least one, or a compiled pattern of bytes")
-    if not isinstance(longest_match, int) or isinstance(longest_match, bool):
-        raise TypeError(f"longest_match={longest_match!r}: pass a number of bytes, 1 or more")
-    if longest_match < 1:
-        raise ValueError(f"longest_match={longest_match!r}: pass a number of bytes, 1 or more")
     limits = checked_limits(timeout, idle_timeout)
-    transfer = UntilTransfer(dynamic, delimiter, longest_match)
+    transfer = UntilTransfer(dynamic, *checked_delimiter(delimiter, longest_match))
     return _operation(as_stream(stream), transfer, "async_read_until", limits)
 
 

@@ -39,6 +39,7 @@ def run_blocking(operation: TransferOperation) -> Any:
         raise
     except BaseException as error:
         _say_how_far(error, operation)
+        operation.undelivered()
         raise
 
 

@@ -154,6 +154,7 @@ class OperationPromise(asyncio.Future[T]):
 
     def _complete(self, args: tuple[Any, ...]) -> None:
         if self._cancel_requested:  # a task that waited here must see its CancelledError
+            self._operation.undelivered()
             super().cancel(self._cancel_message)
             return
         try:

@@ -149,6 +149,10 @@ class Transfer:
         error.total = cursor.size_asked
         error.ask_remaining(lambda: cursor.remaining)
 
+    def undelivered(self) -> None:
+        """The caller does not get the result: keep it where the next operation finds it, if there is such a place."""
+        return
+
     def release(self) -> None:
         """Give the caller's memory back: a bytearray can be resized again. May be called again."""
         self._cursor.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from errno import ENOBUFS
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ._buffers import DynamicBuffer
 from ._conditions import MAX_TRANSFER, CompletionCondition
@@ -14,6 +14,37 @@ from ._transfer import Transfer
 
 Delimiter: TypeAlias = bytes | re.Pattern[bytes]
 LONGEST_MATCH = 4096  # bytes of a match of a pattern, where the caller does not say
+
+
+def checked_delimiter(delimiter: Any, longest_match: Any) -> tuple[Delimiter, int]:
+    """The two as they were given.
+
+    Raises:
+        TypeError, ValueError: one of them can't be used.
+    """
+    pattern: Any = getattr(delimiter, "pattern", delimiter)
+    if isinstance(pattern, str):
+        raise TypeError("delimiter: got text; pass bytes, or a pattern of bytes: re.compile(rb'...')")
+    if not isinstance(pattern, bytes) or not pattern:
+        raise TypeError("delimiter: pass bytes, at least one, or a compiled pattern of bytes")
+    if not isinstance(longest_match, int) or isinstance(longest_match, bool):
+        raise TypeError(f"longest_match={longest_match!r}: pass a number of bytes, 1 or more")
+    if longest_match < 1:
+        raise ValueError(f"longest_match={longest_match!r}: pass a number of bytes, 1 or more")
+    return delimiter, longest_match
+
+
+def checked_size(size: Any) -> int:
+    """A size in bytes, as a read takes it in place of memory.
+
+    Raises:
+        TypeError, ValueError: it is not one.
+    """
+    if isinstance(size, bool):
+        raise TypeError("buffers: got bool; pass memory to read into, or a size in bytes")
+    if size < 0:
+        raise ValueError(f"buffers: got the size {size}; pass 0 bytes or more")
+    return int(size)
 
 
 class SizedTransfer(Transfer):
@@ -48,6 +79,7 @@ class UntilTransfer(Transfer):
     """
 
     __slots__ = ("_delimiter", "_dynamic", "_end", "_overlap", "_searched")
+    at_limit = "the buffer is at its max_size"
 
     def __init__(self, dynamic: DynamicBuffer, delimiter: Delimiter, longest_match: int) -> None:
         super().__init__(read_into(dynamic), self._more)
@@ -79,6 +111,8 @@ class UntilTransfer(Transfer):
         return self._delimiter, self._overlap
 
     def finish(self, error: BaseException | None) -> None:
+        if error is None and self._end is None and not self.over:
+            self._more(None, 0)  # the buffer is full: the loop does not ask again, and the delimiter may end it
         vain = self._end is None and self._searched is not None and self._searched > self._overlap
         # A search for bytes is as fast as the comparison with a copy would be.
         keep = vain and not isinstance(self._delimiter, bytes)
@@ -86,7 +120,7 @@ class UntilTransfer(Transfer):
         if self._end is not None:
             error = None
         elif error is None:
-            error = TransferError(ENOBUFS, "the buffer is at its max_size")
+            error = TransferError(ENOBUFS, self.at_limit)
         super().finish(error)
 
     def tell(self, error: TransferError) -> None:
