@@ -311,14 +311,14 @@ async def test_stalled_it_ends_exactly_and_goes_on_from_there(how):
 
 async def test_a_chunk_is_no_larger_than_the_room_there_is():
     async with sw.SerialPort("loop://", 115200) as port:
-        operation = sw.async_write(port, DATA, timeout=0.3)
+        operation = sw.async_write(port, DATA)
         task = asyncio.ensure_future(operation)
         await until(lambda: operation.bytes_transferred == 4096)
         await sw.async_read(port, bytearray(10), timeout=10)
         await until(lambda: operation.bytes_transferred == 4106)
-        with pytest.raises(sw.TransferTimeout) as caught:
-            await task
-        assert caught.value.bytes_transferred == 4106
+        task.cancel()
+        await asyncio.wait([task])
+        assert operation.bytes_transferred == 4106
 
 
 async def test_a_read_that_is_cancelled_loses_nothing():
@@ -483,7 +483,7 @@ async def test_over_tcp_it_is_exact_when_the_far_end_stops_reading(peer):
     with peer.accept() as far:
         payload = random.Random(1).randbytes(20_000_000)
         with pytest.raises(sw.TransferTimeout) as caught:
-            await sw.async_write(port, payload, timeout=0.5)
+            await sw.async_write(port, payload, idle_timeout=2.0)  # a loaded machine takes its time to fill the buffers
         error = caught.value
         assert error.stall == "peer not reading"
         assert 0 < error.queued <= error.bytes_transferred < len(payload)
