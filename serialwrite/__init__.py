@@ -90,6 +90,7 @@ from .streams.fd._transport import TransportStream as TransportStream
 from .streams.layers._buffered import Buffered as Buffered
 from .streams.layers._paced import Paced as Paced
 from .streams.layers._queued import Queued as Queued
+from .streams.layers._reconnecting import Reconnecting as Reconnecting
 from .streams.layers._rs485 import RS485 as RS485
 from .streams.layers._trace_event import TraceEvent as TraceEvent
 from .streams.layers._traced import Traced as Traced

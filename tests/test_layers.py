@@ -51,11 +51,11 @@ RANKS = """
     streams/serial: _tty_stream
     streams/serial: _port
 
-    streams/layers: _prompts _surplus _trace_event
+    streams/layers: _port_turn _prompts _surplus _trace_event
     streams/layers: _refill
     streams/layers: _buffered_read
     streams/layers: _trace_files
-    streams/layers: _buffered _paced _queued _rs485 _traced
+    streams/layers: _buffered _paced _queued _reconnecting _rs485 _traced
     streams: _adapt
     .: __init__
 

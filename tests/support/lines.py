@@ -102,6 +102,13 @@ async def pyserial(need_tool):
         yield Line(port, peer, lambda: rig.hang_up("port"), port.close)
 
 
+@line
+async def reconnecting(need_tool):
+    with PtyPair() as rig, rig.open_peer() as peer:
+        async with sw.Reconnecting(rig.port, 115200) as port:
+            yield Line(port, peer, lambda: rig.hang_up("port"), lambda: port.stream.serial.close())  # noqa: PLW0108 # it is not open yet
+
+
 # -- sockets -----------------------------------------------------------------------------------------
 
 

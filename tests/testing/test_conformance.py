@@ -122,6 +122,19 @@ def stacked(rig):
     return sw.Queued(sw.Traced(sw.Paced(sw.SerialPort(rig.port), chunk_size=4096), lambda event: None))
 
 
+@contextlib.asynccontextmanager
+async def over_reconnecting(far):
+    """Opened before anything comes: to open a port drops what its driver has received."""
+    with PtyPair() as rig, rig.open_peer() as peer:
+        async with sw.Reconnecting(rig.port) as stream:
+            opening = asyncio.ensure_future(stream.async_read(1))
+            while stream.stream is None:
+                await asyncio.sleep(0.001)
+            opening.cancel()
+            await asyncio.wait([opening])
+            yield stream, far(peer)
+
+
 @contextlib.contextmanager
 def over_socket_url(far):
     """A port of pyserial's that has no descriptor to wait for."""
@@ -145,6 +158,7 @@ OURS = {
     "Paced": (lambda far: over_rig(UnixPair, paced, far), clog_by_writing),
     "Queued": (lambda far: over_rig(UnixPair, queued, far), clog_by_writing),
     "Queued over Traced over Paced over SerialPort": (lambda far: over_rig(PtyPair, stacked, far), clog_by_writing),
+    "Reconnecting": (over_reconnecting, clog_by_writing),
     "SerialPort on socket://": (over_socket_url, clog_by_writing),
     "TransportStream": (over_transport, clog_by_writing),
     "BufferedTransportStream": (over_buffered_transport, clog_transport),

@@ -117,6 +117,19 @@ def _kind_of_name(name: str) -> Kind:
     return "descriptor"  # opening it will say what is wrong with it
 
 
+def check_settings(
+    baudrate: int | None,
+    *,
+    rts: bool | None = None,
+    dtr: bool | None = None,
+    rs485_mode: Any = None,
+    low_latency: bool = False,
+    **settings: Any,
+) -> None:
+    """TypeError or ValueError for settings that :func:`opened` would take for no port."""
+    serial.Serial(None, 9600 if baudrate is None else checked_baudrate(baudrate), **settings)
+
+
 def opened(
     port: str,
     baudrate: int,
@@ -210,7 +223,12 @@ def _set_low_latency(port: Any) -> None:
 def _told(port: str, error: OSError) -> serial.SerialException:
     """``error`` with words of ours; one without a number would say "[Errno None]"."""
     words = _advice(port, error)
-    return serial.SerialException(words) if error.errno is None else serial.SerialException(error.errno, words)
+    if error.errno is not None:
+        return serial.SerialException(error.errno, words)
+    told = serial.SerialException(words)
+    if os.strerror(errno.ENOTTY) in str(error):
+        told.errno = errno.ENOTTY
+    return told
 
 
 def _advice(port: str, error: OSError) -> str:
