@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 FAULT_SCRIPT_HELP = """\
 one rule a line (or between semicolons): WHEN [from port|peer]: WHAT
   WHEN  at byte N | every N bytes | at rate R | always
-  WHAT  flip [bit B] | parity [bit B] | framing [bit B] | swap
-        drop [N] | duplicate [N] | break [T] | stall T | throttle T
+  WHAT  flip [bit B] | parity [bit B] | framing [bit B]
+        drop [N] | duplicate [N] | swap | break [T] | stall T | throttle T
         hang up [port|peer] | unplug [port|peer] [T]
         eat BYTE... | newline cr|lf to cr|lf|crlf      (these two: always)
   T is `0.3 s` or `300 ms`; N may have underscores; B is 0 to 7;
