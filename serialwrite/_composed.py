@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any
@@ -307,8 +306,10 @@ def conclude(operation: TransferOperation, expired: Deadline | None, elapsed: fl
     error.verb = direction.verb or operation.way.verb
     error.elapsed = elapsed
     if error.queued is None:
-        with contextlib.suppress(OSError, ValueError):  # a port that is gone can't be asked
+        try:
             error.queued = getattr(operation.stream, "queued", None)
+        except (OSError, ValueError):  # a port that is gone can't be asked
+            error.queued = None
     if isinstance(error, OperationAborted):
         quiet = QUIET_S if expired is None else expired.quiet
         error.stall = direction.stall_reason(transfer.bytes_transferred, quiet)

@@ -130,10 +130,11 @@ UNLIMITED: Limits = (None, None)
 
 def checked_limits(timeout: float | None, idle_timeout: float | None = None) -> Limits:
     """The two as limits; refused as by ``checked_timeout``."""
-    return (
-        None if timeout is None else checked_seconds(timeout, "timeout", NO_LIMIT),
-        None if idle_timeout is None else checked_seconds(idle_timeout, "idle_timeout", NO_LIMIT),
-    )
+    if timeout is not None:
+        timeout = checked_seconds(timeout, "timeout", NO_LIMIT)
+    if idle_timeout is not None:
+        idle_timeout = checked_seconds(idle_timeout, "idle_timeout", NO_LIMIT)
+    return timeout, idle_timeout
 
 
 def deadlines(limits: Limits, written: Any = None) -> tuple[Deadline, ...]:

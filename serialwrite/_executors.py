@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, Self, TypeAlias, cast, runtime_checkable
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 from ._timers import LoopTimer
 
@@ -86,12 +86,13 @@ class EventLoopExecutor:
                     "the event loop that this executor was made for runs in the process that this one was forked from: "
                     "make an IoThread here, and open the port anew with its executor"
                 )
-            if cast("asyncio.AbstractEventLoop", loop).is_closed():
+            assert loop is not None
+            if loop.is_closed():
                 raise RuntimeError(
                     "the event loop that this executor was made for is closed: make the stream anew, with the executor "
                     "of a loop that runs, or with EventLoopExecutor(), which takes the running one"
                 )
-            return cast("asyncio.AbstractEventLoop", loop)
+            return loop
         if loop is None or not loop.is_running() or self._process != os.getpid():
             running = running_loop()
             if running is None:

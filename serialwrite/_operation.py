@@ -363,7 +363,7 @@ def _is_token_class(token: object) -> bool:
 def resolve(token: object) -> CompletionToken[Any, Any]:
     """``token`` as a completion token; a plain function stands for the token that calls it."""
     if isinstance(token, CompletionToken):
-        return cast("Any", token)  # type: ignore[no-any-return] # what it makes of a result is between it and its user
+        return token  # pyright: ignore[reportUnknownVariableType] # what it makes of a result is between it and its user
     if _is_token_class(token):
         here: CompletionToken[Any, Any] = cast("Any", token).here()
         return here

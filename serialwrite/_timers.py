@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 # Seconds before its end at which a wait goes over to a timer of the kernel: twice what event loops round by.
@@ -31,11 +32,11 @@ def checked_seconds(seconds: Any, name: str, unless: str = "", *, finite: bool =
     Raises:
         TypeError: it is not a number. ValueError: it is a number that no timer can have: negative, NaN.
     """
-    if type(seconds) is float and 0.0 <= seconds < math.inf:
+    if type(seconds) is float and 0.0 <= seconds < inf:
         return seconds
     told = f"{name}={seconds!r}: pass seconds, 0 or more{unless}"
     number = checked_number(seconds, told)
-    if number < 0 or (finite and number == math.inf):
+    if number < 0 or (finite and number == inf):
         raise ValueError(told)
     return number
 

@@ -80,8 +80,7 @@ def async_write(
 
     The stream must have no other write until this one has ended. Follows Asio's ``async_write``.
     """
-    unlimited = timeout is None and idle_timeout is None
-    limits = UNLIMITED if unlimited else checked_limits(timeout, idle_timeout)
+    limits = UNLIMITED if timeout is None and idle_timeout is None else checked_limits(timeout, idle_timeout)
     operation: Operation[int]
     if type(buffers) is bytes and completion_condition is TRANSFER_ALL and isinstance(stream, QuickStream):
         operation = QuickWrite(stream, buffers, limits)

@@ -472,7 +472,7 @@ CORE = [
     ),
     slip(
         "_executors.py",
-        '            if cast("asyncio.AbstractEventLoop", loop).is_closed():',
+        "            if loop.is_closed():",
         "            if False:",
         EXECUTORS,
         OVER,

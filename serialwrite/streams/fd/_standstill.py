@@ -56,11 +56,14 @@ def unread(fd: int) -> int | None:
     if sys.platform != "linux":
         return None
     count = array.array("i", [0])
-    for request in (termios.TIOCOUTQ, termios.FIONREAD):  # the second of a pipe, which has no other
-        with suppress(OSError):
-            fcntl.ioctl(fd, request, count)
+    try:
+        fcntl.ioctl(fd, termios.TIOCOUTQ, count)  # SIOCOUTQ, of a socket, is the same number
+    except OSError:
+        with suppress(OSError):  # a pipe has the other one alone
+            fcntl.ioctl(fd, termios.FIONREAD, count)
             return count[0]
-    return None
+        return None
+    return count[0]
 
 
 def tty_queue(fd: int) -> int | None:
