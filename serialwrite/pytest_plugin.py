@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from serialwrite import SerialPort, SocketStream
-    from serialwrite.testing import Rig, ScriptedStream, SimulatedUart
+    from serialwrite.testing import Answering, Rig, ScriptedStream, SimulatedUart
 
 LEASE_TIMEOUT_S = 300.0  # seconds to wait for a real port that another process tests on
 LEAK_SETTLE_S = (
@@ -143,6 +144,15 @@ def simulated_uart(request: pytest.FixtureRequest) -> Iterator[Callable[..., Sim
     yield make
     while made:
         made.pop().close()
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[..., Answering]]:
+    """`answering({b"AT": b"OK"})` makes an open `Answering`: a virtual port whose device answers by rule."""
+    from serialwrite.testing import Answering  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        yield lambda *args, **options: stack.enter_context(Answering(*args, **options))
 
 
 @pytest.fixture

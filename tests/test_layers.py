@@ -59,8 +59,8 @@ RANKS = """
     streams: _adapt
     .: __init__
 
-    testing: _ends _leaks _virtual_time
-    testing: _scripted
+    testing: _answers _ends _leaks _virtual_time
+    testing: _answering_stream _scripted
     testing/conformance: _recorder
     testing/conformance: _read_case _write_case
     testing/conformance: _read_rules _write_rules
@@ -68,7 +68,7 @@ RANKS = """
     testing/rigs: _lease _links _pty_end _rig
     testing/rigs: _child _hardware _net _pump
     testing/rigs: _pty
-    testing/rigs: _socat
+    testing/rigs: _answering _socat
     testing/uart: _injected_faults _uart_settings
     testing/uart: _corruption _fault_script
     testing/uart: _uart_receiver

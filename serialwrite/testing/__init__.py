@@ -1,6 +1,9 @@
 """For tests of serial code: rigs made of ptys, socat, sockets or hardware, and what every stream must keep to."""
 
 from serialwrite import _show_as_public
+from serialwrite.testing._answering_stream import (
+    AnsweringStream as AnsweringStream,
+)
 from serialwrite.testing._ends import (
     fill as fill,
     receive as receive,
@@ -21,6 +24,9 @@ from serialwrite.testing.conformance._check import (
     check_read_stream as check_read_stream,
     check_write_stream as check_write_stream,
     clog_by_writing as clog_by_writing,
+)
+from serialwrite.testing.rigs._answering import (
+    Answering as Answering,
 )
 from serialwrite.testing.rigs._hardware import (
     HardwarePair as HardwarePair,
