@@ -5,6 +5,8 @@
 
 PYTHON ?= python3
 MINUTES ?= 30
+# What is run on both builds.
+BOTH_BUILDS := $(wildcard tests/test_*.py) tests/streams tests/explorer tests/seeds
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -16,8 +18,9 @@ help: ## Say what there is
 demo: .venv/have-cli ## See a write stall, time out with its exact count, and be resumed; no hardware needed
 	@$(BIN)/serialwrite demo
 
-test: .venv/have-dev ## Run the tests
+test: .venv/have-dev ## Run the tests, and those of the core on both builds: compiled, and all in Python
 	$(BIN)/python -m pytest -n 4
+	SERIALWRITE_PURE=1 $(BIN)/python -m pytest -n 4 $(BOTH_BUILDS)
 
 lab-test: .cache/lab/have ## Run the tests with labgrid's coordinator and exporter, in a network namespace of their own
 	unshare --net --map-root-user sh -c 'ip link set lo up && ip address add 192.0.2.9/32 dev lo && \
@@ -59,13 +62,14 @@ clean: ## Remove all that was made here
 	rm -rf .venv build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp for each set of packages: they are installed again when pyproject.toml has changed, and not before.
-.venv/have-cli: pyproject.toml | .venv/bin/python
+# A stamp for each set of packages: they are installed again when pyproject.toml or what is compiled
+# has changed, and not before.
+.venv/have-cli: pyproject.toml serialwrite/_quick.pyx | .venv/bin/python
 	@echo "Installing serialwrite and its command line in .venv ..."
 	@$(PIP) install --editable '.[cli]'
 	@touch $@
 
-.venv/have-dev: pyproject.toml | .venv/bin/python
+.venv/have-dev: pyproject.toml serialwrite/_quick.pyx | .venv/bin/python
 	@echo "Installing serialwrite and what its tests need in .venv: a minute or two ..."
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ .venv/have-cli
@@ -79,7 +83,7 @@ clean: ## Remove all that was made here
 	@.cache/lab/bin/python -m pip --disable-pip-version-check --quiet install 'labgrid>=25'
 	@touch $@
 
-.venv/have-docs: pyproject.toml | .venv/bin/python
+.venv/have-docs: pyproject.toml serialwrite/_quick.pyx | .venv/bin/python
 	@echo "Installing serialwrite and what builds its documentation in .venv ..."
 	@$(PIP) install --editable '.[docs]'
 	@touch $@

@@ -1,5 +1,6 @@
 """The documentation's build. Sphinx, since its autodoc and its strict mode hold the pages to the source."""
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,7 @@ from sphinx.pycode import ModuleAnalyzer
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent / "_ext")]
 
+os.environ["SERIALWRITE_PURE"] = "1"  # what is compiled has no overloads to show
 import serialwrite
 
 project = "serialwrite"

@@ -106,7 +106,7 @@ __version__ = "0.1.0"
 def _show_as_public(package: str, names: dict[str, _Any]) -> None:
     """Let reprs, errors and pickles name what is public by where it is imported from, not by its private file."""
     for name, value in names.items():
-        named = isinstance(value, (type, _FunctionType)) and not name.startswith("_")
+        named = isinstance(value, (type, _FunctionType, type(async_write))) and not name.startswith("_")
         if named and value.__module__.startswith("serialwrite.") and "._" in value.__module__:
             value.__module__ = package
 

@@ -367,9 +367,10 @@ def resolve(token: object) -> CompletionToken[Any, Any]:
     if _is_token_class(token):
         here: CompletionToken[Any, Any] = cast("Any", token).here()
         return here
-    if isinstance(token, FunctionType) and token.__module__ == "serialwrite":
+    function = getattr(token, "__wrapped__", token)  # what is compiled stands for a function
+    if isinstance(function, FunctionType) and function.__module__.partition(".")[0] == "serialwrite":
         raise TypeError(
-            f"token: got the function {token.__name__} itself; pass what it returns: {token.__name__}(...), "
+            f"token: got the function {function.__name__} itself; pass what it returns: {function.__name__}(...), "
             "or a handler of your own"
         )
     if isinstance(token, TransferAll | TransferAtLeast | TransferExactly):

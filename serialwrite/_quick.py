@@ -1,7 +1,7 @@
 """QuickWrite: the first try of a small write. One system call and a count; whatever else is needed is made later.
 
-This file may be replaced by a compiled one. It holds no rule: what the stream does not take at once is handed to a
-:class:`TransferOperation`, with what was written so far.
+It holds no rule: what the stream does not take at once is handed to a :class:`TransferOperation`, with what was written
+so far. ``_quick.pyx`` does the same, compiled, for a write that is awaited, and hands to QuickWrite whatever else.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Generator
 from threading import get_ident
 from typing import Any, Protocol, Self
 
+from ._build import Port
 from ._composed import TransferOperation, take_turn
 from ._conditions import TRANSFER_ALL
 from ._cursors import SingleBuffer
@@ -41,11 +42,10 @@ class QuickDirection(Direction, Protocol):
         return self.try_now((memoryview(data),))
 
 
-class QuickStream:
+class QuickStream(Port):
     """A stream whose direction for writing is a QuickDirection."""
 
     default_token: CompletionToken[Any, Any]
-    _write_direction: Any  # a QuickDirection
 
     def get_executor(self) -> Executor:
         """Where its handlers run."""
@@ -79,7 +79,7 @@ class QuickWrite(Operation[int]):
             try:
                 n: int = direction.write_one(self._data)
             except Exception as error:
-                self._general().tried(error, 0)
+                self.tried(error, 0)
             else:
                 if n == len(self._data):
                     self._rest, self._launched = DONE, True
@@ -87,11 +87,26 @@ class QuickWrite(Operation[int]):
                     if direction.budget <= 0:
                         direction.idle_in = NOWHERE
                     return n
-                self._general().tried(None, n)
-            self._launched = True
-            result: int = yield from self._general().__await__()
-            return result
+                self.tried(None, n)
+            return (yield from self.goes_on())
         return (yield from super().__await__())
+
+    def tried(self, error: Exception | None, n: int) -> None:
+        """Take in that it was tried once, awaited: that ended with ``error``, or the stream took ``n`` bytes."""
+        if error is None and n == len(self._data):
+            self._rest = DONE
+        else:
+            self._general().tried(error, n)
+        self._launched = True
+
+    def goes_on(self) -> Generator[Any, Any, int]:
+        """What awaits the rest."""
+        return self._general().__await__()
+
+    def abandon(self) -> None:
+        if self._rest is None:
+            self._general()  # so that an await does not try it
+        super().abandon()
 
     def _turn(self) -> Generator[None, None, None] | None:
         direction = self._stream._write_direction

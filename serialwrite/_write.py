@@ -2,7 +2,7 @@
 
 A call makes an :class:`Operation`, which a token launches. A ``TransferOperation`` (``_composed``) feeds a ``Transfer``
 (``_transfer``) with the steps of a ``Direction`` (``_direction``), which reaches the operating system in ``streams``.
-One ``bytes`` object is tried first, before any of these is made (``_quick``).
+One ``bytes`` object is tried first, before any of these is made (``_quick``; compiled, where this build is).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, TypeVar, Unpack, overload
 
 from ._adapting import WriteTarget, as_stream
 from ._buffers import Buffers
+from ._build import quickened
 from ._composed import TransferOperation
 from ._conditions import TRANSFER_ALL, CompletionCondition
 from ._cursors import written, written_plain
@@ -19,7 +20,7 @@ from ._deadlines import UNLIMITED, Limits, checked_limits
 from ._direction import WRITING
 from ._operation import CompletionToken, Operation, default_token, deferred, initiate
 from ._options import TransferOptions
-from ._quick import QuickStream, QuickWrite
+from ._quick import PER_OPERATION, QuickStream, QuickWrite
 from ._sync import run_blocking
 from ._transfer import Transfer
 
@@ -89,6 +90,9 @@ def async_write(
     if token is default_token and getattr(stream, "default_token", deferred) is deferred:
         return operation
     return operation if token is deferred else initiate(operation, token)
+
+
+async_write = quickened(async_write, QuickWrite, PER_OPERATION)
 
 
 def _write_operation(stream: Any, buffers: Any, condition: CompletionCondition, limits: Limits) -> TransferOperation:

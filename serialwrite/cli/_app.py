@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from serialwrite import __version__
+from serialwrite._build import COMPILED
 
 from ._ask_command import ask
 from ._demo import demo
@@ -43,7 +44,7 @@ app.add_typer(lab, name="lab")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"serialwrite {__version__}")
+        print(f"serialwrite {__version__} ({'compiled' if COMPILED else 'pure Python'})")
         raise typer.Exit
 
 

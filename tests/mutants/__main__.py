@@ -81,7 +81,7 @@ def copies(count: int) -> Iterator[queue.Queue[Path]]:
             for name in COPIED:
                 source = ROOT / name
                 if source.is_dir():
-                    shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+                    shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
                 elif source.exists():
                     shutil.copy2(source, copy / name)
             free.put(copy)
@@ -92,20 +92,23 @@ def without_a_slip(
     free: queue.Queue[Path], pool: concurrent.futures.ThreadPoolExecutor, chosen: list[Slip]
 ) -> str | None:
     """What the tests of all the slips say where no slip is planted; None where they pass."""
-    tests = sorted({test for one in chosen for test in one.tests})
-    files: dict[str, list[str]] = collections.defaultdict(list)
-    for test in tests:
-        files[test.partition("::")[0]].append(test)
+    files: dict[tuple[bool, str], set[str]] = collections.defaultdict(set)
+    for one in chosen:
+        for test in one.tests:
+            files[one.compiled, test.partition("::")[0]].add(test)
 
-    def run_file(names: list[str]) -> str | None:
+    def run_file(each: tuple[tuple[bool, str], set[str]]) -> str | None:
+        (compiled, _), names = each
         copy = free.get()
         try:
-            code, output = run(copy, tuple(names), CLEAN_LIMIT)
+            if compiled and (failed := build(copy)):
+                return failed
+            code, output = run(copy, tuple(sorted(names)), CLEAN_LIMIT, compiled=compiled)
         finally:
             free.put(copy)
         return None if code == PASSED else output
 
-    return "\n".join(filter(None, pool.map(run_file, files.values()))) or None
+    return "\n".join(filter(None, pool.map(run_file, files.items()))) or None
 
 
 def planted(free: queue.Queue[Path], one: Slip) -> Outcome:
@@ -115,7 +118,9 @@ def planted(free: queue.Queue[Path], one: Slip) -> Outcome:
     before = path.read_text()
     try:
         _write(path, one.applied(copy))
-        code, output = run(copy, one.tests, LIMIT)
+        if one.compiled and (failed := build(copy)):
+            return Outcome("broken", failed)
+        code, output = run(copy, one.tests, LIMIT, compiled=one.compiled)
     finally:
         _write(path, before)
         free.put(copy)
@@ -130,13 +135,30 @@ def _write(path: Path, text: str) -> None:
         compiled.unlink()
 
 
-def run(copy: Path, tests: tuple[str, ...], limit: float) -> tuple[int | None, str]:
+def build(copy: Path) -> str:
+    """Compile what is compiled of the library in ``copy``; what was printed where that failed."""
+    for old in copy.glob("serialwrite/*.so"):
+        old.unlink()
+    done = subprocess.run(
+        [sys.executable, "-c", "from setuptools import setup; setup()", "build_ext", "--inplace", "--force"],
+        cwd=copy,
+        env={**os.environ, "CFLAGS": "-O0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return "" if any(copy.glob("serialwrite/*.so")) else done.stdout  # it is optional: there is no other sign
+
+
+def run(copy: Path, tests: tuple[str, ...], limit: float, *, compiled: bool) -> tuple[int | None, str]:
     """Run ``tests`` in ``copy``: the exit code, None after ``limit`` seconds, and what was printed."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly"]
     process = subprocess.Popen(
         [*command, *(f"tests/{test}" for test in tests)],
         cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy)},  # before the repository itself, which may be installed
+        # The copy comes before the repository itself, which may be installed.
+        env={**os.environ, "PYTHONPATH": str(copy), "SERIALWRITE_PURE": "" if compiled else "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -14,6 +14,11 @@ class Slip(NamedTuple):
     new: str
     tests: tuple[str, ...]  # files or node ids in tests/
 
+    @property
+    def compiled(self) -> bool:
+        """Whether it is in what is compiled. The tests of all others run on the build in Python."""
+        return self.file.endswith(".pyx")
+
     def __str__(self) -> str:
         return f"{self.file}: {_short(self.old)} -> {_short(self.new)}"
 

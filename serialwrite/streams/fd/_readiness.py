@@ -12,6 +12,7 @@ from contextlib import suppress
 from threading import get_ident
 from typing import Any
 
+from ..._build import Turn
 from ..._cancellation import CancellationType
 from ..._direction import NOWHERE, QUIET_S, READING, WRITING, BlockingDirection, Done, User, Way
 from ..._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
@@ -22,14 +23,14 @@ from ._tried import TriedStream
 
 # What operations that complete at once may cost between two turns of the loop (rule 9), counted in bytes;
 # and what each of them costs beside its bytes.
-FAIR_BUDGET = 64 * PER_OPERATION
+FAIR_BUDGET = 96 * PER_OPERATION
 # The longest that one poll(2) may be asked for, in seconds: it takes milliseconds, as an int in C.
 LONGEST_POLL = 86400.0
 # A readiness that lies this often in a row is asked again only after a pause, in seconds, which doubles (rule 8).
 LIES, FIRST_PAUSE, LONGEST_PAUSE = 3, 0.001, 0.05
 
 
-class Side(QuickDirection, BlockingDirection):
+class Side(Turn, QuickDirection, BlockingDirection):
     """One direction of a stream: who is using it, and the watcher that it waits with."""
 
     def __init__(self, stream: TriedStream, *, writing: bool) -> None:

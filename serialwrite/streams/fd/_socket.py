@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._buffers import MAX_BUFFERS
+from ..._build import DirectWrite
 from ..._errors import EndOfFile, StreamClosed
 from ..._executors import EventLoopExecutor
 from ..._posix import fcntl
@@ -46,6 +47,8 @@ class SocketStream(PollableStream):
         self._tcp = sock.family in {socket.AF_INET, socket.AF_INET6}
         self._sender: socket.SocketType | None = None  # once one is needed
         self._wait_fd()
+        if type(sock) is socket.socket and type(self)._write_one is SocketStream._write_one:
+            self._write_direction.write_one = DirectWrite(sock.fileno, FLAGS, self._write_one)
 
     def __repr__(self) -> str:
         return f"<SocketStream {self.socket!r}>"

@@ -14,6 +14,7 @@ from typing import Any, overload
 
 import serial
 
+from ..._build import DirectWrite
 from ..._errors import StreamClosed
 from ..._executors import EventLoopExecutor, loop_executor
 from ..._handler import Handler
@@ -114,6 +115,9 @@ class SerialPort(TtyStream):
             if mine:
                 driver.line.close()
             raise
+        tried = type(self)._write_one, type(self.driver).write_one  # noqa: SLF001 # a subclass may have its own
+        if tried == (SerialPort._write_one, DescriptorDriver.write_one) and "fd" in vars(self.serial):
+            self._write_direction.write_one = DirectWrite(vars(self.serial), None, self.driver.write_one)
         self._finishing = threading.Lock()
         self._finished = False
         # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.

@@ -1,0 +1,411 @@
+"""The compiled first try of a small write, and its twin in Python: which one it is, and that neither can be told apart."""
+
+import asyncio
+import errno
+import gc
+import inspect
+import os
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+
+import pytest
+import serial
+
+import serialwrite as sw
+from serialwrite._build import COMPILED
+from serialwrite._quick import QuickWrite
+from serialwrite.testing import PtyPair
+
+DATA = b"0123456789abcdef"
+WHICH = "import sys; {}; from serialwrite import _build; print(_build.COMPILED)"
+
+compiled_only = pytest.mark.skipif(not COMPILED, reason="nothing was compiled")
+
+
+@pytest.fixture
+async def pair():
+    """A stream whose next write is tried at once, and its far end, which takes 64 KiB and more."""
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    with near, far, sw.SocketStream(near) as stream:
+        assert await sw.async_write(stream, b"x") == 1
+        far.recv(1)
+        yield stream, far
+
+
+def received(far):
+    data = bytearray()
+    while True:
+        try:
+            data += far.recv(1 << 20)
+        except BlockingIOError:
+            return bytes(data)
+
+
+# -- which one it is ------------------------------------------------------------------------------------
+
+
+def which(code="pass", **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", WHICH.format(code)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_a_run_of_ci_has_what_is_compiled():
+    if os.environ.get("CI") != "true" or os.environ.get("SERIALWRITE_PURE"):
+        pytest.skip("a machine without a compiler has the build in Python")
+    assert COMPILED
+
+
+def test_the_environment_turns_it_off():
+    assert which(SERIALWRITE_PURE="1") == "False"
+    if COMPILED:
+        assert which() == "True"
+
+
+@pytest.mark.skipif(not hasattr(sys, "abiflags"), reason="this system has no flags of the ABI")
+def test_a_free_threaded_python_takes_the_one_in_python():
+    assert which("sys.abiflags = 't'") == "False"
+
+
+def test_async_write_looks_the_same():
+    python = inspect.unwrap(sw.async_write)
+    assert inspect.isfunction(python)
+    assert (sw.async_write is python) is not COMPILED
+    assert sw.async_write.__doc__ == python.__doc__
+    assert (sw.async_write.__module__, sw.async_write.__qualname__) == ("serialwrite", "async_write")
+
+
+def test_async_write_itself_is_not_a_token():
+    with pytest.raises(TypeError, match="got the function async_write itself"):
+        sw.async_write(Unused(), b"abc", sw.async_write)
+
+
+class Unused:
+    def async_write_some(self, buffers, token):
+        raise AssertionError
+
+    def get_executor(self):
+        return sw.EventLoopExecutor()
+
+
+# -- an operation like any other ------------------------------------------------------------------------
+
+
+async def test_an_operation_is_one_of_ours(pair):
+    operation = sw.async_write(pair[0], DATA)
+    assert isinstance(operation, sw.Operation)
+    assert asyncio.iscoroutine(operation)
+    assert (operation.name, operation.__name__) == ("async_write", "async_write")
+    assert "not launched: 0 of 16 bytes" in repr(operation)
+    assert (operation.bytes_transferred, operation.remaining) == (0, (DATA,))
+    assert await operation == 16
+    assert "ended: 16 of 16 bytes" in repr(operation)
+    assert (operation.bytes_transferred, operation.remaining) == (16, ())
+
+
+async def test_as_a_task_and_by_hand(pair):
+    stream, far = pair
+    assert await asyncio.create_task(sw.async_write(stream, DATA)) == 16
+    operation = sw.async_write(stream, DATA)
+    with pytest.raises(StopIteration) as stop:
+        operation.send(None)
+    assert stop.value.value == 16
+    with pytest.raises(RuntimeError, match="launches once"):
+        operation.send(None)
+    iterator = sw.async_write(stream, DATA).__await__()
+    with pytest.raises(StopIteration) as stop:
+        next(iterator)
+    assert stop.value.value == 16
+    assert received(far) == 3 * DATA
+
+
+async def test_awaited_twice_at_a_time_it_goes_out_once(pair):
+    stream, far = pair
+    operation = sw.async_write(stream, bytes(1 << 20))
+
+    async def waits():
+        return await operation
+
+    first = asyncio.ensure_future(waits())
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="launches once"):
+        await operation
+    n = len(received(far))
+    while not first.done():
+        n += len(received(far))
+        await asyncio.sleep(0)
+    assert n == await first == 1 << 20
+
+
+async def test_two_awaits_asked_for_first_launch_once(pair):
+    operation = sw.async_write(pair[0], DATA)
+    one, other = operation.__await__(), operation.__await__()
+    with pytest.raises(StopIteration):
+        next(other)
+    with pytest.raises(RuntimeError, match="launches once"):
+        next(one)
+    assert received(pair[1]) == DATA
+
+
+async def test_an_attribute_may_be_set(pair):
+    operation = sw.async_write(pair[0], DATA)
+    operation.label = "mine"
+    assert operation.label == "mine"
+    assert await operation == 16
+
+
+async def test_thrown_into_before_it_starts_it_writes_nothing(pair):
+    stream, far = pair
+    operation = sw.async_write(stream, DATA)
+    with pytest.raises(KeyError):
+        operation.throw(KeyError())
+    closed = sw.async_write(stream, DATA)
+    closed.close()
+    for one in (operation, closed):
+        with pytest.raises(RuntimeError, match="launches once"):
+            await one
+    assert received(far) == b""
+
+
+# -- what is tried --------------------------------------------------------------------------------------
+
+
+async def test_what_replaces_write_one_is_asked(pair):
+    """As the meter of loopback does, and tests."""
+    stream, far = pair
+    side, asked = stream._write_direction, []
+    below = side.write_one
+
+    def noted(data):
+        asked.append(data)
+        return below(data[:5])
+
+    side.write_one = noted
+    assert await sw.async_write(stream, DATA) == 16
+    assert asked == [DATA]
+    assert received(far) == DATA
+
+
+@pytest.mark.parametrize("error", [BlockingIOError(errno.EAGAIN, "full"), OSError(errno.EIO, "gone")], ids=repr)
+async def test_a_first_try_that_fails(pair, error):
+    stream, far = pair
+
+    def fails(data):
+        raise error
+
+    stream._write_direction.write_one = fails
+    operation = sw.async_write(stream, DATA)
+    if error.errno == errno.EAGAIN:
+        assert await operation == 16
+        assert received(far) == DATA
+        return
+    with pytest.raises(sw.Disconnected) as caught:
+        await operation
+    assert caught.value.__cause__ is error
+    assert (operation.bytes_transferred, b"".join(operation.remaining)) == (0, DATA)
+
+
+async def test_a_handler_of_a_signal_that_raises_in_it(pair):
+    stream, far = pair
+    below = stream._write_direction.write_one
+
+    def interrupted(data):
+        raise KeyboardInterrupt
+
+    stream._write_direction.write_one = interrupted
+    operation = sw.async_write(stream, DATA)
+    with pytest.raises(KeyboardInterrupt):
+        operation.send(None)
+    stream._write_direction.write_one = below
+    assert await operation == 16
+    assert received(far) == DATA
+
+
+async def test_a_socket_closed_by_its_owner(pair):
+    stream, _ = pair
+    operation = sw.async_write(stream, DATA)
+    stream.socket.close()
+    with pytest.raises(sw.StreamClosed):
+        await operation
+
+
+async def test_a_subclass_of_socket_is_asked_to_send():
+    class Counted(socket.socket):
+        sent = 0
+
+        def send(self, *args):
+            self.sent += 1
+            return super().send(*args)
+
+    near, far = socket.socketpair()
+    with far, Counted(fileno=near.detach()) as near, sw.SocketStream(near) as stream:
+        assert [await sw.async_write(stream, DATA) for _ in range(3)] == [16] * 3
+        assert near.sent == 3
+
+
+@compiled_only
+async def test_a_small_send_keeps_the_gil(pair):
+    stream, far = pair
+    before, over, turns = sys.getswitchinterval(), False, 0
+
+    def spin():
+        nonlocal turns
+        started.set()
+        go.wait()
+        while not over:
+            turns += 1
+
+    started, go = threading.Event(), threading.Event()
+    thread = threading.Thread(target=spin)
+    thread.start()
+    started.wait()
+    sys.setswitchinterval(0.5)  # longer than all of this: who takes the GIL keeps it that long
+    try:
+        go.set()
+        sum(range(100_000))  # it is awake by now, and waits for the GIL
+        taken = turns
+        for _ in range(20):
+            await sw.async_write(stream, DATA)
+        assert turns == taken
+    finally:
+        over = True
+        sys.setswitchinterval(before)
+        thread.join()
+    assert received(far) == 20 * DATA
+
+
+async def test_each_timeout_is_the_one_that_was_given(pair):
+    """The float that came last is known to be one; it is not what the next write gets."""
+    stream, far = pair
+    long, short = 60.0, 0.01
+    assert [await sw.async_write(stream, DATA, timeout=long) for _ in range(2)] == [16, 16]
+    for _ in range(2):
+        with pytest.raises(sw.TransferTimeout):
+            await sw.async_write(stream, bytes(1 << 20), timeout=short)
+        received(far)
+    with pytest.raises(ValueError, match="timeout"):
+        sw.async_write(stream, DATA, timeout=-1.0)
+    with pytest.raises(ValueError, match="timeout"):
+        sw.async_write(stream, DATA, timeout=-1.0)
+
+
+async def test_a_full_descriptor_may_say_0(pair):
+    """write(2) and send(2) of nothing give 0, too."""
+    stream, far = pair
+    assert await sw.async_write(stream, b"") == 0
+    assert received(far) == b""
+
+
+async def test_a_port_closed_by_its_owner():
+    with PtyPair() as rig, rig.open_peer(), serial.Serial(rig.port) as raw, sw.SerialPort(raw) as port:
+        assert [await sw.async_write(port, DATA) for _ in range(3)] == [16] * 3
+        raw.close()
+        with pytest.raises(sw.StreamClosed):
+            await sw.async_write(port, DATA)
+
+
+# -- what is left behind --------------------------------------------------------------------------------
+
+
+def held():
+    gc.collect()
+    return sys.getallocatedblocks()
+
+
+def test_half_a_million_awaits_leave_nothing():
+    asyncio.run(many_awaits())
+
+
+async def many_awaits():
+    near, far = socket.socketpair()
+    with near, far, sw.SocketStream(near) as stream:
+        await many_awaits_of(stream, far)
+
+
+async def many_awaits_of(stream, far):
+    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+
+    async def some(count):
+        for _ in range(count):
+            await sw.async_write(stream, DATA)
+        n = 0
+        while n < count * len(DATA):
+            n += len(far.recv(1 << 20))
+
+    await some(100)
+    before = held()
+    for _ in range(5_000):
+        await some(100)
+    assert held() - before < 100
+
+
+async def test_other_ways_to_end_leave_nothing(pair):
+    """Second launches, forgotten ones, closed ones, and those in a garbage cycle."""
+    stream, far = pair
+
+    async def some():
+        operation = sw.async_write(stream, DATA)
+        assert await operation == 16
+        with pytest.raises(RuntimeError):
+            await operation
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            sw.async_write(stream, DATA)
+            cycle = [sw.async_write(stream, DATA)]
+            cycle.append(cycle)
+            del cycle
+            gc.collect(0)
+        assert [one.category for one in caught] == [RuntimeWarning] * 2
+        sw.async_write(stream, DATA).close()
+        assert received(far) == DATA
+
+    for _ in range(10):
+        await some()
+    before = held()
+    for _ in range(30):
+        await some()
+    assert held() - before < 100
+
+
+async def test_cancelled_in_mid_write_each_count_is_exact(pair):
+    stream, far = pair
+    big = bytes(range(256)) * 4096
+
+    async def cancelled():
+        operation = sw.async_write(stream, big)
+        task = asyncio.create_task(operation)
+        while not operation.bytes_transferred:
+            await asyncio.sleep(0)
+        with pytest.raises(sw.StreamBusy):
+            sw.async_write(stream, b"x", sw.use_promise)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        n = operation.bytes_transferred
+        assert received(far) == big[:n]
+        assert b"".join(operation.remaining) == big[n:]
+
+    for _ in range(20):
+        await cancelled()
+    before = held()
+    for _ in range(300):
+        await cancelled()
+    assert held() - before < 300
+
+
+def test_the_twin_is_what_tokens_get():
+    near, far = socket.socketpair()
+    with near, far, sw.SocketStream(near) as stream:
+        operation = sw.async_write(stream, DATA)
+        wrapped = sw.as_tuple(sw.deferred).initiate(operation)
+        assert type(wrapped) is QuickWrite
+        wrapped.close()
