@@ -310,6 +310,8 @@ def conclude(operation: TransferOperation, expired: Deadline | None, elapsed: fl
             error.queued = getattr(operation.stream, "queued", None)
         except (OSError, ValueError):  # a port that is gone can't be asked
             error.queued = None
+    if (unserved := direction.unserved()) is not None:
+        error.served = max(0, transfer.bytes_transferred - unserved)
     if isinstance(error, OperationAborted):
         quiet = QUIET_S if expired is None else expired.quiet
         error.stall = direction.stall_reason(transfer.bytes_transferred, quiet)

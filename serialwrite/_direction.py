@@ -104,6 +104,10 @@ class Direction(Protocol):
         """
         return False
 
+    def unserved(self) -> int | None:
+        """Bytes accepted that the server of a remote port is not known to have taken; None where nobody can tell."""
+        return None
+
     def stall_reason(self, count: int | None, quiet: float = QUIET_S, /) -> str | None:
         """What holds a direction that was not seen to move for ``quiet`` seconds; None where that is unknown.
 
@@ -191,6 +195,10 @@ class UserDirection(Direction):
         if self._signal is not None:
             self._signal.emit(type)
         return False
+
+    def unserved(self) -> int | None:
+        """Bytes accepted that the server of a remote port is not known to have taken; None where nobody can tell."""
+        return None
 
     def stall_reason(self, count: int | None, quiet: float = QUIET_S) -> str | None:
         stall: str | None = getattr(self._stream, "stall", None)

@@ -35,7 +35,9 @@ class TransferError(OSError):
         remaining: what is left of the caller's buffers, as memoryviews onto them (nothing is copied).
             Pass it to ``async_write`` to resume without a duplicated or a missing byte.
         errno: the operating system's error number.
-        queued: bytes still in the driver's output queue when it ended; None where that is unknown.
+        queued: bytes still in the driver's output queue when it ended; None where that is unknown. On ``rfc2217://``:
+            those that the server was not known to have taken.
+        served: of the bytes of this write, those that the server of a remote port had taken; None on other streams.
         stall: what held the port when it ended (``"CTS low"``, ``"XOFF received"``,
             ``"peer not reading"``); None where nothing held it, or nobody knows.
         total: bytes asked for; None where that is unknown.
@@ -69,6 +71,7 @@ class TransferError(OSError):
         self.stall = stall
         self.data: bytes | None = None
         self.awaited: str | None = None
+        self.served: int | None = None
         self.verb = verb  # what "transferred" means in the message; empty if the operation transfers nothing
 
     @property
@@ -96,7 +99,8 @@ class TransferError(OSError):
         count += f" bytes {self.verb}"
         if self.elapsed is not None:
             count += f" in {self.elapsed:.2f} s"
-        return "; ".join(filter(None, (count, self._reason(), self.awaited)))
+        served = "" if self.served is None or self.verb == "served" else f"{self.served:,} served"
+        return "; ".join(filter(None, (count, served, self._reason(), self.awaited)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"

@@ -35,10 +35,10 @@ RANKS = """
 
     streams/serial: _driver
     streams/remote: _telnet
-    streams/remote: _com_port _input _output _tcp_device _connect _network_line
+    streams/remote: _com_port _input _output _tcp_device _connect _link _network_line
     streams/remote: _connection
     streams/remote: _directions _rfc2217_line
-    streams/remote: _open_rfc2217 _rfc2217_driver
+    streams/remote: _open_rfc2217 _rfc2217_driver _tcp_port
     streams/remote: _open
     streams/serial: _descriptor_driver
     streams/serial: _spy_driver
@@ -48,6 +48,7 @@ RANKS = """
 
     streams/layers: _layer
     streams/layers: _on_wire
+    streams/layers: _on_server
     streams/serial: _line_stream
     streams/serial: _tty_stream
     streams/serial: _port

@@ -140,7 +140,7 @@ def test_a_remote_port_has_a_card_without_what_nobody_measured():
     facts, sources = facts_of(card.facts), {fact.name: fact.source for fact in card.facts}
     assert facts["output queue"].startswith("0 bytes not acknowledged")
     assert sources["output queue"] == "SIOCOUTQ"
-    assert sources["modem lines"] == "pyserial, which makes them up"
+    assert sources["modem lines"] == "raw TCP has none"
     assert facts["proof of acknowledged"] == "SIOCOUTQ"
     assert "closing_wait" not in facts
     assert "no driver of this machine" in facts["queue, discard, drain"]

@@ -78,17 +78,21 @@ async def test_raw_tcp_has_no_line_and_makes_none_up(peer, adapted):
 LATER = {"baudrate": 300, "bytesize": 5, "parity": "O", "stopbits": 2, "xonxoff": True, "rtscts": True, "dsrdtr": True}
 
 
-def test_raw_tcp_refuses_later_changes_of_its_settings(peer):
-    with sw.SerialPort(peer.url, 115200) as port, peer.accept():
+@pytest.mark.parametrize("adapted", [False, True])
+def test_raw_tcp_refuses_later_changes_of_its_settings(peer, adapted):
+    made = sw.as_stream(serial.serial_for_url(peer.url, 115200)) if adapted else sw.SerialPort(peer.url, 115200)
+    with made as port, peer.accept():
+        line = port.driver.line
         for name, value in {**LATER, "rts": False, "dtr": False, "break_condition": True}.items():
-            before = getattr(port.serial, name)
+            before = getattr(line, name)
             with pytest.raises(io.UnsupportedOperation, match=f"^{name.removesuffix('_condition')}: socket://"):
-                setattr(port.serial, name, value)
-            assert getattr(port.serial, name) == before
-        port.serial.baudrate = 115200  # as it is
-        port.serial.timeout = 0  # which is pyserial's own
-        with pytest.raises(io.UnsupportedOperation, match=r"^break: "):
-            port.serial.send_break()
+                setattr(line, name, value)
+            assert getattr(line, name) == before
+        line.baudrate = 115200  # as it is
+        line.timeout = 0  # which is pyserial's own
+        if adapted:
+            with pytest.raises(io.UnsupportedOperation, match=r"^break: "):
+                line.send_break()
 
 
 async def test_a_loop_has_nothing_to_send_a_break_on():
@@ -211,6 +215,10 @@ def test_a_url_picks_the_right_one(peer, tmp_path):
         assert type(port) is sw.SerialPort
         assert not port.driver.pollable
     with sw.SerialPort(peer.url, 115200) as port, peer.accept():
+        assert type(port) is sw.SerialPort
+        assert port.driver.pollable
+        assert port.serial is None
+    with sw.as_stream(serial.serial_for_url(peer.url)) as port, peer.accept():
         assert type(port) is sw.SerialPort
         assert not port.driver.pollable
     with PtyPair() as rig:
@@ -612,18 +620,26 @@ async def test_12_a_read_on_a_thread_is_woken_by_what_comes_alone():
     assert waits == [None]
 
 
-def test_opening_raw_tcp_beyond_the_reach_of_select_says_so():
+@pytest.mark.parametrize("kind", ["socket://", "rfc2217://"])
+def test_ports_beyond_the_reach_of_select_are_used(kind):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 1200), limits[1]))
-    held = [os.open(os.devnull, os.O_RDONLY)]
-    try:
+    with ExitStack() as resources:
+        resources.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        if kind == "rfc2217://":
+            server = resources.enter_context(rfc2217_server())
+            url = server.url
+        else:
+            server = resources.enter_context(socket.create_server(("127.0.0.1", 0)))
+            url = "socket://{}:{}".format(*server.getsockname())
+        held = [os.open(os.devnull, os.O_RDONLY)]
         while held[-1] < 1030:
             held.append(os.dup(held[0]))
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            with pytest.raises(serial.SerialException, match=r"select\(\), which knows 1,024 descriptors; close some"):
-                sw.SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}")
-            server.accept()[0].close()
-    finally:
         for fd in held:
-            os.close(fd)
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            resources.callback(os.close, fd)
+        with sw.SerialPort(url) as port:
+            assert port.socket.fileno() > 1024
+            assert sw.write(port, b"x", timeout=10) == 1
+            with pytest.raises(sw.TransferTimeout):
+                sw.read(port, bytearray(1), timeout=0.01)
+            (server.accept()[0] if kind == "socket://" else server.serve_no_more()).close()

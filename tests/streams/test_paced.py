@@ -243,7 +243,7 @@ async def test_it_keeps_no_memory():
 
 @contextmanager
 def talking_to(kind):
-    """A stream and its peer; ``socket://`` is read on a thread."""
+    """A stream and its peer."""
     if kind != "socket://":
         with ends(kind) as both:
             yield both
@@ -256,7 +256,7 @@ def talking_to(kind):
 
 
 def has_input(stream):
-    fd = stream.socket if isinstance(stream, sw.SocketStream) else stream.serial
+    fd = stream.socket or stream.serial
     return bool(select.select([fd], [], [], 0)[0])
 
 

@@ -3,13 +3,15 @@
 import socket
 
 import pytest
+import serial
 
 import serialwrite as sw
 
 
 async def test_a_wake_up_left_over_from_an_earlier_read_is_no_end_of_file():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        with sw.SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}") as port:
+        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        with sw.as_stream(serial.serial_for_url(url)) as port:  # on a thread
             with server.accept()[0] as peer:
                 port.driver.device.interrupt()  # as a timeout does that comes just when its read has ended
                 with pytest.raises(sw.TransferTimeout):

@@ -93,8 +93,6 @@ def is_closed(fd):
 
 
 def own_number():
-    if sys.argv[1] == "socket://":
-        return stream.serial._socket.fileno()
     return stream._wait_fd()
 
 

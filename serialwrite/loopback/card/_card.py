@@ -119,10 +119,11 @@ def _remote_facts(port: sw.SerialPort) -> list[Fact]:
         lines = _in_words(port.modem_lines)
     except OSError as error:
         lines = f"{NOT_KNOWN}: {error}"
-    told_by = "the far end (RFC 2217)" if url.startswith("rfc2217:") else "pyserial, which makes them up"
+    tellers = {"rfc2217": "the far end (RFC 2217)", "socket": "raw TCP has none"}
+    told_by = tellers.get(url.partition("://")[0], "pyserial, which makes them up")
     queue = port.driver.device.output_queue()
     proof = port.proof_levels.get(sw.ProofLevel.SERVED)
-    stage, source = ("acknowledged", "SIOCOUTQ") if proof is None else ("served", proof)
+    stage, source = ("acknowledged", "SIOCOUTQ") if proof in {None, "unknown"} else ("served", str(proof))
     waiting = NOT_KNOWN if queue is None else f"{queue:,} bytes not {stage} by the far end"
     return [
         Fact("output queue", waiting, "" if queue is None else source),

@@ -169,6 +169,9 @@ class LayerDirection(Direction):
     def stop(self) -> None:
         self._below.stop()
 
+    def unserved(self) -> int | None:
+        return 0 if self._layer._verb == "served" else self._below.unserved()
+
     def stall_reason(self, count: int | None, quiet: float = QUIET_S) -> str | None:
         return self._layer._held_by() or self._below.stall_reason(count, quiet)
 

@@ -127,6 +127,9 @@ class Place(Direction):
     def leave(self, then: Callable[[], object]) -> bool:
         return self._admitted and self._beneath.leave(then)
 
+    def unserved(self) -> int | None:
+        return self._beneath.unserved()
+
     def stall_reason(self, count: int | None, quiet: float = QUIET_S) -> str | None:
         if self._admitted:
             return self._beneath.stall_reason(count, quiet)

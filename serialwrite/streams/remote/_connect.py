@@ -1,4 +1,4 @@
-"""Connecting to a server by the URL of a port, within a bound, and with a link that is noticed when it dies."""
+"""Connecting to a server by the URL of a port, within a bound."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ import os
 import socket
 import threading
 import time
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import serial
 
 # Seconds in all that an opening takes at most.
 LONGEST_OPENING = 5.0
-# A link is dead once nothing was heard for about 10 s: seconds of silence, seconds between probes, probes; and
-# milliseconds for which what was sent may stay without an answer.
-IDLE, INTERVAL, PROBES, UNANSWERED_MS = 4, 2, 3, 10_000
 
 
 class Place(NamedTuple):
@@ -32,8 +28,9 @@ class Place(NamedTuple):
 
     def error(self, words: object, number: int | None = None) -> serial.SerialException:
         """What is raised where it can't be opened."""
-        told = f"port {self.url!r} can't be opened: {words}"
-        return serial.SerialException(told) if number is None else serial.SerialException(number, told)
+        error = serial.SerialException(f"port {self.url!r} can't be opened: {words}")
+        error.errno = number  # it would stand before the words, given with them
+        return error
 
 
 def place_of(url: str, options: set[str]) -> Place:
@@ -81,7 +78,6 @@ def connected(place: Place, deadline: float) -> socket.socket:
             raise
         else:
             sock.setblocking(False)
-            keep_alive(sock)
             return sock
     number = errno.ETIMEDOUT if why is None or why.errno is None else why.errno
     raise place.error(f"connecting to {place}: {os.strerror(number)}", number)
@@ -111,20 +107,3 @@ def _resolved(place: Place, deadline: float) -> list[Any]:
         return found
     why = errors[0].strerror if errors else "the resolver does not answer"
     raise place.error(f"the host {place.host!r} was not found: {why}")
-
-
-def keep_alive(sock: socket.socket) -> None:
-    """Have a dead link noticed; and send small things at once."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"  # macOS
-    for name, value in ((idle, IDLE), ("TCP_KEEPINTVL", INTERVAL), ("TCP_KEEPCNT", PROBES)):
-        with suppress(AttributeError, OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    limit_silence(sock, UNANSWERED_MS)
-
-
-def limit_silence(sock: socket.socket, milliseconds: int) -> None:
-    """Have the connection end once what was sent stays without an answer for so long; 0: not before TCP gives up."""
-    with suppress(AttributeError, OSError):  # Linux alone has it
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)

@@ -16,6 +16,7 @@ from typing import Any
 from ..._buffers import first_bytes
 from ._com_port import QUERY, Code, ComPort, Question
 from ._input import Input
+from ._link import Link
 from ._output import Output
 from ._telnet import COM_PORT_OPTION, DO, DONT, SB, WILL, WONT, Command, Options
 
@@ -45,6 +46,7 @@ class Connection:
     def __init__(self, sock: socket.socket, name: str) -> None:
         sock.setblocking(False)
         self.socket = sock
+        self._link = Link(sock)
         self.name = name
         self.window: int | None = None
         self.lost: OSError | None = None
@@ -172,9 +174,12 @@ class Connection:
             if not chunk and not any(map(len, buffers)):
                 return 0
             self._flush()
+            if self._output.waiting:
+                self._link.full()
             if self._output.waiting or not chunk or self.com_port.suspended:
                 raise BlockingIOError(errno.EAGAIN, "the server is not ready")
             n: int = self._attempt(lambda: self._output.write(chunk))
+            self._link.moved()
             often = QUERY_SIZE if self.window is None else max(1, min(QUERY_SIZE, self.window // 4))
             if self.accepted - self._asked_at >= often or self._blocked():
                 self.query()
@@ -199,6 +204,7 @@ class Connection:
         try:
             return sending()
         except BlockingIOError:
+            self._link.full()
             raise
         except OSError as error:
             self._lose(error)

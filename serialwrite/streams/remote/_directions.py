@@ -12,6 +12,7 @@ from ..._errors import TransferError
 from ..fd._readiness import PinnedSide, Side
 from ..fd._stream import PollableStream
 from ._connection import Connection
+from ._link import LOOK
 
 
 class CreditSide(Side):
@@ -88,11 +89,15 @@ class CreditSide(Side):
         super()._forget()
 
     def block(self, seconds: float | None, moved: bool) -> None:
-        self._part().block(seconds, moved)
+        part = self._part()
+        part.block(seconds if part is self._news else within_a_look(seconds), moved)
 
     def _ring(self) -> None:
         self._room._ring()
         self._news._ring()
+
+    def unserved(self) -> int | None:
+        return self._connection.unserved
 
     def look(self) -> None:
         self._room.look()
@@ -101,6 +106,18 @@ class CreditSide(Side):
     def closed_beneath(self) -> None:
         self._room.closed_beneath()
         self._news.closed_beneath()
+
+
+def within_a_look(seconds: float | None) -> float:
+    """How long a thread may wait for room: it has to tell the link once a second that there is none."""
+    return LOOK if seconds is None else min(seconds, LOOK)
+
+
+class RoomSide(Side):
+    """The writing direction of a raw TCP port."""
+
+    def block(self, seconds: float | None, moved: bool) -> None:
+        super().block(within_a_look(seconds), moved)
 
 
 class _Part(Side):
@@ -137,6 +154,15 @@ class PinnedCreditSide(CreditSide, PinnedSide):
     """As :class:`PinnedSide`."""
 
 
+class PinnedRoomSide(RoomSide, PinnedSide):
+    """As :class:`PinnedSide`."""
+
+
 def credit_side(stream: PollableStream, connection: Connection) -> CreditSide:
     """The writing direction of ``stream``."""
     return (PinnedCreditSide if stream._executor._pinned else CreditSide)(stream, connection)
+
+
+def room_side(stream: PollableStream) -> RoomSide:
+    """The writing direction of ``stream``, which is raw TCP."""
+    return (PinnedRoomSide if stream._executor._pinned else RoomSide)(stream, writing=True)

@@ -20,16 +20,19 @@ class NetworkLine(serial.SerialBase):
     Args:
         url: of the port.
         settings: pyserial's, by their names.
-        close: closes the connection.
     """
 
-    def __init__(self, url: str, settings: dict[str, Any], close: Callable[[], object]) -> None:
+    def __init__(self, url: str, settings: dict[str, Any]) -> None:
         super().__init__(None, **settings)
         checked_baudrate(self.baudrate)
         self.portstr = self._port = self.name = url
-        self._close = close
+        self._close: Callable[[], object] = lambda: None
         self._kept = asked_of(self)
         self._lines = {"rts": True, "dtr": True, "break": False}
+
+    def closes(self, close: Callable[[], object]) -> None:
+        """Have ``close`` called when it is closed: it closes the connection."""
+        self._close = close
 
     read: Any = None  # it is the port that is read from and written to
     write: Any = None

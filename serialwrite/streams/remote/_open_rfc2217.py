@@ -14,6 +14,7 @@ import serial
 
 from ._connect import LONGEST_OPENING, Place, connected, place_of
 from ._connection import Connection
+from ._network_line import NetworkLine
 from ._rfc2217_line import PATIENCE, Rfc2217Line
 from ._telnet import IAC
 
@@ -40,6 +41,7 @@ def open_rfc2217(
     deadline = time.monotonic() + LONGEST_OPENING
     place = place_of(url, OPTIONS)
     _check_options(place)
+    NetworkLine(url, settings)  # refuses a setting before anything is opened
     sock = connected(place, deadline)
     try:
         _hear_first_word(place, sock)

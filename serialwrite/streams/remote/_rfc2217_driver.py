@@ -34,10 +34,15 @@ SHORTEST_LOOK, LONGEST_LOOK = 0.0005, 0.02
 class Rfc2217Device(TcpDevice):
     """What the server is asked, in place of a driver."""
 
+    tells_served = True
+
     def __init__(self, connection: Connection, line: Rfc2217Line) -> None:
         super().__init__(connection.socket)
         self._connection = connection
         self._line = line
+
+    def keeps_own_lines(self) -> bool:
+        return True
 
     def output_queue(self) -> int | None:
         """Bytes accepted that the server is not known to have taken."""
@@ -74,7 +79,7 @@ class Rfc2217Driver:
     def __init__(self, connection: Connection, line: Rfc2217Line) -> None:
         self.line: Any = line
         self.socket = connection.socket
-        self.connection = connection
+        self.connection = self.traffic = connection
         self.device: Device = Rfc2217Device(connection, line)
         self._standstill = Standstill()
         self._waker = connection.on_news = Waker()

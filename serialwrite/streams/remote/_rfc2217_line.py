@@ -65,7 +65,8 @@ class Rfc2217Line(NetworkLine):
         connection: Connection,
         in_flight: int | None,
     ) -> None:
-        super().__init__(url, settings, connection.socket.close)
+        super().__init__(url, settings)
+        self.closes(connection.socket.close)
         self._connection = connection
         self._unchecked = "ign_set_control" in options
         self._polls = "poll_modem" in options

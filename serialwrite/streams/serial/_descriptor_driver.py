@@ -33,7 +33,7 @@ class DescriptorDriver:
     """
 
     pollable = True
-    socket = None
+    socket = traffic = None
 
     def __init__(self, port: Any, device: Device | None = None) -> None:
         require("SerialPort", *POLLING, instead="pass the name of a port, or a URL")

@@ -48,6 +48,7 @@ class Device:
     """
 
     drives_line = True  # what the queue holds has the line next to come
+    tells_served = False  # the queue is what the server of a remote port has not taken
     closing_time: float = 0.0  # seconds that the close itself takes, always
 
     def check_peer(self) -> None:
@@ -62,6 +63,10 @@ class Device:
     def is_pty(self) -> bool:
         """Whether this is a pseudo-terminal, which has no line behind it."""
         return False
+
+    def keeps_own_lines(self) -> bool:
+        """Whether RTS and DTR are what they were set to, though the device does not tell them."""
+        return self.is_pty()
 
     def output_queue(self) -> int | None:
         """Bytes in the output queue."""

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
+from .._proof import ProofLevel
 from ._device import Device
 
-DrainLevel: TypeAlias = Literal["queue", "shift-register"]
+DrainLevel: TypeAlias = Literal["queue", "shift-register", "served", ProofLevel.SERVED]
 
 # How long to sleep between two looks at the driver, in seconds: what the baud rate predicts, within these bounds.
 # The longest is also how late a hang-up is noticed.
@@ -30,9 +31,14 @@ def seconds_per_byte(port: Any) -> float:
 
 def check_level(tty: Device, level: DrainLevel | None) -> None:
     """Raise what is wrong with ``level``: it is none, or the driver can't tell it."""
-    if level not in {None, "queue", "shift-register"}:
-        raise ValueError(f"level={level!r}: pass 'queue', 'shift-register', or None for the strongest there is")
-    if level is not None and (
+    if level not in {None, "queue", "shift-register", ProofLevel.SERVED}:
+        raise ValueError(
+            f"level={level!r}: pass 'queue', 'shift-register', 'served', or None for the strongest there is"
+        )
+    if level == ProofLevel.SERVED:
+        if not tty.tells_served:
+            raise io.UnsupportedOperation(f"level={level!r}: nothing proves what a server has taken of this port")
+    elif level is not None and (
         tty.output_queue() is None
         or not tty.drives_line
         or (level == "shift-register" and tty.transmitter_empty() is None)

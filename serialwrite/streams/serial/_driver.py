@@ -12,6 +12,15 @@ from ..fd._stream import PollableStream
 from ._device import Device
 
 
+class Traffic(Protocol):
+    """Counts the bytes of a remote port, since it was opened."""
+
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def served(self) -> int: ...
+
+
 @runtime_checkable
 class Driver(Protocol):
     """How one open port is tried, waited for, asked and closed. A :class:`SerialPort` is made with one, and has it.
@@ -21,6 +30,7 @@ class Driver(Protocol):
     ``line``                              what has the settings and lines, by pyserial's names: that object, or
                                           a ``serial.SerialBase`` that stands in for it
     ``socket``                            the socket that it stands on; None where it stands on none
+    ``traffic``                           what counts the bytes ``accepted`` and ``served``; None where nothing does
     ``device``                            what is asked of the kernel, or of pyserial in its place
     ``pollable``                          whether the system says when it is ready: it has a file descriptor
     ``check(mine=...)``                   refuse a port that can't be used; if we opened it, keep others out
@@ -46,6 +56,8 @@ class Driver(Protocol):
 
     @property
     def socket(self) -> sockets.socket | None: ...
+    @property
+    def traffic(self) -> Traffic | None: ...
     @property
     def device(self) -> Device: ...
     def check(self, *, mine: bool) -> None: ...

@@ -102,7 +102,7 @@ class LineStream(PollableStream):
     def _own_line(self, name: str) -> bool:
         self._check_open()
         lines = self.modem_lines
-        if lines is None and not self.driver.device.is_pty():  # pyserial would tell what nothing has taken
+        if lines is None and not self.driver.device.keeps_own_lines():  # pyserial would tell what nothing has taken
             raise self._no_lines(name)
         return bool(getattr(lines or self._line, name))
 
@@ -118,7 +118,9 @@ class LineStream(PollableStream):
             setattr(self._line, f"_{name}_state", before)  # pyserial believes in what it has not set
             if isinstance(error, io.UnsupportedOperation) or error.errno in UNSUPPORTED:
                 raise self._no_lines(name) from error
-            raise transfer_error(error) from error
+            told = transfer_error(error)
+            told.verb = ""  # nothing was to be transferred
+            raise told from error
 
     def _check_open(self) -> None:
         if not self.is_open:

@@ -32,7 +32,7 @@ PATIENCE = 0.5
 URLS: dict[str, Kind] = {
     "loop": "blocking",
     "rfc2217": "remote",
-    "socket": "blocking",
+    "socket": "remote",
     "cp2110": "blocking",
     "spy": "spied",
     "alt": "descriptor",
@@ -157,13 +157,9 @@ def opened(
             made.open()
     except OSError as error:
         raise _told(port, error) from None  # pyserial chains three of them, which say less
-    except ValueError as error:
+    except ValueError:
         made.close()
-        if "select()" not in str(error):
-            raise
-        words = f"port {port!r} can't be opened: pyserial waits for it with select(), which knows 1,024 descriptors"
-        words += "; close some of this program's files first, or pass a socket to SocketStream"
-        raise serial.SerialException(errno.EMFILE, words) from None
+        raise
     except OverflowError:  # and pyserial has closed it again
         raise ValueError(f"baudrate={baudrate}: more than any driver takes; pass bits per second") from None
     try:
@@ -232,15 +228,13 @@ def _told(port: str, error: OSError) -> serial.SerialException:
 
 
 def _advice(port: str, error: OSError) -> str:
-    scheme, is_url, place = port.partition("://")
+    _, is_url, place = port.partition("://")
     if error.errno == errno.ENOENT:
         return f"port {port!r} does not exist; list the ports with: {_lister()}"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"port {port!r} may not be opened by this user; on most systems: add the user to its group (dialout)"
     if error.errno in {errno.EBUSY, errno.EAGAIN} or "exclusively lock" in str(error):
         return f"port {port!r} is in use by {_users(place.partition('?')[0] if is_url else port)}; close it there first"
-    if is_url and scheme in {"socket", "rfc2217"} and ":" not in place:
-        return f"port {port!r} can't be opened: write it {scheme}://HOST:PORT"
     if os.strerror(errno.ENOTTY) in str(error):
         return f"port {port!r} is not a serial port: it has no settings of one"
     # pyserial's words have the number and the path in them, and the system's words behind those.

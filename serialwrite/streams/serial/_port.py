@@ -43,7 +43,7 @@ class SerialPort(TtyStream):
 
     Args:
         port: a device path, a pyserial URL, or an open ``serial.Serial``. One that has no file descriptor
-            (``loop://``, ``socket://``, a Windows COM port) is used on threads, see below.
+            (``loop://``, a Windows COM port) is used on threads, see below.
         baudrate: bits per second; any other setting of pyserial's by its own name (``bytesize``, ``parity``,
             ``stopbits``, ``rtscts``, ``xonxoff``, ...). Not with an open ``serial.Serial``, which has its settings.
             And these: ``rts``, ``dtr``: the lines' states from the start; ``rs485_mode``: a
@@ -63,16 +63,17 @@ class SerialPort(TtyStream):
     stream's: its timeouts are set, and nothing else may read or write it. ``bytes_transferred`` is exact at the
     boundaries of chunks: of one that fails, a part may have gone. A cancellation is terminal or partial there, and
     waits for the chunk that is under way, 50 ms or so.
-    On ``socket://`` it counts what this machine's TCP has taken; ``queued`` is then what the other machine has not
-    acknowledged, and nothing can be told of the line (see ``proof_levels``).
 
-    ``rfc2217://HOST:PORT`` has no thread, and its socket is in :attr:`socket`; ``serial`` is None. Opening it takes 5 s
-    at most: a server that speaks anything but Telnet within half a second is refused, with nothing sent to it. What the
-    server grants is checked. It is asked, behind the data, what it has taken: ``queued`` is what was accepted here and
-    is not known to be served, and no more than ``in_flight`` bytes are accepted ahead of it: so a timeout is one of the
-    device, not of the buffers of a network. The URL's options are pyserial's: ``ign_set_control`` (answers about flow
-    control, RTS, DTR and breaks are not looked at: some servers give none), ``poll_modem``, ``timeout`` (seconds that
-    the server has for an answer, 3 by default), ``logging``.
+    ``socket://HOST:PORT`` and ``rfc2217://HOST:PORT`` have no thread, and their socket is in :attr:`socket`; ``serial``
+    is None. Opening one takes 5 s at most.
+    On ``socket://``, ``bytes_transferred`` is what this machine's TCP has taken, ``queued`` what the other machine has
+    not acknowledged, and nothing can be told of the line (see ``proof_levels``).
+    On ``rfc2217://``, a server that speaks anything but Telnet within half a second is refused, with nothing sent to
+    it. What the server grants is checked. It is asked, behind the data, what it has taken. ``queued`` is what was
+    accepted here and is not known to be served, and no more than ``in_flight`` bytes are accepted ahead of the server:
+    so a timeout is one of the device, not of the buffers of a network. The URL's options are pyserial's:
+    ``ign_set_control`` (answers about flow control, RTS, DTR and breaks are not looked at: some servers give none),
+    ``poll_modem``, ``timeout`` (seconds that the server has for an answer, 3 by default), ``logging``.
 
     As a context manager it closes with the policy "drain", and warns if that left something unsent.
 

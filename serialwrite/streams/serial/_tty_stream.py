@@ -11,6 +11,7 @@ from ..._operation import Operation, default_token as unspecified, initiate
 from ..._timers import checked_seconds
 from .._coroutine import Result, Spawned, Work
 from .._proof import ProofLevels
+from ..layers._on_server import OnServer
 from ..layers._on_wire import OnWire
 from ._drain import Drain, DrainLevel, check_level, discard, seconds_per_byte
 from ._driver import Driver
@@ -62,6 +63,28 @@ class TtyStream(LineStream):
         """
         return OnWire(self)
 
+    @property
+    def accepted(self) -> int | None:
+        """Bytes that the port has accepted since it was opened; None on a port of this machine, which counts none."""
+        return None if self.driver.traffic is None else self.driver.traffic.accepted
+
+    @property
+    def served(self) -> int | None:
+        """Of these, the bytes that the server of an ``rfc2217://`` port was last known to have taken; else None.
+
+        The server is asked for the rest: ask again, a round trip later.
+        """
+        return None if self.driver.traffic is None else self.driver.traffic.served
+
+    @property
+    def on_server(self) -> OnServer:
+        """This port as a stream whose ``bytes_transferred`` counts *served* bytes, for ``rfc2217://``.
+
+        Raises:
+            io.UnsupportedOperation: nothing proves what was served.
+        """
+        return OnServer(self)
+
     @overload
     def async_drain(self, /, *, level: DrainLevel | None = ..., timeout: float | None = ...) -> Operation[int]: ...
     @overload
@@ -73,7 +96,8 @@ class TtyStream(LineStream):
 
         Args:
             token: any completion token; ``handler(error, bytes_transferred)``.
-            level: ``"queue"``: the driver's queue is empty; ``"shift-register"``: the hardware is empty, too.
+            level: ``"queue"``: the driver's queue is empty; ``"shift-register"``: the hardware is empty, too;
+                ``ProofLevel.SERVED``: the server of an ``rfc2217://`` port has taken it, and given it to its port.
                 None for the strongest that the driver can tell, which on a pty is nothing: it completes at once.
             timeout: seconds; None for no limit.
 

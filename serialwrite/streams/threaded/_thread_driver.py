@@ -29,7 +29,7 @@ class ThreadDriver:
     """
 
     pollable = False
-    socket = None
+    socket = traffic = None
 
     def __init__(self, port: Any) -> None:
         self.serial = self.line = port
