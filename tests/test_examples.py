@@ -87,8 +87,8 @@ def test_two_replies_in_a_burst_are_both_had(example, function):
     ask = runpy.run_path(str(DOCS / "examples" / example))[function]
     with PtyPair() as rig, rig.open_peer() as device, sw.SerialPort(rig.port) as port:
         send(device, b"one\r\ntwo\r\n")
-        received = sw.dynamic_buffer(bytearray())
-        assert [ask(port, received, b"?", timeout=10) for _ in range(2)] == [b"one", b"two"]
+        lines = sw.Buffered(port)
+        assert [ask(lines, b"?", timeout=10) for _ in range(2)] == [b"one", b"two"]
 
 
 @pytest.mark.parametrize("path", [*EXAMPLES, ROOT / "README.md"], ids=lambda path: path.name)

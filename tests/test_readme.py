@@ -95,10 +95,10 @@ def test_query_of_two_replies_in_a_burst_loses_neither(line, device):
 
 
 async def asked_twice(line, device, ask):
-    received = serialwrite.dynamic_buffer(bytearray())
     async with serialwrite.SerialPort(line.port) as port:
+        lines = serialwrite.Buffered(port)
         send(device, b"one\r\ntwo\r\n")
-        return [await ask(port, received, b"?\r\n") for _ in range(2)]
+        return [await ask(lines, b"?\r\n") for _ in range(2)]
 
 
 def test_beside_pyserial_asyncio(line, device, in_background, capsys):

@@ -208,9 +208,11 @@ class Buffered(Layer):
             Bytes dropped here.
         """
         dropped = len(self._surplus.take_all())
-        below = getattr(self.stream, "reset_input_buffer", None)
-        if below is not None:
-            below()
+        for below in (self.stream, getattr(self.stream, "serial", None)):
+            reset = getattr(below, "reset_input_buffer", None)
+            if reset is not None:
+                reset()
+                break
         return dropped
 
     # -- how an operation sees it ------------------------------------------------------------------
