@@ -15,7 +15,7 @@ else:
     BytesLike = Any  # collections.abc.Buffer came with Python 3.12
 
 # The most buffers that the kernel takes in one writev or readv (IOV_MAX on Linux and macOS).
-MAX_BUFFERS = 1024
+MAX_BUFFER_COUNT = 1024
 
 # The items of a memory that are pointers, in its format: Python objects, C's pointers, functions and strings.
 # A name of a field stands between colons; Zf, Zd and Zg are numpy's complex numbers.

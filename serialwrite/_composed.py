@@ -215,11 +215,11 @@ class TransferOperation(Operation[Any]):
     def _abort(self) -> None:
         self._cancel(CancellationType.TERMINAL)
 
-    def fail(self, error: TransferError) -> None:
+    def end_with(self, error: TransferError) -> None:
         """End it with ``error``, once the step under way has ended."""
         self.transfer.finish(error)
 
-    def drop(self) -> None:
+    def detach(self) -> None:
         """Its event loop was closed: it touches the stream no more, whose direction has another user now."""
         self._claimed = False
         if self._hooks is not None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import accumulate
 from typing import Any, Protocol, cast
 
-from ._buffers import MAX_BUFFERS, Buffers, BytesLike, DynamicBuffer, as_buffers, gather, views
+from ._buffers import MAX_BUFFER_COUNT, Buffers, BytesLike, DynamicBuffer, as_buffers, gather, views
 
 
 class Cursor(Protocol):
@@ -87,8 +87,8 @@ class ConsumingBuffers:
         return remaining(views(self._source), self.total_consumed)
 
     def prepare(self, max_size: int) -> list[memoryview]:
-        """The next views, at most ``max_size`` bytes and MAX_BUFFERS of them in all."""
-        chosen = list(self._views[self._index : self._index + MAX_BUFFERS])
+        """The next views, at most ``max_size`` bytes and MAX_BUFFER_COUNT of them in all."""
+        chosen = list(self._views[self._index : self._index + MAX_BUFFER_COUNT])
         for part in self._given:  # the step before is over, but its stream may still have them on the stack
             _release(part)
         self._given = []
@@ -114,12 +114,12 @@ class ConsumingBuffers:
         """Move on by ``n`` bytes."""
         self.total_consumed += n
         if n == self.offered and not self._cut:  # all that was offered
-            self._index = min(self._index + MAX_BUFFERS, len(self._views))
+            self._index = min(self._index + MAX_BUFFER_COUNT, len(self._views))
             n = 0
         else:
             n += self._offset
         self._cut = True
-        while window := self._views[self._index : self._index + MAX_BUFFERS]:
+        while window := self._views[self._index : self._index + MAX_BUFFER_COUNT]:
             if n == 0 and len(window[0]):
                 break
             size = sum(map(len, window))

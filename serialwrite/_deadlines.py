@@ -10,8 +10,8 @@ from ._cancellation import CancellationType
 from ._executors import Executor, Timer, timers_of
 from ._timers import NO_LIMIT, checked_seconds
 
-# The most seconds before a limit at which a write looks at its stream, for what will be said of a stall.
-EARLY = 1.0
+# How long, at the most, before a limit at which a write looks at its stream, for what will be said of a stall.
+LONGEST_EARLY_S = 1.0
 
 
 class Deadline:
@@ -42,7 +42,7 @@ class Deadline:
         self._call_later, self._clock = timers_of(executor), clock
         seconds = seconds(executor) if callable(seconds) else seconds
         self._due = time + seconds
-        self.early = min(seconds / 2, EARLY)
+        self.early = min(seconds / 2, LONGEST_EARLY_S)
 
     def left(self) -> float:
         """Seconds until it may be due; 0 or less: it is."""

@@ -22,7 +22,7 @@ Done: TypeAlias = "Callable[[BaseException | None, int], object]"
 class Way(NamedTuple):
     """Writing or reading: what belongs to it on streams, and its words in messages."""
 
-    doing: str
+    name: str
     verb: str  # what "transferred" means
     attribute: str  # of a stream that has a Direction of its own
     some: str
@@ -39,8 +39,8 @@ class User(Protocol):
 
     @property
     def executor(self) -> Executor: ...
-    def fail(self, error: TransferError, /) -> object: ...  # end with it as soon as its step has ended
-    def drop(self) -> object: ...  # its event loop was closed: it touches the stream no more
+    def end_with(self, error: TransferError, /) -> object: ...  # end with it as soon as its step has ended
+    def detach(self) -> object: ...  # its event loop was closed: it touches the stream no more
 
 
 class Direction(Protocol):
@@ -146,7 +146,7 @@ class UserDirection(Direction):
         self.way = way
         self.cancellable = getattr(stream, "cancellable", CancellationType.ALL)
         self._stream = stream
-        self._key = (id(stream), way.doing)  # the operation keeps the stream alive, so nothing else gets this id
+        self._key = (id(stream), way.name)  # the operation keeps the stream alive, so nothing else gets this id
         self._signal: CancellationSignal | None = None  # of the step under way
         nowait = getattr(stream, way.nowait, None)
         self.tries = nowait is not None
@@ -157,8 +157,8 @@ class UserDirection(Direction):
         before, loop = self.in_use.get(self._key, (None, None))
         if before is not None:
             if loop is None or not loop.is_closed():
-                raise StreamBusy(self._stream, self.way.doing)
-            before.drop()
+                raise StreamBusy(self._stream, self.way.name)
+            before.detach()
         self.in_use[self._key] = user, getattr(user.executor, "loop_taken", None)
 
     def release(self) -> None:

@@ -194,8 +194,8 @@ class QuickWrite(Operation[int]):
 
     # As the user of a direction: its write is over, and its handler about to be called.
 
-    def fail(self, error: TransferError) -> None:
+    def end_with(self, error: TransferError) -> None:
         """Nothing is left to end."""
 
-    def drop(self) -> None:
+    def detach(self) -> None:
         """Nothing is left to forget."""

@@ -72,11 +72,11 @@ class BlockingRun:
         """Bytes transferred so far."""
         return self._transfer.bytes_transferred
 
-    def fail(self, error: TransferError) -> None:
+    def end_with(self, error: TransferError) -> None:
         """End it with ``error``, once the step under way has ended."""
         self._transfer.finish(error)
 
-    def drop(self) -> None:
+    def detach(self) -> None:
         """It has no event loop that could be closed."""
 
     def run(self, direction: BlockingDirection) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import serialwrite as sw
-from serialwrite._buffers import MAX_BUFFERS, views
+from serialwrite._buffers import MAX_BUFFER_COUNT, views
 from serialwrite._cursors import ConsumingBuffers, remaining
 from serialwrite.testing import PtyPair
 
@@ -90,7 +90,7 @@ def test_buffer_copy_is_a_copy_of_the_joined_bytes(source, sizes, limit):
 
 def test_no_more_buffers_than_the_kernel_takes():
     cursor = ConsumingBuffers(views([b"x"] * 5000))
-    assert len(cursor.prepare(10**9)) == MAX_BUFFERS
+    assert len(cursor.prepare(10**9)) == MAX_BUFFER_COUNT
 
 
 def test_released_memory_can_be_resized():
@@ -163,7 +163,7 @@ def test_a_dynamic_buffer_needs_a_bytearray():
 
 
 def test_a_run_of_empty_buffers_does_not_fill_a_step():
-    cursor = ConsumingBuffers(views([b""] * (2 * MAX_BUFFERS) + [b"x"] + [b""] * MAX_BUFFERS))
+    cursor = ConsumingBuffers(views([b""] * (2 * MAX_BUFFER_COUNT) + [b"x"] + [b""] * MAX_BUFFER_COUNT))
     assert b"".join(cursor.prepare(10)) == b"x"
     cursor.consume(1)
     assert cursor.total_consumed == cursor.total_size
@@ -172,7 +172,7 @@ def test_a_run_of_empty_buffers_does_not_fill_a_step():
 async def test_what_lies_behind_many_empty_buffers_is_written():
     near, far = socket.socketpair()
     with near, far:
-        assert await sw.async_write(near, [b""] * (2 * MAX_BUFFERS) + [b"x"]) == 1
+        assert await sw.async_write(near, [b""] * (2 * MAX_BUFFER_COUNT) + [b"x"]) == 1
         assert far.recv(10) == b"x"
 
 
@@ -217,7 +217,7 @@ def test_a_collection_whose_items_are_not_the_data_in_order_is_refused(buffers):
     assert sw.buffer_size({b"a": b"data"}.values()) == 4
 
 
-MANY = [b"%04d," % n for n in range(3 * MAX_BUFFERS)]
+MANY = [b"%04d," % n for n in range(3 * MAX_BUFFER_COUNT)]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "pty", "socket", "a socket's number"])
@@ -240,10 +240,10 @@ async def test_more_buffers_than_the_kernel_takes_at_once(kind):
                 far,
             )
             stack.enter_context(stream)
-        assert stream.write_some_nowait(list(map(memoryview, MANY[: MAX_BUFFERS + 1]))) == 5 * MAX_BUFFERS
+        assert stream.write_some_nowait(list(map(memoryview, MANY[: MAX_BUFFER_COUNT + 1]))) == 5 * MAX_BUFFER_COUNT
         fd = reader if isinstance(reader, int) else reader.fileno()
         os.set_blocking(fd, False)
-        assert await arrived(fd, 5 * MAX_BUFFERS) == b"".join(MANY[:MAX_BUFFERS])
+        assert await arrived(fd, 5 * MAX_BUFFER_COUNT) == b"".join(MANY[:MAX_BUFFER_COUNT])
         for token in (sw.deferred, sw.use_promise):
             writing = asyncio.ensure_future(as_future(sw.async_write(stream, MANY, token, timeout=30)))
             assert await arrived(fd, 5 * len(MANY)) == b"".join(MANY)

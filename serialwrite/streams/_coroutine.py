@@ -23,7 +23,7 @@ class Spawned(Operation[Any]):
     """An operation out of ``work(operation)``, a coroutine function, which runs as a task of its own.
 
     The work returns ``(error, n)``, and keeps ``count`` true while it runs. A request to cancel, the timeout and
-    :meth:`fail` reach it as a CancelledError; it may let that pass.
+    :meth:`end_with` reach it as a CancelledError; it may let that pass.
 
     Args:
         executor: where the work runs: one over the running asyncio loop.
@@ -119,12 +119,12 @@ class Spawned(Operation[Any]):
         if self.failure is None and not self.requested & cancellable:
             self.stopping = False
 
-    def fail(self, error: TransferError) -> None:
+    def end_with(self, error: TransferError) -> None:
         """End it with ``error``, as soon as the work can be stopped."""
         self.failure = error
         self._stop()
 
-    def drop(self) -> None:
+    def detach(self) -> None:
         """Its event loop was closed: its task can't go on."""
 
     def _stop(self) -> None:

@@ -93,10 +93,10 @@ CORE = [
     ),
     slip("_conditions.py", "    if answer < 0:", "    if answer < -1:", BAD),
     # -- the caller's memory ----------------------------------------------------------------------------
-    slip("_cursors.py", "min(self._index + MAX_BUFFERS, len(self._views))", "len(self._views)", BUFFERS),
+    slip("_cursors.py", "min(self._index + MAX_BUFFER_COUNT, len(self._views))", "len(self._views)", BUFFERS),
     slip(
         "_cursors.py",
-        "chosen = list(self._views[self._index : self._index + MAX_BUFFERS])",
+        "chosen = list(self._views[self._index : self._index + MAX_BUFFER_COUNT])",
         "chosen = list(self._views[self._index :])",
         BUFFERS,
     ),
@@ -577,7 +577,7 @@ CORE = [
         "            super().cancel(self._cancel_message)",
         ENDINGS + "::test_promise_cancel",
     ),
-    slip("_tokens.py", "            hooks.add(cancel)", "        pass", EXECUTORS),
+    slip("_tokens.py", "            hooks.add(cancel)", "            pass", EXECUTORS),
     slip("_direction.py", "            if initiating:  #", "            if False:  #", USERS),
     slip(
         "_direction.py",

@@ -19,8 +19,8 @@ SIGPIPE = "streams/test_pollable.py::test_a_peer_that_has_gone_raises_no_sigpipe
 
 STREAMS = [
     # -- descriptors ------------------------------------------------------------------------------------
-    slip(FD + "_descriptor.py", "    window = buffers[:MAX_BUFFERS]", "    window = buffers", MANY),
-    slip(FD + "_descriptor.py", "buffers[:MAX_BUFFERS], (), FLAGS)", "buffers, (), FLAGS)", MANY),
+    slip(FD + "_descriptor.py", "    window = buffers[:MAX_BUFFER_COUNT]", "    window = buffers", MANY),
+    slip(FD + "_descriptor.py", "buffers[:MAX_BUFFER_COUNT], (), FLAGS)", "buffers, (), FLAGS)", MANY),
     slip(FD + "_descriptor.py", 'NO_SIGPIPE: int = getattr(socket, "MSG_NOSIGNAL", 0)', "NO_SIGPIPE: int = 0", SIGPIPE),
     slip(
         FD + "_descriptor.py",
@@ -75,14 +75,14 @@ STREAMS = [
     ),
     slip(
         FD + "_readiness.py",
-        "        if user is not None:\n            user.drop()\n",
+        "        if user is not None:\n            user.detach()\n",
         "",
         "test_loops_that_are_over.py",
     ),
     slip(
         FD + "_readiness.py",
-        "        self._lies += 1\n        if self._lies >= LIES",
-        "        if self._lies >= LIES",
+        "        self._spurious += 1\n        if self._spurious >= SPURIOUS_LIMIT",
+        "        if self._spurious >= SPURIOUS_LIMIT",
         "test_rules.py::test_rule_8_readiness_that_lies_backs_off_and_comes_back",
     ),
     slip(
@@ -102,20 +102,20 @@ STREAMS = [
     ),
     slip(
         FD + "_readiness.py",
-        "        else:\n            self.user.fail(error)",
+        "        else:\n            self.user.end_with(error)",
         "",
         "test_rules.py::test_rule_2_a_condition_that_closes_the_stream_ends_it_once",
     ),
     slip(
         FD + "_readiness.py",
-        "LONGEST_POLL if heard else LOOK",
-        "LONGEST_POLL",
+        "LONGEST_POLL_S if heard else LOOK_INTERVAL_S",
+        "LONGEST_POLL_S",
         "streams/test_lookout.py",
     ),
     slip(
         FD + "_readiness.py",
-        "            self.user.fail(error)\n            self._ring()",
-        "            self.user.fail(error)",
+        "            self.user.end_with(error)\n            self._ring()",
+        "            self.user.end_with(error)",
         "streams/test_lookout.py",
     ),
     slip(

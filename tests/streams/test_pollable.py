@@ -15,15 +15,15 @@ import pytest
 
 import serialwrite as sw
 from serialwrite.streams.fd import _descriptor, _stream as _pollable
-from serialwrite.streams.fd._readiness import LIES, LONGEST_PAUSE
+from serialwrite.streams.fd._readiness import LONGEST_PAUSE_S, SPURIOUS_LIMIT
 from serialwrite.streams.serial import _descriptor_driver
 from serialwrite.testing import PtyPair, receive, receive_available
 
 
 def test_readiness_may_lie_for_ever():
     with PtyPair() as rig, sw.SerialPort(rig.port) as port:
-        port._write_direction._lies = 100_000  # a day of it: the pause was once computed as a float of 2 ** that
-        assert port._write_direction._pause_length() == LONGEST_PAUSE
+        port._write_direction._spurious = 100_000  # a day of it: the pause was once computed as a float of 2 ** that
+        assert port._write_direction._pause_length() == LONGEST_PAUSE_S
 
 
 @pytest.mark.parametrize("opened", ["SerialPort", "descriptor"])
@@ -103,7 +103,7 @@ async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, wai
         if waited:
             assert stream._write_direction.waiting
             monkeypatch.setattr(loop, "add_writer", refuse)
-            stream._write_direction._lies = LIES  # it is watched anew after a pause
+            stream._write_direction._spurious = SPURIOUS_LIMIT  # it is watched anew after a pause
             stream._write_direction._disarm()
             loop.call_soon(stream._write_direction._arm)
         with pytest.raises(sw.TransferError, match=str(error.args[-1])) as caught:

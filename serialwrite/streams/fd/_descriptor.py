@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..._buffers import MAX_BUFFERS
+from ..._buffers import MAX_BUFFER_COUNT
 from ..._errors import EndOfFile, StreamClosed
 from ..._executors import EventLoopExecutor
 from ..._signal_safe import kept
@@ -30,7 +30,7 @@ def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
     """
     if len(buffers) == 1:
         return kept(os.write, fd, buffers[0]) or took_nothing(buffers[0])
-    window = buffers[:MAX_BUFFERS]
+    window = buffers[:MAX_BUFFER_COUNT]
     return kept(os.writev, fd, window) or took_nothing(*window)
 
 
@@ -48,7 +48,7 @@ def send_some(sock: socket.SocketType, buffers: Sequence[Any]) -> int:
     """
     if len(buffers) == 1:
         return kept(sock.send, buffers[0], FLAGS)
-    return kept(sock.sendmsg, buffers[:MAX_BUFFERS], (), FLAGS)
+    return kept(sock.sendmsg, buffers[:MAX_BUFFER_COUNT], (), FLAGS)
 
 
 def sender(fd: int, owner: object) -> socket.SocketType | None:
@@ -83,7 +83,7 @@ def read_descriptor(fd: int, buffers: Sequence[Any]) -> int:
         EndOfFile: none will come.
         OSError: as the operating system raised it; EIO for a terminal that was hung up.
     """
-    wanted = buffers[:MAX_BUFFERS]
+    wanted = buffers[:MAX_BUFFER_COUNT]
     n = kept(os.readv, fd, wanted)
     if n or not any(map(len, wanted)):
         return n

@@ -7,7 +7,7 @@ import weakref
 from typing import Protocol
 
 # Seconds between two looks.
-LOOK = 1.0
+LOOK_INTERVAL_S = 1.0
 
 
 class Waiting(Protocol):
@@ -37,7 +37,7 @@ class Lookout:
         loop = self._loop()
         if loop is not None and not self._armed:
             self._armed = True
-            loop.call_later(LOOK, self._look)
+            loop.call_later(LOOK_INTERVAL_S, self._look)
 
     def _look(self) -> None:
         self._armed = False

@@ -18,16 +18,16 @@ from ..._direction import NOWHERE, QUIET_S, READING, WRITING, BlockingDirection,
 from ..._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
 from ..._quick import PER_OPERATION, QuickDirection
 from ._bell import Bell
-from ._lookout import LOOK, lookout_of
+from ._lookout import LOOK_INTERVAL_S, lookout_of
 from ._tried import TriedStream
 
 # What operations that complete at once may cost between two turns of the loop (rule 9), counted in bytes;
 # and what each of them costs beside its bytes.
 FAIR_BUDGET = 96 * PER_OPERATION
 # The longest that one poll(2) may be asked for, in seconds: it takes milliseconds, as an int in C.
-LONGEST_POLL = 86400.0
-# A readiness that lies this often in a row is asked again only after a pause, in seconds, which doubles (rule 8).
-LIES, FIRST_PAUSE, LONGEST_PAUSE = 3, 0.001, 0.05
+LONGEST_POLL_S = 86400.0
+# A readiness that proves false this often in a row is asked again after a pause, in seconds, which doubles (rule 8).
+SPURIOUS_LIMIT, FIRST_PAUSE_S, LONGEST_PAUSE_S = 3, 0.001, 0.05
 
 
 class Side(Turn, QuickDirection, BlockingDirection):
@@ -50,7 +50,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fd: int | None = None  # a duplicate of the stream's, watched by the loop
         self._waits_in = 0  # the process that the watcher was set in
-        self._lies = 0
+        self._spurious = 0
         self._pause: asyncio.TimerHandle | None = None
         self._bell: Bell | None = None  # of a thread that waits here without a loop
 
@@ -60,7 +60,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
         """Take this direction for ``user``, until :meth:`release`."""
         if self.user is not None:
             if not self._left_behind():
-                raise StreamBusy(self._stream, self.way.doing)
+                raise StreamBusy(self._stream, self.way.name)
             self._forget()
         self.user = user
         self.idle_in = NOWHERE
@@ -103,7 +103,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
         """Drop a user that was left behind."""
         user, self.user = self.user, None
         if user is not None:
-            user.drop()
+            user.detach()
         fd, self._fd = self._fd, None
         self._step = self._pause = None
         if fd is not None:
@@ -126,7 +126,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
         if self._fd is None and self._pause is None:
             self._loop = self._stream._executor.loop
             self._waits_in = os.getpid()
-            self._lies = 0
+            self._spurious = 0
             self._arm()
             if not self._stream._told_when_closed:
                 lookout_of(self._loop).add(self)
@@ -164,7 +164,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
             self.stop()
             self._stream._executor.post(done, error, 0)
         else:
-            self.user.fail(error)
+            self.user.end_with(error)
             self._ring()
 
     def _arm(self) -> None:
@@ -210,10 +210,10 @@ class Side(Turn, QuickDirection, BlockingDirection):
             self.abort(why_closed(self._fd))
             return
         if self._step is None or self._try_step(*self._step):
-            self._lies = 0
+            self._spurious = 0
             return
-        self._lies += 1
-        if self._lies >= LIES and self._fd is not None:
+        self._spurious += 1
+        if self._spurious >= SPURIOUS_LIMIT and self._fd is not None:
             assert self._loop is not None
             self._unwatch(self._fd)  # the duplicate stays: should the port be closed meanwhile, nothing else tells why
             self._pause = self._loop.call_later(self._pause_length(), self._arm)
@@ -241,7 +241,11 @@ class Side(Turn, QuickDirection, BlockingDirection):
             self._arm()
 
     def _pause_length(self) -> float:
-        return 0.0 if self._lies < LIES else float(min(FIRST_PAUSE * 2 ** min(self._lies - LIES, 10), LONGEST_PAUSE))
+        return (
+            0.0
+            if self._spurious < SPURIOUS_LIMIT
+            else float(min(FIRST_PAUSE_S * 2 ** min(self._spurious - SPURIOUS_LIMIT, 10), LONGEST_PAUSE_S))
+        )
 
     def look(self) -> None:
         """The owner of the file may have closed it: the watcher would never hear of it."""
@@ -260,13 +264,13 @@ class Side(Turn, QuickDirection, BlockingDirection):
     def block(self, seconds: float | None, moved: bool) -> None:
         """Block this thread until the port may be ready, for ``seconds`` at most. A close wakes it."""
         if moved:
-            self._lies = 0
+            self._spurious = 0
         if self._bell is None:
             with suppress(OSError):  # no descriptor is left
                 self._bell = Bell()
                 return  # what happened before is seen by the caller, who tries again; what happens now rings
         heard = self._bell is not None and self._stream._told_when_closed
-        seconds = min(LONGEST_POLL if heard else LOOK, math.inf if seconds is None else seconds)
+        seconds = min(LONGEST_POLL_S if heard else LOOK_INTERVAL_S, math.inf if seconds is None else seconds)
         poller = select.poll()
         poller.register(self._stream._wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
         if self._bell is not None:
@@ -278,8 +282,8 @@ class Side(Turn, QuickDirection, BlockingDirection):
         elif self._bell is not None and any(fd == self._bell.fileno() for fd, _ in ready):
             self._bell.silence()
         else:
-            self._lies += 1
-            if self._lies > LIES:
+            self._spurious += 1
+            if self._spurious > SPURIOUS_LIMIT:
                 time.sleep(min(self._pause_length(), seconds))  # this thread has nothing else to do
 
     def _ring(self) -> None:

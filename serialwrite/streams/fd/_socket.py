@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ..._buffers import MAX_BUFFERS
+from ..._buffers import MAX_BUFFER_COUNT
 from ..._build import DirectWrite
 from ..._errors import EndOfFile, StreamClosed
 from ..._executors import EventLoopExecutor
@@ -76,7 +76,7 @@ class SocketStream(PollableStream):
         if not any(map(len, buffers)):
             self._wait_fd()
             return 0  # the kernel would say EAGAIN while nothing is there
-        n, _, _, _ = kept(sock.recvmsg_into, buffers[:MAX_BUFFERS], 0, FLAGS)
+        n, _, _, _ = kept(sock.recvmsg_into, buffers[:MAX_BUFFER_COUNT], 0, FLAGS)
         if n == 0:
             raise EndOfFile
         return n

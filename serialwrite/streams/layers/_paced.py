@@ -15,7 +15,7 @@ from ..._errors import StreamClosed
 from ..._handler import Handler
 from ..._timers import checked_seconds
 from .._coroutine import Result, Spawned, completion
-from ..fd._lookout import LOOK
+from ..fd._lookout import LOOK_INTERVAL_S
 from ._layer import Layer, Step
 from ._prompts import SETTLE, Prompt, Prompts, check_prompt
 
@@ -164,7 +164,7 @@ class Paced(Layer):
     async def _await_time(self) -> None:
         while (left := self._due - time.monotonic()) > 0:
             # Not in one go: it must not take the rest of a long gap to notice that the stream was closed.
-            await asyncio.sleep(min(left, LOOK))
+            await asyncio.sleep(min(left, LOOK_INTERVAL_S))
             if not self.is_open:
                 raise StreamClosed
 

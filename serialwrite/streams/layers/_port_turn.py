@@ -45,28 +45,28 @@ class PortTurn(Direction):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def claim(self, user: User) -> None:
-        before = self._ports._turns.get(self.way.doing)
+        before = self._ports._turns.get(self.way.name)
         if before is not None:
             if before._loop is None or not before._loop.is_closed():
-                raise StreamBusy(self._ports, self.way.doing)
+                raise StreamBusy(self._ports, self.way.name)
             before._drop()  # it can neither go on nor be told
         self.user, self._loop = user, running_loop()
         port = self._ports._open_port()
         if port is not None:
             self._enter(port)
-        self._ports._turns[self.way.doing] = self
+        self._ports._turns[self.way.name] = self
 
     def _drop(self) -> None:
         self._ports._forgo(self)
         if self.user is not None:
-            self.user.drop()
+            self.user.detach()
 
     def release(self) -> None:
         if self._below is not None and self._port is not None:
             self._below.release()
             self._ports._left(self._port)
-        if self._ports._turns.get(self.way.doing) is self:
-            del self._ports._turns[self.way.doing]
+        if self._ports._turns.get(self.way.name) is self:
+            del self._ports._turns[self.way.name]
 
     # -- the port comes ------------------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ class PortTurn(Direction):
         if self._step is not None:
             (_, done), self._step = self._step, None
             assert self.user is not None
-            self.user.fail(error)  # type: ignore[arg-type] # or what a driver refused a setting with
+            self.user.end_with(error)  # type: ignore[arg-type] # or what a driver refused a setting with
             done(None, 0)
 
     # -- the port goes -------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class Place(Direction):
         while self._line and getattr(self._line[0].loop, "is_closed", bool)():
             left = self._line.popleft().user  # its event loop was closed: it can't go on
             if left is not None:
-                left.drop()
+                left.detach()
         self._line.append(self)
         if self._line[0] is self:
             self._admit()
@@ -92,7 +92,7 @@ class Place(Direction):
         try:
             self._admit()
         except StreamBusy as busy:
-            self.user.fail(busy)
+            self.user.end_with(busy)
             done(None, 0)
         else:
             take_step(self._beneath, self._queued.get_executor(), buffers, done)

@@ -242,7 +242,7 @@ class SerialPort(TtyStream):
         for side in (self._write_direction, self._read_direction):
             side.abort(StreamClosed())
         for operation in tuple(self._spawned):
-            operation.fail(StreamClosed())
+            operation.end_with(StreamClosed())
 
     def _finish_on_a_thread(self, policy: ClosePolicy) -> Callable[[Handler], object]:
         def start(handler: Handler) -> None:

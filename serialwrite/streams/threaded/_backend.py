@@ -15,7 +15,7 @@ from ..serial._drain import seconds_per_byte
 
 # How long a wait may take to notice that its port was closed beneath it, in seconds; and how often a port is looked at
 # that has no event for "something came".
-LOOK = 0.01
+LOOK_INTERVAL_S = 0.01
 # A chunk takes about this long on the line, in seconds: that is how long a cancellation waits.
 CHUNK_TIME = 0.05
 
@@ -54,7 +54,7 @@ class Backend(Device):
 
     def wait_readable(self, stop: threading.Event) -> None:
         """Wait until there is something to read, or ``stop``."""
-        while self.port.is_open and not self.port.in_waiting and not stop.wait(LOOK):
+        while self.port.is_open and not self.port.in_waiting and not stop.wait(LOOK_INTERVAL_S):
             pass
 
     def read(self, size: int) -> bytes:

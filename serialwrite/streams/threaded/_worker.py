@@ -50,7 +50,7 @@ class WorkerDirection(Direction):
     def claim(self, user: User) -> None:
         if self.user is not None:
             if not self._left_behind():
-                raise StreamBusy(self._stream, self.way.doing)
+                raise StreamBusy(self._stream, self.way.name)
             self._forget()
         self.user = user
         self._claimed_on = asyncio._get_running_loop()
@@ -70,7 +70,7 @@ class WorkerDirection(Direction):
         if user is not None:
             if step is not None:
                 self._jobs.put(partial(self._settle, step))
-            user.drop()
+            user.detach()
 
     def _settle(self, step: _Step) -> None:
         """Tell the user that was left behind what its last step came to. Run on the thread, once the step has ended."""

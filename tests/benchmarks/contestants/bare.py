@@ -11,7 +11,7 @@ from .. import native
 from ..workloads import Work
 from ._shapes import Contestant, End, Synchronous, arguments
 
-MAX_BUFFERS = 1024
+MAX_BUFFER_COUNT = 1024
 
 
 class BareWrite(Synchronous):
@@ -35,7 +35,7 @@ class BareWrite(Synchronous):
     def gather(self, stream: int, buffers: Sequence[Any]) -> None:
         first, buffers = 0, list(buffers)
         while first < len(buffers):
-            n = os.writev(stream, buffers[first : first + MAX_BUFFERS])
+            n = os.writev(stream, buffers[first : first + MAX_BUFFER_COUNT])
             while first < len(buffers) and n >= len(buffers[first]):
                 n -= len(buffers[first])
                 first += 1
