@@ -163,7 +163,7 @@ def _figures(run: Run, console: Console) -> Table:
         "pattern": lambda way: printable(way.account.pattern),
         "sent, received": lambda way: f"{way.account.sent:,}, {way.account.received:,}",
         "wrong": damage,
-        "bit error rate": lambda way: error_rate(way.error_rate),
+        "bit error ratio": lambda way: error_rate(way.error_rate),
         "throughput": lambda way: f"{rate(way.bytes_per_second)} in {duration(way.seconds)}",
         "of the line rate": lambda way: _share(way.bytes_per_second / settings.line_rate),
         "gaps": _gaps,

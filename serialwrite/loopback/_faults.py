@@ -135,5 +135,5 @@ class Account:
 
     @property
     def compared_bits(self) -> int:
-        """How many received bits have a sent bit to be compared with: what a bit error rate is out of."""
+        """How many received bits have a sent bit to be compared with: what a bit error ratio is out of."""
         return (self.correct + self.corrupted + self.reordered) * self.data_bits

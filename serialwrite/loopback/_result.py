@@ -130,7 +130,7 @@ class Direction:
 
     @property
     def error_rate(self) -> ErrorRate:
-        """Return the bit error rate of the bytes that arrived in some place of theirs."""
+        """Return the bit error ratio of the bytes that arrived in some place of theirs."""
         return bit_error_rate(self.account.flipped_bits, self.account.compared_bits)
 
     @property

@@ -72,7 +72,7 @@ def small(number: float) -> str:
 
 
 def error_rate(measured: ErrorRate) -> str:
-    """Return a bit error rate with its bounds."""
+    """Return a bit error ratio with its bounds."""
     sure = f"{measured.confidence:.0%} sure"
     if measured.rate is None:
         return "no bit compared"
