@@ -98,9 +98,7 @@ RANKS = """
     loopback: _line_test
     loopback/card: _machine
     loopback: _run
-    loopback/report: _html _junit
-    loopback/report: _tables
-    loopback/report: _charts
+    loopback/report: _charts _junit _template
     loopback/report: _page
     loopback/card: _card_measure
     loopback/card: _card

@@ -15,7 +15,7 @@ from serialwrite.loopback import PATTERN_NAMES
 
 from ._console import STOP_SIGNALS, console, say
 from ._endings import EXIT_CODES
-from ._loopback import must_be_writable
+from ._loopback import must_be_writable, must_have_jinja
 
 LAB_EXIT_CODES = (
     f"{EXIT_CODES} 3 stands also for a line that could not be proved (busy, could not run), and for a file that "
@@ -76,6 +76,8 @@ def loopback(
     from serialwrite.lab._row import Row, exit_code  # noqa: PLC0415
 
     must_be_writable(json_file, junit, report)
+    if report is not None:
+        must_have_jinja()
     options = ["--pattern", pattern, "--trips", str(trips), "--checks" if checks else "--no-checks"]
     options += [] if count is None else ["--bytes", str(count)]
     options += [] if seconds is None else ["--seconds", str(seconds)]

@@ -16,6 +16,7 @@ import typer
 
 from serialwrite.loopback import PATTERN_NAMES, Progress, Result, Verdict, async_run, to_json, write_junit, write_report
 from serialwrite.loopback._sweep import AXES
+from serialwrite.loopback.report._template import environment
 from serialwrite.loopback.report._words import printable, sentence
 
 from ._console import STOP_SIGNALS, console, say
@@ -117,6 +118,8 @@ def loopback(
     if words and rig is not None:
         raise typer.BadParameter("a rig or a port, not both", param_hint="--rig")
     must_be_writable(junit, report)
+    if report is not None:
+        must_have_jinja()
     phase = ""
 
     def tell(progress: Progress) -> None:
@@ -208,6 +211,14 @@ def must_be_writable(*paths: Path | None) -> None:
             raise typer.BadParameter(f"{str(path)!r} is not a regular file: it can't be replaced by a report")
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise typer.BadParameter(f"{str(path)!r}: the folder {str(folder)!r} isn't there, or can't be written to")
+
+
+def must_have_jinja() -> None:
+    """Refuse a report for want of Jinja2 now, not after the hours that the test may take."""
+    try:
+        environment("serialwrite.loopback", "report")
+    except ImportError as missing:
+        raise typer.BadParameter(str(missing), param_hint="--report") from missing
 
 
 def _write_files(result: Result, junit: Path | None, report: Path | None) -> int:

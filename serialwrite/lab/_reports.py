@@ -6,11 +6,11 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from serialwrite.loopback.report._files import write_whole
+from serialwrite.loopback.report._template import environment
 from serialwrite.loopback.report._words import plural, printable
 
 from ._row import FAILED, Row, State
@@ -34,11 +34,7 @@ def summary(rows: Sequence[Row]) -> str:
 
 def write_html(rows: Sequence[Row], coordinator: str, started: str, path: Path) -> None:
     """Write one page with a row a line. Raises OSError, with the file as it was."""
-    import jinja2  # noqa: PLC0415 # labgrid brings it: no other command needs it
-
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["printable"] = printable
-    template = environment.from_string(files("serialwrite.lab").joinpath("lab.html.jinja").read_text(encoding="utf-8"))
+    template = environment("serialwrite", "lab").get_template("lab.html.jinja")
     page = template.render(rows=rows, coordinator=coordinator, started=started, summary=summary(rows), failed=FAILED)
     write_whole(path, page)
 

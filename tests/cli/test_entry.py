@@ -28,6 +28,17 @@ def test_a_missing_extra_is_named(program, missing):
     assert "pip install typer rich" in err
 
 
+def test_report_without_jinja_is_refused_before_the_test(program):
+    program.words = [
+        sys.executable,
+        "-c",
+        "import sys; sys.modules['jinja2'] = None; from serialwrite.cli import main; main()",
+    ]
+    code, out, err = program.run("loopback", "--report", "report.html")
+    assert (code, out) == (2, "")
+    assert "pip install jinja2" in err
+
+
 def test_a_module_of_ours_that_is_missing_is_not_blamed_on_the_extra(program):
     program.words = [
         sys.executable,

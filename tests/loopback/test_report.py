@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,7 +18,6 @@ from report_samples import HOSTILE, SETTINGS, clean, direction, faulty, hostile,
 
 from serialwrite.loopback._result import Check, Outcome, Result, Run, Verdict, to_json
 from serialwrite.loopback.report import _files
-from serialwrite.loopback.report._html import Html, join, tag, text
 from serialwrite.loopback.report._page import render, write_report
 from serialwrite.loopback.report._words import sentence
 
@@ -117,13 +117,11 @@ def test_text_from_devices_is_escaped_wherever_it_goes(pages):
     source.encode("utf-8")
 
 
-def test_html_escapes_all_that_is_not_html():
-    assert (
-        tag("b", "<&>", class_='"', hidden=True, id=None, open=False) == '<b class="&quot;" hidden="">&lt;&amp;&gt;</b>'
-    )
-    assert join(tag("br"), "x", None, False, 3) == "<br>x3"
-    assert isinstance(text("x"), Html)
-    assert text(tag("i", "<")) == "<i>&lt;</i>"
+def test_missing_jinja_is_named_with_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(ImportError, match=r"a report needs Jinja2, .*: pip install jinja2"):
+        write_report(clean(), tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_is_written_whole(tmp_path):
