@@ -94,6 +94,7 @@ from .streams.layers._reconnecting import Reconnecting as Reconnecting
 from .streams.layers._rs485 import RS485 as RS485
 from .streams.layers._trace_event import TraceEvent as TraceEvent
 from .streams.layers._traced import Traced as Traced
+from .streams.serial._async_open import async_open as async_open
 from .streams.serial._device import LineCounters as LineCounters, ModemLines as ModemLines
 from .streams.serial._port import SerialPort as SerialPort
 from .streams.serial._port_lookout import async_wait_for_port as async_wait_for_port

@@ -17,7 +17,7 @@ from ._direction import READING
 from ._operation import CompletionToken, Deferred, Operation, default_token, deferred, initiate
 from ._options import TransferOptions, UntilOptions
 from ._stackful import yield_context
-from ._sync import run_blocking
+from ._sync import UNSAID, blocking_limits, run_blocking
 from ._tokens import OperationFuture, OperationPromise, UseAwaitable, UseFuture, UsePromise
 from ._transfer import Transfer
 from ._until import LONGEST_MATCH, Delimiter, SizedTransfer, UntilTransfer, checked_delimiter, checked_size
@@ -107,7 +107,7 @@ def async_read(
 
     Follows Asio's ``async_read``.
     """
-    return _initiate(_reading(stream, buffers, completion_condition, timeout, idle_timeout), token)
+    return _initiate(_reading(stream, buffers, completion_condition, checked_limits(timeout, idle_timeout)), token)
 
 
 @overload
@@ -170,7 +170,8 @@ def async_read_until(
 
     Follows Asio's ``async_read_until``.
     """
-    return _initiate(_until(stream, dynamic_buffer, delimiter, longest_match, timeout, idle_timeout), token)
+    limits = checked_limits(timeout, idle_timeout)
+    return _initiate(_until(stream, dynamic_buffer, delimiter, longest_match, limits), token)
 
 
 @overload
@@ -183,10 +184,12 @@ def read(
     /,
     *,
     completion_condition: CompletionCondition = TRANSFER_ALL,
-    timeout: float | None = None,
+    timeout: float | None = UNSAID,
     idle_timeout: float | None = None,
 ) -> Any:
     """Read until ``buffers`` are full, and block until they are; otherwise as :func:`async_read`.
+
+    Where ``timeout`` is not given, a serial port's own ``timeout`` counts; None says that there is no limit.
 
     Raises:
         RuntimeError: when called inside a running event loop, which it would block.
@@ -194,7 +197,9 @@ def read(
 
     Follows Asio's ``read``.
     """
-    return run_blocking(_reading(stream, buffers, completion_condition, timeout, idle_timeout))
+    stream = as_stream(stream)
+    limits = blocking_limits(stream, READING, timeout, idle_timeout)
+    return run_blocking(_reading(stream, buffers, completion_condition, limits))
 
 
 def read_until(
@@ -204,10 +209,12 @@ def read_until(
     /,
     *,
     longest_match: int = LONGEST_MATCH,
-    timeout: float | None = None,
+    timeout: float | None = UNSAID,
     idle_timeout: float | None = None,
 ) -> int:
     """Read until ``delimiter`` is in the buffer, and block until it is; otherwise as :func:`async_read_until`.
+
+    Where ``timeout`` is not given, a serial port's own ``timeout`` counts; None says that there is no limit.
 
     Raises:
         RuntimeError: when called inside a running event loop, which it would block.
@@ -215,14 +222,13 @@ def read_until(
 
     Follows Asio's ``read_until``.
     """
-    n: int = run_blocking(_until(stream, dynamic_buffer, delimiter, longest_match, timeout, idle_timeout))
+    stream = as_stream(stream)
+    limits = blocking_limits(stream, READING, timeout, idle_timeout)
+    n: int = run_blocking(_until(stream, dynamic_buffer, delimiter, longest_match, limits))
     return n
 
 
-def _reading(
-    stream: Any, buffers: Any, condition: CompletionCondition, timeout: float | None, idle_timeout: float | None
-) -> TransferOperation:
-    limits = checked_limits(timeout, idle_timeout)
+def _reading(stream: Any, buffers: Any, condition: CompletionCondition, limits: Limits) -> TransferOperation:
     stream = as_stream(stream)
     if isinstance(buffers, Integral):
         size = checked_size(buffers)
@@ -234,9 +240,7 @@ def _reading(
     return _operation(stream, Transfer(read_into(buffers), condition), "async_read", limits)
 
 
-def _until(
-    stream: Any, dynamic: Any, delimiter: Any, longest_match: Any, timeout: float | None, idle_timeout: float | None
-) -> TransferOperation:
+def _until(stream: Any, dynamic: Any, delimiter: Any, longest_match: Any, limits: Limits) -> TransferOperation:
     if dynamic is MISSING or isinstance(dynamic, (bytes, re.Pattern)):
         raise TypeError(
             "read_until of a delimiter alone: this stream has no place for what comes behind it; "
@@ -244,7 +248,6 @@ def _until(
         )
     if not isinstance(dynamic, DynamicBuffer):
         raise TypeError(f"dynamic_buffer: got {type(dynamic).__name__}; pass dynamic_buffer(a_bytearray)")
-    limits = checked_limits(timeout, idle_timeout)
     transfer = UntilTransfer(dynamic, *checked_delimiter(delimiter, longest_match))
     return _operation(as_stream(stream), transfer, "async_read_until", limits)
 

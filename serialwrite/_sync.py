@@ -8,12 +8,30 @@ from contextlib import suppress
 from typing import Any
 
 from ._composed import TransferOperation, conclude
-from ._deadlines import Deadline
-from ._direction import WRITING, BlockingDirection
+from ._deadlines import Deadline, Limits, checked_limits
+from ._direction import WRITING, BlockingDirection, Way
 from ._errors import OperationAborted, StreamBusy, TransferError
 from ._executors import EventLoopExecutor, Executor, clock_of, running_loop
 from ._signal_safe import ledger
 from ._tokens import OperationFuture, use_future
+
+
+class Unsaid:
+    """Stands for a timeout that was not given."""
+
+    def __repr__(self) -> str:
+        return "the port's own"
+
+
+UNSAID: Any = Unsaid()
+
+
+def blocking_limits(stream: Any, way: Way, timeout: float | None, idle_timeout: float | None) -> Limits:
+    """The limits of a blocking form: where none was said, the stream's own ``timeout`` or ``write_timeout`` is one."""
+    if timeout is UNSAID:
+        own = getattr(stream, "_blocking_timeout", None)
+        timeout = None if own is None else own(way)
+    return checked_limits(timeout, idle_timeout)
 
 
 def run_blocking(operation: TransferOperation) -> Any:

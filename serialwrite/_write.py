@@ -21,7 +21,7 @@ from ._direction import WRITING
 from ._operation import CompletionToken, Operation, default_token, deferred, initiate
 from ._options import TransferOptions
 from ._quick import PER_OPERATION, QuickStream, QuickWrite
-from ._sync import run_blocking
+from ._sync import UNSAID, blocking_limits, run_blocking
 from ._transfer import Transfer
 
 R = TypeVar("R")
@@ -107,12 +107,13 @@ def write(
     /,
     *,
     completion_condition: CompletionCondition = TRANSFER_ALL,
-    timeout: float | None = None,
+    timeout: float | None = UNSAID,
     idle_timeout: float | None = None,
 ) -> int:
     """Write all of ``buffers`` and block until that is done; for programs, or threads, without an event loop.
 
     Args and errors are those of :func:`async_write`; a failed write's exception carries the count and the rest.
+    Where ``timeout`` is not given, a serial port's own ``write_timeout`` counts; None says that there is no limit.
 
     Returns:
         The bytes written, as accepted by the operating system.
@@ -124,6 +125,7 @@ def write(
 
     Follows Asio's ``write``.
     """
-    limits = checked_limits(timeout, idle_timeout)
+    stream = as_stream(stream)
+    limits = blocking_limits(stream, WRITING, timeout, idle_timeout)
     n: int = run_blocking(_write_operation(stream, buffers, completion_condition, limits))
     return n

@@ -17,7 +17,8 @@ RANKS = """
     .: _cancelling _quick _stackful _sync
     .: _read _write
 
-    streams: _coroutine _methods _proof
+    streams: _advice _coroutine _proof
+    streams: _methods
     streams/fd: _bell _lookout _open_file _standstill _tried
     streams/fd: _readiness
     streams/fd: _buffered_transport _stream
@@ -51,7 +52,9 @@ RANKS = """
     streams/layers: _on_server
     streams/serial: _line_stream
     streams/serial: _tty_stream
+    streams/serial: _pyserial_names
     streams/serial: _port
+    streams/serial: _async_open
 
     streams/layers: _port_turn _prompts _surplus _trace_event
     streams/layers: _refill

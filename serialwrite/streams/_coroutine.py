@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias
+from contextlib import suppress
+from typing import Any, TypeAlias, TypeVar
 
 from .._cancellation import CancellationSignal, CancellationType
 from .._deadlines import Deadline, checked_limits, deadlines
@@ -15,6 +17,7 @@ from .._executors import Executor, timers_of
 from .._handler import Handler
 from .._operation import Operation
 
+T = TypeVar("T")
 Result: TypeAlias = tuple[BaseException | None, Any]
 Work: TypeAlias = "Callable[[Spawned], Coroutine[Any, Any, Result]]"
 
@@ -151,6 +154,45 @@ class Spawned(Operation[Any]):
         if self._describe is not None:
             self._describe(error)
         return error
+
+
+def threaded(work: Callable[[], T], name: str) -> asyncio.Future[T]:
+    """Run ``work()`` on a thread of its own, which the end of the program does not wait for."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(error: BaseException | None, result: Any) -> None:
+        thread.join()  # it has nothing left to do; but who waited for it is to find no thread
+        if error is None:
+            done.set_result(result)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        try:
+            outcome: tuple[BaseException | None, Any] = None, work()
+        except BaseException as error:
+            outcome = error, None
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    return done
+
+
+async def in_thread(work: Callable[[], T], name: str, outer: Spawned) -> T:
+    """Run ``work()`` on a thread of its own, and give its result, or raise its error.
+
+    Cancelled, it waits until the thread has ended; ``outer.stopping`` then tells of it.
+    """
+    done = threaded(work, name)
+    while not done.done():
+        try:
+            await asyncio.wait((done,))
+        except asyncio.CancelledError:
+            outer.stopping = True
+    return done.result()
 
 
 async def completion(

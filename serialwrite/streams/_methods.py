@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .. import _read, _write
+from ._advice import absent, not_iterable
 
 
 class WriteMethods:
-    """Of a stream that can be written to."""
+    """Of a stream that can be written to; and what it says of names that it does not have."""
 
     write = _write.write
     async_write = _write.async_write
+
+    if not TYPE_CHECKING:  # a checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise absent(self, name)
+
+        def __iter__(self) -> Any:
+            raise not_iterable(self)
+
+        __aiter__ = __iter__
 
 
 class ReadMethods:

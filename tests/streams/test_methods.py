@@ -33,8 +33,8 @@ def line(kind):
             near, far = stack.enter_context(UnixPair())
             stream = sw.DescriptorStream(near) if kind == "DescriptorStream" else sw.SocketStream(near)
             peer = stack.enter_context(far.makefile("rwb", 0))
+        stack.callback(stream.close)
         yield LAYERS[kind](stream) if kind in LAYERS else stream, peer
-        stream.close()
 
 
 @pytest.fixture(params=STREAMS)
@@ -180,8 +180,25 @@ ALL = {"get_executor", "default_token", "is_open", "close", "stall", "write", "a
 BOTH = ALL | {"read", "async_read", "read_until", "async_read_until", "async_read_some", "queued", "proof_levels"}
 POLLABLE = BOTH | {"write_some_nowait", "read_some_nowait"}
 PORT = POLLABLE | {
-    *("serial", "driver", "on_wire", "in_force", "modem_lines", "line_counters", "rts", "dtr", "unsent"),
-    *("async_close", "async_drain", "async_send_break", "discard_output"),
+    *(
+        "accepted",
+        "served",
+        "on_server",
+        "serial",
+        "socket",
+        "driver",
+        "on_wire",
+        "in_force",
+        "modem_lines",
+        "line_counters",
+        "rts",
+        "dtr",
+        "unsent",
+    ),
+    *("async_close", "async_drain", "async_send_break", "discard_output", "async_configure"),
+    *("port", "baudrate", "bytesize", "parity", "stopbits", "rtscts", "xonxoff", "dsrdtr", "timeout", "write_timeout"),
+    *("in_waiting", "out_waiting", "cts", "dsr", "ri", "cd", "break_condition"),
+    *("reset_input_buffer", "reset_output_buffer"),
 }
 LAYER = BOTH | {"stream"}
 NAMES = {

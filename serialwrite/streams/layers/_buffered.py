@@ -11,6 +11,7 @@ from ..._direction import READING, WRITING, Way, direction_of
 from ..._errors import EndOfFile
 from ..._executors import running_loop
 from ..._operation import Deferred, Operation, default_token, deferred
+from ..._sync import UNSAID
 from ..._until import LONGEST_MATCH, Delimiter, checked_delimiter, checked_size
 from ._buffered_read import BufferedRead, LineRead, SizedRead
 from ._layer import Layer
@@ -147,10 +148,12 @@ class Buffered(Layer):
         /,
         *,
         longest_match: int = LONGEST_MATCH,
-        timeout: float | None = None,
+        timeout: float | None = UNSAID,
         idle_timeout: float | None = None,
     ) -> bytes:
         """Read up to and including ``delimiter``, and block until it is there; otherwise as :meth:`async_read_until`.
+
+        Where ``timeout`` is not given, a serial port's own ``timeout`` counts; None says that there is no limit.
 
         Raises:
             RuntimeError: when called inside a running event loop, which it would block.
@@ -164,11 +167,11 @@ class Buffered(Layer):
             read.longest_match = longest_match
         return read
 
-    def readline(self, *, timeout: float | None = None, idle_timeout: float | None = None) -> bytes:
+    def readline(self, *, timeout: float | None = UNSAID, idle_timeout: float | None = None) -> bytes:
         r"""Read a line, up to and including ``b"\n"``, and block until it is there; see :meth:`read_until`."""
         return LineRead(self, self._surplus, LINE_END).run(timeout, idle_timeout)
 
-    def read_exactly(self, size: int, /, *, timeout: float | None = None, idle_timeout: float | None = None) -> bytes:
+    def read_exactly(self, size: int, /, *, timeout: float | None = UNSAID, idle_timeout: float | None = None) -> bytes:
         """Read ``size`` bytes, and block until they are there; see :meth:`read_until`."""
         return SizedRead(self, self._surplus, checked_size(size)).run(timeout, idle_timeout)
 

@@ -11,7 +11,7 @@ from ..._deadlines import UNLIMITED, Deadline, Limits, checked_limits
 from ..._executors import Executor, running_loop
 from ..._handler import Args, Handler
 from ..._operation import CompletionToken, Operation, default_token, deferred, initiate
-from ..._sync import run_blocking
+from ..._sync import blocking_limits, run_blocking
 from ..._until import LONGEST_MATCH, Delimiter
 from ._layer import Layer
 from ._refill import REFILLING
@@ -77,7 +77,7 @@ class BufferedRead(Operation[bytes]):
     def run(self, timeout: float | None, idle_timeout: float | None) -> bytes:
         """Block until it has ended; return the bytes."""
         self.adopt()
-        self.limits = checked_limits(timeout, idle_timeout)
+        self.limits = blocking_limits(self._buffered, REFILLING, timeout, idle_timeout)
         taken = self._surplus.take_now(self._wanted) if running_loop() is None else None
         return run_blocking(self._general()) if taken is None else taken
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from ..._adapting import is_open
 from ..._buffers import Buffers
 from ..._cancellation import CancellationSignal, CancellationType
 from ..._composed import one_step
-from ..._direction import QUIET_S, READING, WRITING, Direction, Done, User, direction_of
+from ..._direction import QUIET_S, READING, WRITING, Direction, Done, User, Way, direction_of
 from ..._errors import OperationAborted
 from ..._executors import Executor
 from ..._handler import Handler
 from ..._operation import CompletionToken, default_token as unspecified, deferred, initiate
+from .._advice import absent, holder
 from .._methods import StreamMethods
 from .._proof import ProofLevels
 
@@ -33,6 +34,13 @@ class Layer(StreamMethods):
 
     def __init__(self, stream: Any) -> None:
         self.stream: Any = stream
+
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if not name.startswith("_") and not hasattr(type(self), name) and holder(self, name):
+                raise absent(self, name)  # it would be set on the layer, and do nothing to the port
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} over {self.stream!r}>"
@@ -65,6 +73,10 @@ class Layer(StreamMethods):
     def proof_levels(self) -> ProofLevels:
         """What proves each level that a byte can reach beneath; see :class:`ProofLevel`."""
         return getattr(self.stream, "proof_levels", {})
+
+    def _blocking_timeout(self, way: Way) -> float | None:
+        own = getattr(self.stream, "_blocking_timeout", None)
+        return None if own is None else own(way)
 
     @property
     def _write_direction(self) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self, overload
 
-from ..._direction import READING, WRITING
+from ..._direction import READING, WRITING, Way
 from ..._errors import Disconnected, StreamClosed
 from ..._executors import EventLoopExecutor, loop_executor
 from ..._handler import Handler
@@ -18,10 +18,10 @@ from ..._operation import Operation, default_token as unspecified, initiate
 from ..._tokens import detached
 from .._coroutine import Result, Spawned, completion
 from ..serial._close import ClosePolicy, check_closing
-from ..serial._open import check_settings
 from ..serial._port import SerialPort
 from ..serial._port_lookout import port_lookout
 from ..serial._ports import PortMatch
+from ..serial._settings import checked_opening
 from ._layer import Layer
 from ._port_turn import PortTurn
 
@@ -71,7 +71,7 @@ class Reconnecting(Layer):
         self.stream: SerialPort | None = None
         self._executor = loop_executor(executor, type(self).__name__)
         self._match = PortMatch(match)
-        check_settings(baudrate, **settings)
+        checked_opening({"baudrate": 9600 if baudrate is None else baudrate, **settings})
         self._settings: dict[str, Any] = {"baudrate": baudrate, **settings}
         self._turns: dict[str, PortTurn] = {}  # what uses each direction
         self._waiting: list[PortTurn] = []
@@ -97,6 +97,11 @@ class Reconnecting(Layer):
         if self.stream is not None or not self._turns:
             return None
         return "; ".join(filter(None, (f"waiting for {self._match}", self._reason)))
+
+    def _blocking_timeout(self, way: Way) -> float | None:
+        return (
+            self._settings.get("write_timeout" if way is WRITING else "timeout") or None
+        )  # also while it is unplugged
 
     @property
     def _write_direction(self) -> PortTurn:

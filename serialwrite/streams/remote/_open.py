@@ -9,6 +9,7 @@ from typing import Any
 
 from ..serial._driver import Driver
 from ..serial._open import INSTEAD
+from ..serial._settings import checked_opening
 from ._connect import LONGEST_OPENING, connected, place_of
 from ._network_line import NetworkLine
 from ._open_rfc2217 import open_rfc2217
@@ -35,7 +36,7 @@ def opened_remote(
     if low_latency:
         raise ValueError(f"low_latency: the driver of {url} has no such thing (it is not a port of this machine)")
     _check_in_flight(in_flight)
-    settings = {**settings, "baudrate": baudrate}
+    settings = checked_opening({**settings, "baudrate": baudrate})
     if url.startswith("rfc2217:"):
         return Rfc2217Driver(*open_rfc2217(url, settings, rts=rts, dtr=dtr, in_flight=in_flight))
     if in_flight is not BY_BAUDRATE:

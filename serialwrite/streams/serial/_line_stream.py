@@ -1,9 +1,11 @@
-"""LineStream: the modem lines of a serial port, and what its driver has counted on them."""
+"""LineStream: a stream whose driver can be asked about its line: what is set on it, and what was counted."""
 
 from __future__ import annotations
 
 import io
 import socket as sockets
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from ..._errors import StreamClosed, transfer_error
@@ -12,7 +14,21 @@ from ..fd._stream import PollableStream
 from ._device import LineCounters, ModemLines
 from ._driver import Driver
 from ._settings import Settings
-from ._tty import UNSUPPORTED
+from ._tty import os_errors
+
+
+@contextmanager
+def errors_of_the_port() -> Generator[None]:
+    """An ``OSError`` of the system's, or of pyserial's, as a TransferError; ``io.UnsupportedOperation`` as it is."""
+    try:
+        with os_errors():
+            yield
+    except io.UnsupportedOperation:
+        raise
+    except OSError as error:
+        told = transfer_error(error)
+        told.verb = ""  # nothing was to be transferred
+        raise told from error
 
 
 class LineStream(PollableStream):
@@ -47,10 +63,8 @@ class LineStream(PollableStream):
         Raises:
             TransferError: the port is closed, hung up or unplugged.
         """
-        try:
+        with errors_of_the_port():
             return self.driver.device.modem_lines()
-        except OSError as error:
-            raise transfer_error(error) from error
 
     @property
     def in_force(self) -> Settings | None:
@@ -63,64 +77,14 @@ class LineStream(PollableStream):
             TransferError: the port is closed, hung up or unplugged.
         """
         self._check_open()
-        try:
+        with errors_of_the_port():
             return self.driver.device.settings()
-        except OSError as error:
-            raise transfer_error(error) from error
 
     @property
     def line_counters(self) -> LineCounters | None:
         """The driver's counts of characters, errors and changes of the modem lines; None where it has none."""
-        try:
+        with errors_of_the_port():
             return self.driver.device.counters()
-        except OSError as error:
-            raise transfer_error(error) from error
-
-    @property
-    def rts(self) -> bool:
-        """Request To Send, which is ours. Assign to change it. A pty has none, and keeps what it was given at opening.
-
-        Raises:
-            io.UnsupportedOperation: the port has no modem lines: ``socket://``; a pty, where it is assigned.
-            TransferError: the port is closed, hung up or unplugged.
-        """
-        return self._own_line("rts")
-
-    @rts.setter
-    def rts(self, on: bool) -> None:
-        self._set_line("rts", on)
-
-    @property
-    def dtr(self) -> bool:
-        """Data Terminal Ready, which is ours. Otherwise as :attr:`rts`."""
-        return self._own_line("dtr")
-
-    @dtr.setter
-    def dtr(self, on: bool) -> None:
-        self._set_line("dtr", on)
-
-    def _own_line(self, name: str) -> bool:
-        self._check_open()
-        lines = self.modem_lines
-        if lines is None and not self.driver.device.keeps_own_lines():  # pyserial would tell what nothing has taken
-            raise self._no_lines(name)
-        return bool(getattr(lines or self._line, name))
-
-    def _no_lines(self, name: str) -> io.UnsupportedOperation:
-        return io.UnsupportedOperation(f"{name}: {self!r} has no modem lines")
-
-    def _set_line(self, name: str, on: bool) -> None:
-        self._check_open()
-        before = getattr(self._line, name)
-        try:
-            setattr(self._line, name, on)
-        except OSError as error:
-            setattr(self._line, f"_{name}_state", before)  # pyserial believes in what it has not set
-            if isinstance(error, io.UnsupportedOperation) or error.errno in UNSUPPORTED:
-                raise self._no_lines(name) from error
-            told = transfer_error(error)
-            told.verb = ""  # nothing was to be transferred
-            raise told from error
 
     def _check_open(self) -> None:
         if not self.is_open:

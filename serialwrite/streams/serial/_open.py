@@ -16,7 +16,7 @@ from ..._errors import StreamClosed
 from ._device import Device
 from ._holders import flocking, lock_file, lock_holders, program
 from ._read_back import read_back
-from ._settings import checked_baudrate
+from ._settings import checked_opening
 from ._tty import Tty, os_errors
 
 Kind: TypeAlias = Literal["descriptor", "spied", "blocking", "remote"]
@@ -117,19 +117,6 @@ def _kind_of_name(name: str) -> Kind:
     return "descriptor"  # opening it will say what is wrong with it
 
 
-def check_settings(
-    baudrate: int | None,
-    *,
-    rts: bool | None = None,
-    dtr: bool | None = None,
-    rs485_mode: Any = None,
-    low_latency: bool = False,
-    **settings: Any,
-) -> None:
-    """TypeError or ValueError for settings that :func:`opened` would take for no port."""
-    serial.Serial(None, 9600 if baudrate is None else checked_baudrate(baudrate), **settings)
-
-
 def opened(
     port: str,
     baudrate: int,
@@ -143,7 +130,8 @@ def opened(
     """Open ``port``: pyserial's object for it. See :class:`SerialPort` for the arguments."""
     if "\0" in port:
         raise ValueError(f"port: {port!r} has a NUL byte in it; pass a device's path, or a URL")
-    made = serial.serial_for_url(port, do_not_open=True, baudrate=checked_baudrate(baudrate), **settings)
+    settings = checked_opening({"baudrate": baudrate, **settings})
+    made = serial.serial_for_url(port, do_not_open=True, **settings)
     if kind_of(made) != "blocking":
         read_back(made)
         if made.exclusive:

@@ -19,7 +19,7 @@ from ..._errors import StreamClosed
 from ..._executors import EventLoopExecutor, loop_executor
 from ..._handler import Handler
 from ..._operation import Operation, default_token as unspecified
-from .._coroutine import Result, Spawned, completion
+from .._coroutine import Result, Spawned, in_thread
 from ..remote._open import opened_remote
 from ..threaded._thread_driver import ThreadDriver
 from ._close import (
@@ -34,11 +34,11 @@ from ._descriptor_driver import DescriptorDriver
 from ._driver import Driver
 from ._interrupted import prepare as prepare_closing
 from ._open import check_port, check_write, kind_of, opened
+from ._pyserial_names import PyserialNames
 from ._spy_driver import SpyDriver
-from ._tty_stream import TtyStream
 
 
-class SerialPort(TtyStream):
+class SerialPort(PyserialNames):
     """A serial port.
 
     Args:
@@ -130,6 +130,8 @@ class SerialPort(TtyStream):
         if mine:
             self._told_when_closed = True
             tell_when_closed(self._line, weakref.WeakMethod(self._closed_beneath))
+
+        self._fixed = type(self) is SerialPort  # a subclass has names of its own, and may set them later
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._line.port!r} at {self._line.baudrate}>"
@@ -227,7 +229,7 @@ class SerialPort(TtyStream):
                 with suppress(asyncio.CancelledError, OSError):
                     await ClosingDrain(self.driver.device, self._line, timeout).wait()
             # On a thread, as a driver may take its time; and to its end, cancelled or not.
-            return await completion(self._finish_on_a_thread(policy), self._executor)
+            return None, await in_thread(lambda: self._finish(policy), f"closing {self!r}", operation)
 
         return Spawned(self._executor, work, "async_close", before=self._stop_operations, sure=True)
 
@@ -243,22 +245,6 @@ class SerialPort(TtyStream):
             side.abort(StreamClosed())
         for operation in tuple(self._spawned):
             operation.end_with(StreamClosed())
-
-    def _finish_on_a_thread(self, policy: ClosePolicy) -> Callable[[Handler], object]:
-        def start(handler: Handler) -> None:
-            def finish() -> None:
-                unsent = self._finish(policy)
-                with suppress(RuntimeError):  # the loop was closed meanwhile
-                    self._executor.post(complete, unsent)
-
-            def complete(unsent: int | None) -> None:
-                thread.join()  # it has nothing left to do; but whoever waited for the close is to find no thread
-                handler(None, unsent)
-
-            thread = threading.Thread(target=finish, name=f"closing {self!r}", daemon=True)
-            thread.start()
-
-        return start
 
     def _finish(self, policy: ClosePolicy) -> int | None:
         with self._finishing:

@@ -69,6 +69,17 @@ def read_back(port: Any) -> None:
     port._reconfigure_port = reconfigure
 
 
+def configure(port: Any, settings: dict[str, Any]) -> None:
+    """Set all of ``settings``, which were checked, on ``port``, an open ``serial.Serial``; or none of them."""
+    before = asked_of(port)
+    put_settings(port, before._replace(**settings))
+    try:
+        port._reconfigure_port()
+    except BaseException:
+        put_settings(port, before)
+        raise
+
+
 def _reconfigure(genuine: Callable[[], None], port: Any, tty: Tty) -> None:
     try:
         with os_errors():

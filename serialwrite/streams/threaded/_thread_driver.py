@@ -6,6 +6,7 @@ import errno
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 from ..._errors import OperationAborted, StreamClosed
@@ -33,6 +34,8 @@ class ThreadDriver:
 
     def __init__(self, port: Any) -> None:
         self.serial = self.line = port
+        # Its own, which the thread does not go by, and which may have to be others for that.
+        self.timeouts = SimpleNamespace(timeout=port.timeout, write_timeout=port.write_timeout)
         self.device: Backend = backend_for(port)
         self._standstill = Standstill()
 
