@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import termios
+import threading
 import time
 
 import pytest
@@ -12,8 +13,8 @@ import serial.rs485
 
 from hw_tests import raw
 from hw_tests.device import Device
-from hw_tests.promises import BOUND_SECONDS, FEW, nothing_but, opened, payload, until
-from serialwrite import RS485, Disconnected, SerialPort, async_write, write
+from hw_tests.promises import BOUND_SECONDS, FEW, more_than_fits, nothing_but, opened, payload, stuck, until
+from serialwrite import RS485, Disconnected, Reconnecting, SerialPort, StreamClosed, async_write, write
 
 
 @pytest.mark.promise("replug under the same name is found again")
@@ -34,6 +35,55 @@ def test_replug(device: Device):
     with opened(device) as port:
         write(port, FEW, timeout=BOUND_SECONDS)
         assert device.peer_read(len(FEW)) == FEW
+
+
+@pytest.mark.promise("`Reconnecting`: a cut write tells its count, and the rest goes on after a replug")
+async def test_reconnecting(device: Device):
+    device.without("no-unplug")
+    data = more_than_fits(device)
+    device.stall()
+    async with Reconnecting(device.path, **device.settings) as port:
+        cut = async_write(port, data)
+        reading = asyncio.create_task(port.async_read(1))
+        task = asyncio.create_task(cut)
+        await stuck(lambda: cut.bytes_transferred)
+        await asyncio.to_thread(device.unplug)
+        with pytest.raises(Disconnected) as caught:
+            await task
+        with pytest.raises(Disconnected):
+            await reading
+        assert caught.value.bytes_transferred == cut.bytes_transferred
+        waiting = asyncio.create_task(async_write(port, FEW, timeout=BOUND_SECONDS))
+        await until(lambda: port.stall)
+        await asyncio.to_thread(device.resume)
+        await asyncio.to_thread(device.replug)
+        assert await waiting == len(FEW)
+        assert await asyncio.to_thread(device.peer_read_until, FEW)
+        assert port.stream is not None
+        assert port.stream.serial.port == device.path
+
+
+@pytest.mark.promise("a change of CTS is told at once")
+async def test_waiting_for_a_line(device: Device):
+    device.without("no-modem-lines")
+    async with opened(device, rtscts=True) as port:
+        await port.async_wait_for_lines(cts=True, timeout=BOUND_SECONDS)
+        waiting = asyncio.create_task(port.async_wait_for_lines(cts=False, timeout=BOUND_SECONDS))
+        await asyncio.sleep(0.2)  # it waits in the driver by now, or is looking
+        started = time.monotonic()
+        device.drop_cts()
+        assert not (await waiting).cts
+        assert time.monotonic() - started < 0.5  # the look of each second alone would miss that, half of the time
+        waiting = asyncio.create_task(port.async_wait_for_lines(cts=True))
+        await asyncio.sleep(0.2)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert [thread.name for thread in threading.enumerate() if "modem lines" in thread.name] == []
+        waiting = asyncio.create_task(port.async_wait_for_lines(cts=True, timeout=BOUND_SECONDS))
+        await asyncio.sleep(0.2)
+        await port.async_close(policy="abort")
+        with pytest.raises(StreamClosed):
+            await waiting
 
 
 @pytest.mark.promise("a baud rate that the driver silently changed is an error")

@@ -91,8 +91,8 @@ class TransferError(OSError):
 
     def __str__(self) -> str:
         if not self.verb:  # of an operation that transfers nothing
-            after = "" if self.elapsed is None else f" after {self.elapsed:.2f} s"
-            return "; ".join(filter(None, (self._reason() + after, self.awaited)))
+            waited = "waited" if self.elapsed is None else f"waited {self.elapsed:.2f} s"
+            return f"{waited} for {self.awaited}; {self._reason()}"
         count = f"{self.bytes_transferred:,}"
         if self.total is not None:
             count += f" of {self.total:,}"

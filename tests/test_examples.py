@@ -24,7 +24,7 @@ EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 SERIALWRITE = [sys.executable, "-m", "serialwrite"]
 BOUND = 60  # seconds for one example
 # These need a port, which they are given by the tests below.
-WITH_A_PORT = {"rs485.py", "upload_to_a_port.py"}
+WITH_A_PORT = {"reset_board.py", "rs485.py", "upload_to_a_port.py"}
 
 
 def run(*command):
@@ -133,6 +133,21 @@ async def test_a_bus_that_is_turned_around(monkeypatch):
         assert caught.value.bytes_transferred == 0
         assert port.uart.received == b"question"
         assert port.uart.rts_log == [(False, 0), (True, 0), (False, 8)]
+
+
+async def test_a_board_that_is_reset(monkeypatch):
+    names = runpy.run_path(str(DOCS / "examples" / "reset_board.py"))
+    with simulated_port(dsr=False) as port:
+        port.serial.reset_input_buffer = lambda: None
+        restarting = asyncio.create_task(names["restart"](port))
+        while port.uart.dtr_log != [False, True]:
+            await asyncio.sleep(0.001)
+        assert not restarting.done()
+        port.uart.dsr = True
+        await restarting
+        await names["enter_boot_loader"](port)
+        assert port.uart.dtr_log[2:] == [False, True, False]
+        assert [on for on, _ in port.uart.rts_log] == [True, False]
 
 
 # -- the pages ----------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ RANKS = """
     streams/serial: _no_line
     streams/serial: _device
     streams/serial: _drain _tty
-    streams/serial: _close _read_back _stall
+    streams/serial: _close _line_wait _read_back _stall
     streams/serial: _open
     streams/fd: _transport
 

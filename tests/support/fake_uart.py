@@ -24,10 +24,11 @@ FULL = 0xFFFFFFFFFFFFFFFE  # an eventfd that holds this much is not ready for wr
 class FakeUart:
     """The hardware and its driver.
 
-    Switches: ``cts``, ``xoff`` (the peer's), ``stuck`` (nothing leaves, and nothing tells why), ``unplugged``.
+    Switches: ``cts``, ``dsr``, ``ri``, ``xoff`` (the peer's), ``stuck`` (nothing leaves, and nothing tells why), ``unplugged``.
     Quirks: ``has_lsr`` false: no TIOCSERGETLSR; ``flush_works`` false: TCOFLUSH does nothing; ``has_queue`` false:
     as a pty; ``status_lag``: seconds for which the shift register seems to be empty after a write; ``privileged``
-    false: closing_wait can't be changed; ``interruptible`` false: no signal ends a close.
+    false: closing_wait can't be changed; ``interruptible`` false: no signal ends a close; ``tells_changes`` true: it has
+    TIOCMIWAIT, and counts changes of CTS and RI.
     """
 
     def __init__(self, baudrate=115200, ring=4095, fifo=16, **quirks):
@@ -37,8 +38,10 @@ class FakeUart:
         self.cts, self.xoff, self.stuck, self.unplugged, self.stopped = True, False, False, False, False
         self.has_lsr = self.flush_works = self.has_queue = self.privileged = self.interruptible = True
         self.status_lag, self.written_at = 0.0, 0.0
+        self.tells_changes, self.ri, self.changes, self.waits_for_changes = False, False, [0, 0], 0
         self.closing_wait, self.exclusive, self.hupcl, self.rts, self.dtr = 3000, False, True, True, True
         self.refused = {}  # settings that the driver has set otherwise
+        self.dsr, self.dtr_log = True, []
         self.breaks, self.rts_log, self.flushes, self.reopened = [], [], 0, 0
         for name, value in quirks.items():
             assert hasattr(self, name)
@@ -90,6 +93,13 @@ class FakeUart:
                 os.eventfd_write(self.fd, FULL)
         except BlockingIOError:  # it is so already
             pass
+
+    def set_line(self, line, on):
+        """Change CTS or RI: what waits is told, and it is counted as real UARTs do: of RI, when it ends."""
+        if getattr(self, line) is not on:
+            setattr(self, line, on)
+            if line == "cts" or not on:
+                self.changes[line == "ri"] += 1
 
     def check(self):
         if self.unplugged:
@@ -167,10 +177,23 @@ class FakeTty(Tty):
 
     def modem_lines(self):
         self.uart.check()
-        return ModemLines(self.uart.cts, True, False, False, self.uart.rts, self.uart.dtr)
+        return ModemLines(self.uart.cts, self.uart.dsr, False, self.uart.ri, self.uart.rts, self.uart.dtr)
+
+    def await_line_change(self, lines):
+        if not self.uart.tells_changes:
+            super().await_line_change(lines)  # the descriptor is not a tty's
+        before = list(self.uart.changes)
+        self.uart.waits_for_changes += 1
+        try:
+            while self.uart.changes == before:  # as on 8250s, not ended by an unplug
+                if ctypes.CDLL(None).poll(None, 0, 1) < 0:
+                    raise InterruptedError
+        finally:
+            self.uart.waits_for_changes -= 1
 
     def counters(self):
-        return LineCounters(0, 0, 0, 0, 0, len(self.uart.wire), 0, 0, 0, len(self.uart.breaks), 0)
+        cts, ri = self.uart.changes
+        return LineCounters(cts, 0, ri, 0, 0, len(self.uart.wire), 0, 0, 0, len(self.uart.breaks), 0)
 
     def set_break(self, on):
         self.uart.check()
@@ -229,6 +252,10 @@ class FakeSerial(serial.SerialBase):
     def _update_rts_state(self):
         self.uart.rts = self._rts_state
         self.uart.rts_log.append((self._rts_state, len(self.uart.received)))
+
+    def _update_dtr_state(self):
+        self.uart.dtr = self._dtr_state
+        self.uart.dtr_log.append(self._dtr_state)
 
     def close(self):
         if self.fd is None:

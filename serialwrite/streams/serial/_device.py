@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -98,6 +98,15 @@ class Device:
     def modem_lines(self) -> ModemLines | None:
         """The modem lines; None where there are none."""
         return None
+
+    def await_line_change(self, lines: Iterable[str]) -> None:
+        """Block until one of ``lines`` ("cts", "dsr", "cd", "ri") has changed.
+
+        Raises:
+            InterruptedError: a signal came first.
+            OSError: the driver does not tell of changes (ENOTTY and the like), or the port is gone.
+        """
+        raise _no_such_thing()
 
     def counters(self) -> LineCounters | None:
         """What was counted on the line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Generator
@@ -23,41 +24,36 @@ def call_interrupted(function: Callable[[], object], name: str, patience: float)
     Args:
         function: called once, on a thread of its own, which is left alone if it is stuck for good.
         name: of that thread.
-        patience: seconds to wait for its end, where the machine has time. They are counted by our own turns: where
-            those come late, the kernel's and the driver's do, too.
+        patience: seconds to wait for its end, as for :meth:`InterruptibleCall.interrupt`.
 
     Returns:
         Whether it has ended.
     """
-    call = _Call(function, name)
+    call = InterruptibleCall(function, name)
     try:
         call.start()
     except RuntimeError:  # the interpreter is ending, and starts no threads any more
         _call_under_an_alarm(function)
         return True
     try:
-        if not call.done.wait(PEACE) and URGENT is not None:
-            with _handled(URGENT):
-                for _ in range(round(patience / BETWEEN)):
-                    if call.done.wait(BETWEEN):
-                        break
-                    assert call.ident is not None
-                    signal.pthread_kill(call.ident, URGENT)
-        return call.done.is_set()
+        return call.done.wait(PEACE) or call.interrupt(patience)
     finally:
-        call.dismissed.set()
-        if call.done.is_set():
-            call.join()
+        call.dismiss()
 
 
-class _Call(threading.Thread):
-    """A thread that is there for as long as it may be sent a signal."""
+class InterruptibleCall(threading.Thread):
+    """One call, on a thread that is there for as long as it may be sent a signal: until it is dismissed.
+
+    Args:
+        function: called once. It must raise nothing.
+        name: of the thread.
+    """
 
     def __init__(self, function: Callable[[], object], name: str) -> None:
         super().__init__(name=name, daemon=True)
         self._function = function
         self.done = threading.Event()
-        self.dismissed = threading.Event()
+        self._dismissed = threading.Event()
 
     def run(self) -> None:
         if URGENT is not None:
@@ -66,7 +62,38 @@ class _Call(threading.Thread):
             self._function()
         finally:
             self.done.set()
-            self.dismissed.wait()
+            self._dismissed.wait()
+
+    def interrupt(self, patience: float) -> bool:
+        """End the waits of the call inside the kernel, by signals, until it has ended. Whether it has.
+
+        ``patience`` is in seconds of a machine that has time. They are counted by turns of this thread: where those
+        come late, the kernel's and the driver's do, too.
+        """
+        if URGENT is not None and not self.done.is_set():
+            with _handled(URGENT):
+                for _ in range(round(patience / BETWEEN)):
+                    assert self.ident is not None
+                    signal.pthread_kill(self.ident, URGENT)
+                    if self.done.wait(BETWEEN):
+                        break
+        return self.done.is_set()
+
+    def dismiss(self) -> None:
+        """Let the thread go; it has ended when this returns, unless it is stuck for good."""
+        self._dismissed.set()
+        if self.done.is_set():
+            self.join()
+
+
+def ioctl_once(fd: int, request: int, argument: int) -> None:
+    """ioctl(2), which a signal ends with InterruptedError. Python's own is called again from 3.14 on."""
+    import ctypes  # noqa: PLC0415 # see _signal_setter
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ioctl(fd, ctypes.c_ulong(request), ctypes.c_long(argument)) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def _call_under_an_alarm(function: Callable[[], object]) -> None:

@@ -252,6 +252,8 @@ class SerialPort(PyserialNames):
                 self._finished = True
                 if self._finalizer is not None:
                     self._finalizer.detach()
+                for wait in tuple(self._line_waits):
+                    wait.end()  # a device has its name back only once no thread is in its driver
                 directions = self._write_direction, self._read_direction
                 self.unsent = self.driver.close(directions, flush=policy != "abort")
         return self.unsent

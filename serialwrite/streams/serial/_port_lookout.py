@@ -135,7 +135,7 @@ def async_wait_for_port(
 
     def describe(error: TransferError) -> None:
         error.verb = ""
-        error.awaited = f"no port matches {wanted}"
+        error.awaited = f"a port that matches {wanted}"
 
     operation = Spawned(EventLoopExecutor(), work, "async_wait_for_port", timeout=timeout, sure=True, describe=describe)
     return initiate(operation, token)

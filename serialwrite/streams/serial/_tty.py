@@ -7,12 +7,13 @@ import errno
 import os
 import struct
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 from ..._posix import fcntl, lacking, termios
 from ..fd._standstill import PTY_MAJORS
 from ._device import Device, LineCounters, ModemLines
+from ._interrupted import ioctl_once
 from ._no_line import no_line
 from ._settings import Settings, decoded
 
@@ -106,6 +107,13 @@ class Tty(Device):
             return None
         names = (termios.TIOCM_CTS, termios.TIOCM_DSR, termios.TIOCM_CD, termios.TIOCM_RI)
         return ModemLines(*(bool(bits & bit) for bit in (*names, termios.TIOCM_RTS, termios.TIOCM_DTR)))
+
+    def await_line_change(self, lines: Iterable[str]) -> None:
+        """Block until one of ``lines`` has changed (TIOCMIWAIT). Only a signal ends it before."""
+        if not LINUX:
+            super().await_line_change(lines)
+        mask = sum(getattr(termios, f"TIOCM_{line.upper()}") for line in lines)
+        ioctl_once(self.fileno(), termios.TIOCMIWAIT, mask)
 
     def counters(self) -> LineCounters | None:
         """The driver's counters (TIOCGICOUNT)."""

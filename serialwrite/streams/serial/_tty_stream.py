@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any, overload
 
 from ..._direction import QUIET_S
-from ..._errors import TransferError, transfer_error
+from ..._errors import OperationAborted, TransferError, transfer_error
 from ..._executors import EventLoopExecutor
 from ..._operation import Operation, default_token as unspecified, initiate
 from ..._timers import checked_seconds
@@ -13,9 +15,11 @@ from .._coroutine import Result, Spawned, Work
 from .._proof import ProofLevels
 from ..layers._on_server import OnServer
 from ..layers._on_wire import OnWire
+from ._device import ModemLines
 from ._drain import Drain, DrainLevel, check_level, discard, seconds_per_byte
 from ._driver import Driver
 from ._line_stream import LineStream
+from ._line_wait import LineWait, checked_lines
 
 
 class TtyStream(LineStream):
@@ -24,6 +28,7 @@ class TtyStream(LineStream):
     def __init__(self, driver: Driver, executor: EventLoopExecutor | None = None) -> None:
         super().__init__(driver, executor)
         self._spawned: set[Spawned] = set()  # operations other than reads and writes
+        self._line_waits: set[LineWait] = set()  # those among them that have a thread
 
     # -- what the driver knows --------------------------------------------------------------------------
 
@@ -170,7 +175,94 @@ class TtyStream(LineStream):
 
         return self._initiate(self._spawn(work, "async_send_break", timeout, holding=self._write_direction), token)
 
-    def _spawn(self, work: Work, name: str, timeout: float | None, holding: Any = None) -> Spawned:
+    @overload
+    def async_wait_for_lines(
+        self,
+        /,
+        *,
+        cts: bool | None = ...,
+        dsr: bool | None = ...,
+        ri: bool | None = ...,
+        cd: bool | None = ...,
+        timeout: float | None = ...,
+    ) -> Operation[ModemLines]: ...
+    @overload
+    def async_wait_for_lines(
+        self,
+        token: Any,
+        /,
+        *,
+        cts: bool | None = ...,
+        dsr: bool | None = ...,
+        ri: bool | None = ...,
+        cd: bool | None = ...,
+        timeout: float | None = ...,
+    ) -> Any: ...
+    def async_wait_for_lines(
+        self,
+        token: Any = unspecified,
+        /,
+        *,
+        cts: bool | None = None,
+        dsr: bool | None = None,
+        ri: bool | None = None,
+        cd: bool | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Wait until modem lines of the peer are as wanted, all at once. Any number of these may wait.
+
+        ``await port.async_wait_for_lines(cts=True, timeout=5.0)``
+
+        Args:
+            token: any completion token; ``handler(error, lines)``.
+            cts: Clear To Send: True until it is asserted, False until it is not; None if it does not matter.
+            dsr: Data Set Ready, likewise.
+            ri: Ring Indicator, likewise.
+            cd: Carrier Detect, likewise.
+            timeout: seconds; None for no limit.
+
+        Returns:
+            What the token gives; awaited: the :class:`ModemLines` as they were then. If one line is waited for, and the
+            driver counts its changes (``line_counters``), a pulse that is over by then counts, too.
+
+        Raises:
+            TypeError: no line is given, or what is not a bool.
+            io.UnsupportedOperation: the port has no modem lines: a pty, ``socket://``.
+            TransferTimeout, OperationAborted: the message names what was waited for.
+            Disconnected: hung up or unplugged.
+            StreamClosed: the port was closed meanwhile.
+
+        Where the driver tells of changes (TIOCMIWAIT, on Linux), a thread waits for them, which a signal (SIGURG) ends.
+        Elsewhere the lines are looked at 50 times a second.
+
+        Cancellation: terminal, partial and total.
+        """
+        wanted = checked_lines(cts=cts, dsr=dsr, ri=ri, cd=cd)
+
+        async def work(operation: Spawned) -> Result:
+            wait = LineWait(self, self.driver.device, wanted)
+            self._line_waits.add(wait)
+            try:
+                return None, await wait.run(operation)
+            except asyncio.CancelledError:
+                return OperationAborted(), None
+            finally:
+                self._line_waits.discard(wait)
+
+        def describe(error: TransferError) -> None:
+            error.verb = ""
+            error.awaited = ", ".join(f"{name}={on}" for name, on in wanted.items())
+
+        return self._initiate(self._spawn(work, "async_wait_for_lines", timeout, describe=describe), token)
+
+    def _spawn(
+        self,
+        work: Work,
+        name: str,
+        timeout: float | None,
+        holding: Any = None,
+        describe: Callable[[TransferError], object] | None = None,
+    ) -> Spawned:
         return Spawned(
             self._executor,
             work,
@@ -179,7 +271,7 @@ class TtyStream(LineStream):
             before=self._check_open,
             holding=holding,
             among=self._spawned,
-            describe=self._describe,
+            describe=describe or self._describe,
         )
 
     def _initiate(self, operation: Spawned, token: Any) -> Any:
