@@ -1,4 +1,4 @@
-"""See every single write: when, how many bytes of how many, which, and how it ended."""
+"""See what goes over the wire: every write and read, when, how it ended, and the bytes in hex and as text."""
 
 import asyncio
 import json
@@ -6,23 +6,37 @@ import tempfile
 from pathlib import Path
 
 import serialwrite as sw
-from serialwrite.testing import PtyPair
+from serialwrite.testing import Answering
 
 
-async def write_traced(port, data, file):
+async def ask(stream):
+    lines = sw.Buffered(stream)
+    await lines.async_write(b"AT+CSQ\r", timeout=1.0)
+    return await lines.async_readline(timeout=1.0)
+
+
+async def ask_and_see(port):
+    return await ask(sw.Traced(port, print))
+
+
+# end print
+
+
+async def ask_and_keep(port, file):
     with sw.Traced(port, file) as traced:  # .jsonl: a JSON object a line; .pcapng: for Wireshark
-        return await sw.async_write(traced, data, timeout=5.0)
+        return await ask(traced)
 
 
 # end
 
 
 async def main():
-    with PtyPair() as rig, tempfile.TemporaryDirectory() as folder:
+    with Answering({b"AT+CSQ\r": b"+CSQ: 23,0\r\n"}) as device, tempfile.TemporaryDirectory() as folder:
+        port = sw.SerialPort(device.port, 115200)
+        await ask_and_see(port)
         file = Path(folder) / "trace.jsonl"
-        await write_traced(sw.SerialPort(rig.port), b"hello", file)
-        for line in file.read_text().splitlines():
-            print(sorted(json.loads(line)))
+        await ask_and_keep(port, file)
+        print(json.loads(file.read_text().splitlines()[0])["data"])
 
 
 if __name__ == "__main__":

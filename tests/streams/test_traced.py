@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -31,7 +32,7 @@ async def test_each_step_is_told(kind):
     ]
     assert all(event.elapsed >= 0 for event in events)
     assert [event.time for event in events] == sorted(event.time for event in events)
-    assert str(events[0]).startswith("write 2 of 8 bytes in ")
+    assert events[0].summary.startswith("write 2 of 8 bytes in ")
 
 
 async def test_reads_and_cancellation_are_told():
@@ -47,6 +48,22 @@ async def test_reads_and_cancellation_are_told():
     assert b"".join(event.data for event in events if event.direction == "read") == b"hello"
     assert sum(event.count for event in events if event.direction == "write") == caught.value.bytes_transferred
     assert isinstance(events[-1].error, sw.OperationAborted)
+
+
+async def test_printed_an_event_shows_time_hex_and_text(capsys):
+    with stream_of("plain") as stream:
+        await sw.async_write(sw.Traced(stream, print), b"AT+CSQ\r\n" + bytes(range(0x78, 0x88)))
+    head, *dump = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{6} write 24 of 24 bytes in [\d.]+ ms", head)
+    assert dump == [
+        "  41 54 2b 43 53 51 0d 0a 78 79 7a 7b 7c 7d 7e 7f  AT+CSQ..xyz{|}~.",
+        "  80 81 82 83 84 85 86 87                          ........",
+    ]
+
+
+def test_the_time_of_an_event_is_never_rounded_up():
+    event = sw.TraceEvent("read", 59.9999999, 0.0, 1, 0, sw.EndOfFile(), b"")
+    assert re.fullmatch(r"\d\d:\d\d:59\.999999 read 0 of 1 bytes in 0\.0 ms, EndOfFile: .*", str(event))
 
 
 async def test_a_logger_is_told(caplog):

@@ -82,7 +82,7 @@ class PcapngFile(RecordFile):
         kind = RTAC_TX if event.direction == "write" else RTAC_RX
         packet = struct.pack(">IIBBH", *divmod(micros, 1_000_000), kind, 0, 0) + event.data
         size = len(packet)
-        options = b"" if event.error is None else _option(COMMENT, str(event).encode())
+        options = b"" if event.error is None else _option(COMMENT, event.summary.encode())
         head = struct.pack("<IIIII", 0, micros >> 32, micros & 0xFFFFFFFF, size, size)
         self._block(PACKET, head + _padded(packet) + options)
 

@@ -29,8 +29,9 @@ class Traced(Layer):
 
     Args:
         stream: any stream. What is traced is what goes from this layer to ``stream``.
-        sink: a function of a :class:`TraceEvent`; a ``logging.Logger``, told at level DEBUG; or the name of a file,
-            which is made anew: ``.pcapng`` for Wireshark (link type RTAC Serial), else JSON, an event a line.
+        sink: a function of a :class:`TraceEvent`, such as ``print``, which shows the time and the bytes;
+            a ``logging.Logger``, told at level DEBUG; or the name of a file, which is made anew:
+            ``.pcapng`` for Wireshark (link type RTAC Serial), else JSON, an event a line.
 
     A sink that raises does not disturb the transfer; the event loop's exception handler is told,
     or the logger ``serialwrite`` if there is no loop. A file that can't be written keeps the whole records that it has.
@@ -43,7 +44,7 @@ class Traced(Layer):
         super().__init__(as_stream(stream))
         self._file: JsonlFile | PcapngFile | None = None
         if isinstance(sink, logging.Logger):
-            self._tell: Callable[[TraceEvent], object] = lambda event: sink.debug("%r: %s", self.stream, event)
+            self._tell: Callable[[TraceEvent], object] = lambda event: sink.debug("%r: %s", self.stream, event.summary)
         elif callable(sink):
             self._tell = sink
         elif not isinstance(sink, (str, bytes, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance] # unchecked
