@@ -314,7 +314,7 @@ def conclude(operation: TransferOperation, expired: Deadline | None, elapsed: fl
         error.served = max(0, transfer.bytes_transferred - unserved)
     if isinstance(error, OperationAborted):
         quiet = QUIET_S if expired is None else expired.quiet
-        error.stall = direction.stall_reason(transfer.bytes_transferred, quiet)
+        error.stall = direction.stall_reason(error.bytes_transferred, quiet)
 
 
 def one_step(stream: Any, way: Way, buffers: Buffers) -> TransferOperation:

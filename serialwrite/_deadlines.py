@@ -73,6 +73,7 @@ class Deadline:
         if self.left() > 0:
             self.arm(due, look)
         else:
+            self._timer = None
             due(self)
 
     def disarm(self) -> None:

@@ -361,7 +361,7 @@ CORE = [
     slip("_transfer.py", "        error.bytes_transferred = cursor.total_consumed\n", "", LOOP),
     slip(
         "_composed.py",
-        "        error.stall = direction.stall_reason(transfer.bytes_transferred, quiet)",
+        "        error.stall = direction.stall_reason(error.bytes_transferred, quiet)",
         "        pass",
         ENDINGS + "::test_timeout",
     ),

@@ -36,7 +36,7 @@ STREAMS = [
     ),
     slip(FD + "_descriptor.py", 'raise OSError(errno.EIO, "hung up")', "raise EndOfFile", POLLABLE),
     slip(
-        FD + "_descriptor.py", "        sender.detach()  #", "        pass  #", DESCRIPTOR, ADAPT, "test_executors.py"
+        FD + "_descriptor.py", "    weakref.finalize(owner, made.detach)\n", "", DESCRIPTOR, ADAPT, "test_executors.py"
     ),
     slip(FD + "_open_file.py", "status.st_ino == self._inode", "True", DESCRIPTOR, ADAPT),
     slip(FD + "_open_file.py", "and (self._mark is None or", "and (True or", DESCRIPTOR),

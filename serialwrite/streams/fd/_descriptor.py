@@ -15,7 +15,7 @@ from ..._buffers import MAX_BUFFER_COUNT
 from ..._errors import EndOfFile, StreamClosed
 from ..._executors import EventLoopExecutor
 from ..._signal_safe import kept
-from ._open_file import OpenFile, open_file
+from ._open_file import open_file
 from ._standstill import tty_queue
 from ._stream import PollableStream
 
@@ -135,7 +135,7 @@ class DescriptorStream(PollableStream):
             raise StreamClosed(reason=f"fd: {self._fd} is not an open file descriptor") from error
         self._number: Callable[[], int] = opened.number if self._file is None else self._asked
         self._sender = sender(self._fd, self)
-        self._finalizer = weakref.finalize(self, _let_go, opened, self._sender, closing=False)
+        self._finalizer = weakref.finalize(self, opened.let_go, closing=False)
 
     def __repr__(self) -> str:
         return f"<DescriptorStream fd={self._fd}>"
@@ -181,15 +181,9 @@ class DescriptorStream(PollableStream):
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
         self._finalizer.detach()
-        if not _let_go(self._open_file, self._sender, closing=True):
+        if not self._open_file.let_go(closing=True):
             return  # closed beneath: the number, if it stands for anything, stands for what is not this stream's
         if self._file is not None:
             self._file.close()
         else:
             os.close(fd)
-
-
-def _let_go(opened: OpenFile, sender: socket.SocketType | None, *, closing: bool) -> bool:
-    if sender is not None:
-        sender.detach()  # its end is not to close the number
-    return opened.let_go(closing=closing)

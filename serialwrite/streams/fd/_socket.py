@@ -117,8 +117,6 @@ class SocketStream(PollableStream):
         super().close()
 
     def _close(self) -> None:
-        if self._sender is not None:
-            self._sender.detach()
         self.socket.close()
 
 
