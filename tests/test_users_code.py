@@ -469,3 +469,37 @@ async def test_a_timeout_with_every_byte_counted_stays_one():
     with pytest.raises(sw.TransferTimeout) as ended:
         await sw.async_write(Stuck(), b"stuck", timeout=0.01)
     assert ended.value.bytes_transferred == 5
+
+
+class Untimed:
+    """An executor that has no timers."""
+
+    def post(self, function, /, *args):
+        asyncio.get_running_loop().call_soon(function, *args)
+
+    def dispatch(self, function, /, *args):
+        function(*args)
+
+
+class UntimedStream:
+    def __init__(self):
+        self.data, self.executor = b"", Untimed()
+
+    def get_executor(self):
+        return self.executor
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        def initiation(handler):
+            self.data += b"".join(buffers)
+            self.executor.post(handler, None, sw.buffer_size(buffers))
+
+        return sw.async_initiate(initiation, token, self.executor)
+
+
+async def test_a_timeout_without_timers_is_refused_and_nothing_written():
+    stream, data = UntimedStream(), bytearray(b"abc")
+    with pytest.raises(TypeError, match="has no call_later"):
+        await sw.async_write(stream, data, timeout=1.0)
+    data += b"d"  # and the memory is free again, as the stream is
+    assert stream.data == b""
+    assert await sw.async_write(stream, data) == 4
