@@ -16,6 +16,7 @@ from ..._build import Turn
 from ..._cancellation import CancellationType
 from ..._direction import NOWHERE, QUIET_S, READING, WRITING, BlockingDirection, Done, User, Way
 from ..._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
+from ..._executors import running_loop
 from ..._quick import PER_OPERATION, QuickDirection
 from ._bell import Bell
 from ._lookout import LOOK_INTERVAL_S, lookout_of
@@ -64,7 +65,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
             self._forget()
         self.user = user
         self.idle_in = NOWHERE
-        self._claimed_on = asyncio._get_running_loop()  # not the executor's: a blocking write has none
+        self._claimed_on = running_loop()  # not the executor's: a blocking write has none
 
     def release(self) -> None:
         """Give this direction back."""
@@ -77,7 +78,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
     def running_loop(self) -> asyncio.AbstractEventLoop | None:
         """The stream's loop, where that is the running one."""
         loop = self._stream._executor._loop
-        return loop if loop is asyncio._get_running_loop() else None
+        return loop if loop is running_loop() else None
 
     # -- fair (rule 9) ------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from ..._cancellation import CancellationType
 from ..._cursors import buffer_copy
 from ..._direction import QUIET_S, READING, WRITING, Direction, Done, User, Way
 from ..._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
+from ..._executors import running_loop
 from ..fd._lookout import lookout_of
 from ..fd._stream import PollableStream
 from ._backend import Backend
@@ -53,7 +54,7 @@ class WorkerDirection(Direction):
                 raise StreamBusy(self._stream, self.way.name)
             self._forget()
         self.user = user
-        self._claimed_on = asyncio._get_running_loop()
+        self._claimed_on = running_loop()
 
     def release(self) -> None:
         self.user = None
@@ -116,7 +117,7 @@ class WorkerDirection(Direction):
             self._thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._thread.start()
         self._jobs.put(job)
-        loop = asyncio._get_running_loop()
+        loop = running_loop()
         if loop is not None and not self._stream._told_when_closed:
             lookout_of(loop).add(self)
 
