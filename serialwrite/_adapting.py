@@ -146,6 +146,9 @@ def _maker(target: Any) -> Callable[[Any], Any]:
         raise TypeError(
             f"stream: got the name {target!r}; open it first, for example SerialPort({os.fspath(target)!r})"
         )
+    kind = type(target).__name__
+    if isinstance(target, (bytes, bytearray, memoryview)):
+        raise TypeError(f"stream: got {kind}; the stream comes first: write(stream, buffers)")
     if isinstance(target, asyncio.StreamReader):
         raise TypeError(
             "stream: got a StreamReader; read with its own methods (readexactly, readuntil), "
@@ -156,6 +159,6 @@ def _maker(target: Any) -> Callable[[Any], Any]:
     if isinstance(target, io.IOBase):
         raise TypeError("stream: this file has a buffer of its own; open it with buffering=0, or pass its fileno()")
     raise TypeError(
-        f"stream: can't write to {type(target).__name__}; pass a SerialPort, serial.Serial, socket, StreamWriter, "
+        f"stream: can't write to {kind}; pass a SerialPort, serial.Serial, socket, StreamWriter, "
         "transport or file descriptor, or an object with async_write_some(buffers, token) and get_executor()"
     )

@@ -213,6 +213,12 @@ class Operation(Coroutine[Any, Any, T_co]):
     def __call__(self, token: object, /) -> object:
         return initiate(self, token)
 
+    if not TYPE_CHECKING:  # a checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            told = f"{self.name} has no {name}: await it first, and use what that gives"
+            raise AttributeError(told, name=name, obj=self)
+
     # -- awaited -------------------------------------------------------------------------------------
 
     def result(self, args: Args) -> Any:

@@ -70,7 +70,7 @@ def async_read(
 ) -> None: ...
 def async_read(
     stream: Any,
-    buffers: Any,
+    buffers: Any = MISSING,
     token: object = default_token,
     /,
     *,
@@ -180,7 +180,7 @@ def read(stream: ReadTarget, buffers: int, /, **options: Unpack[TransferOptions]
 def read(stream: ReadTarget, buffers: Buffers, /, **options: Unpack[TransferOptions]) -> int: ...
 def read(
     stream: Any,
-    buffers: Any,
+    buffers: Any = MISSING,
     /,
     *,
     completion_condition: CompletionCondition = TRANSFER_ALL,
@@ -230,6 +230,8 @@ def read_until(
 
 def _reading(stream: Any, buffers: Any, condition: CompletionCondition, limits: Limits) -> TransferOperation:
     stream = as_stream(stream)
+    if buffers is MISSING:
+        raise TypeError("buffers: pass a size in bytes, or memory to read into")
     if isinstance(buffers, Integral):
         size = checked_size(buffers)
         made = getattr(stream, "_sized_transfer", None)  # of one that keeps what had come when a read ended early

@@ -10,7 +10,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, overload
+from typing import Any, Never, overload
 
 import serial
 
@@ -36,6 +36,9 @@ from ._interrupted import prepare as prepare_closing
 from ._open import check_port, check_write, kind_of, opened
 from ._pyserial_names import PyserialNames
 from ._spy_driver import SpyDriver
+
+# The settings of a serial.Serial in the order of its arguments, behind the baud rate.
+BY_POSITION = ("bytesize", "parity", "stopbits", "timeout", "xonxoff", "rtscts", "write_timeout", "dsrdtr")
 
 
 class SerialPort(PyserialNames):
@@ -92,10 +95,14 @@ class SerialPort(PyserialNames):
         self,
         port: str | os.PathLike[str] | serial.SerialBase | Driver,
         baudrate: int | None = None,
-        *,
+        *by_position: Never,
         executor: EventLoopExecutor | None = None,
         **settings: Any,
     ) -> None:
+        if by_position:  # as serial.Serial takes them
+            extra: tuple[object, ...] = by_position
+            named = ", ".join(f"{name}={value!r}" for name, value in zip(BY_POSITION, extra, strict=False))
+            raise TypeError(f"SerialPort: pass each setting by its name: {named}")
         executor = loop_executor(executor, type(self).__name__)  # refused before anything is opened
         mine = isinstance(port, (str, os.PathLike))
         driver: Driver
