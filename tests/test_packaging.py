@@ -22,15 +22,13 @@ def test_the_version_is_that_of_the_metadata():
     assert serialwrite.__version__ == installed
 
 
-def test_the_sdist_has_what_its_tests_look_for():
-    manifest = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
-    packed = {name for line in manifest if line.startswith(("graft", "include")) for name in line.split()[1:]}
-    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
-    # Files at the top that a test names; setuptools packs pyproject.toml and the package unasked.
-    named = {name for name in re.findall(r'"(\.?[\w.]+)(?:/\w+)?"', tests) if (ROOT / name).exists()}
-    assert {".ci", "Makefile", "README.md"} <= named
-    made = {line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()}
-    assert named - made - {".", ".git", "pyproject.toml", "serialwrite"} <= packed
+def test_every_data_file_of_the_package_is_installed():
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["*"]
+    data = [
+        path for path in (ROOT / "serialwrite").rglob("*.*") if path.suffix not in {".py", ".pyc", ".pyx", ".so", ".c"}
+    ]
+    assert len(data) > 3
+    assert [path.name for path in data if not any(path.match(pattern) for pattern in patterns)] == []
 
 
 @pytest.mark.parametrize("path", SAID, ids=lambda path: str(path.relative_to(ROOT)))
