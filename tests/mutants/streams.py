@@ -261,7 +261,7 @@ STREAMS = [
         "size = min(size, self._chunk_size)",
         PACED,
     ),
-    slip(LAYERS + "_paced.py", "            self._line.clear()\n", "", PACED),
+    slip(LAYERS + "_paced.py", '            line = b""\n', "", PACED),
     slip(
         LAYERS + "_prompts.py",
         "        if operation.stopping and error is None:\n            error = OperationAborted()\n",

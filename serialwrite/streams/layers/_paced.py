@@ -84,7 +84,7 @@ class Paced(Layer):
             self._prompts = Prompts(self.stream, prompt, prompt_timeout, prompt_settle, on_reply, first=prompt_first)
         self._due = 0.0  # when the next byte may go out, on time.monotonic
         self._in_chunk = 0  # bytes of the current chunk that have gone out
-        self._line = bytearray()  # the last bytes of the current line that have
+        self._tail = b""  # the last bytes of the current line that have: a line end may have begun in them
 
     def _held_by(self) -> str | None:
         return None if self._prompts is None else self._prompts.held_by()
@@ -97,7 +97,7 @@ class Paced(Layer):
                 await self._prompts.answered(operation)
             await self._await_time()
             chosen = self._slice(buffers)
-            if self._prompts is not None and self._end_line(chosen):
+            if self._prompts is not None and b"".join((self._tail, *chosen)).endswith(self._line_end):
                 await self._prompts.hear_before_line(operation)
             error, n = await completion(lambda inner: below(chosen, inner), executor, operation)
             operation.count = n
@@ -125,17 +125,9 @@ class Paced(Layer):
 
     def _to_line_end(self, buffers: Sequence[memoryview]) -> int:
         """Bytes up to the end of the line and including it, or as far as is searched."""
-        tail = self._tail()
-        text = bytes(tail) + b"".join(first_bytes(buffers, LONGEST_LINE))
+        text = self._tail + b"".join(first_bytes(buffers, LONGEST_LINE))
         found = text.find(self._line_end)
-        return (len(text) if found < 0 else found + len(self._line_end)) - len(tail)
-
-    def _end_line(self, chosen: Sequence[memoryview]) -> bool:
-        return b"".join((self._tail(), *chosen)).endswith(self._line_end)
-
-    def _tail(self) -> bytearray:
-        """What a line's end may have begun with, in what has gone out."""
-        return self._line[-(len(self._line_end) - 1) :] if len(self._line_end) > 1 else bytearray()
+        return (len(text) if found < 0 else found + len(self._line_end)) - len(self._tail)
 
     # -- when the next ---------------------------------------------------------------------------------------
 
@@ -150,14 +142,13 @@ class Paced(Layer):
         if self._chunk_size is not None:
             self._in_chunk = (self._in_chunk + len(written)) % self._chunk_size
             gap += 0 if self._in_chunk else self._chunk_gap
-        self._line += written
-        if self._line.endswith(self._line_end):
-            self._line.clear()
+        line = self._tail + written
+        if line.endswith(self._line_end):
+            line = b""
             gap += self._line_gap
             if self._prompts is not None:
                 self._prompts.line_went_out()
-        else:
-            self._line = self._tail()
+        self._tail = line[max(0, len(line) - len(self._line_end) + 1) :]
         if gap:
             self._due = max(self._due, now) + gap
 

@@ -74,17 +74,11 @@ def _parse_rule(text: str) -> Rule:
     sender: End = check_end(sender_text or "port")
     if bool(always) != bool(fault.table):
         raise ValueError(f"{fault.kind} {'never' if always else 'always'} happens `always`")
-    if at:
-        return Rule(fault, sender, at=int(at))
-    if every:
-        if int(every) < 1:
-            raise ValueError("every 0 bytes is not a distance")
-        return Rule(fault, sender, every=int(every))
-    if rate:
-        if not 0 < float(rate) <= 1:
-            raise ValueError("a rate is faults per byte: above 0, at most 1")
-        return Rule(fault, sender, rate=float(rate))
-    return Rule(fault, sender)
+    if every and int(every) < 1:
+        raise ValueError("every 0 bytes is not a distance")
+    if rate and not 0 < float(rate) <= 1:
+        raise ValueError("a rate is faults per byte: above 0, at most 1")
+    return Rule(fault, sender, int(at) if at else None, int(every) if every else None, float(rate) if rate else None)
 
 
 _BIT = r"(?: bit (?P<bit>[0-7]))?"
@@ -108,14 +102,13 @@ _FAULTS: dict[Kind, str] = {
 
 
 def _parse_fault(text: str) -> Fault:
-    for kind, pattern in _FAULTS.items():
-        found = re.fullmatch(pattern, text)
-        if found:
-            return _make_fault(kind, found.groupdict())
-    raise ValueError(f"there is no such fault as {text!r}")
-
-
-def _make_fault(kind: Kind, words: dict[str, str | None]) -> Fault:
+    matches: list[tuple[Kind, re.Match[str]]] = [
+        (kind, found) for kind, pattern in _FAULTS.items() if (found := re.fullmatch(pattern, text))
+    ]
+    if not matches:
+        raise ValueError(f"there is no such fault as {text!r}")
+    kind, found = matches[0]
+    words = found.groupdict()
     count, time, bit, end = (words.get(name) for name in ("count", "time", "bit", "end"))
     if count is not None and int(count) < 1:
         raise ValueError(f"{kind} 0 does nothing")

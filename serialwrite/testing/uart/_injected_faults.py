@@ -75,14 +75,8 @@ class Rule:
     rate: float | None = None  # faults per byte, at random
 
     def __str__(self) -> str:
-        if self.at is not None:
-            when = f"at byte {self.at:_}"
-        elif self.every is not None:
-            when = f"every {self.every:_} bytes"
-        elif self.rate is not None:
-            when = f"at rate {self.rate:g}"
-        else:
-            when = "always"
+        words = ((self.at, "at byte {:_}"), (self.every, "every {:_} bytes"), (self.rate, "at rate {:g}"))
+        when = next((text.format(value) for value, text in words if value is not None), "always")
         return f"{when} from {self.sender}: {self.fault}"
 
 
@@ -156,10 +150,8 @@ class FaultPlan:
         for index, rule in enumerate(self._rules):
             if rule.fault.table:
                 self.translations |= {byte: (rule.fault.kind, after) for byte, after in rule.fault.table}
-            elif rule.at is not None:
-                heapq.heappush(self._due, (rule.at, index))
             else:
-                heapq.heappush(self._due, (self._gap(index), index))
+                heapq.heappush(self._due, (self._gap(index) if rule.at is None else rule.at, index))
 
     @property
     def next_offset(self) -> float:
