@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 import serialwrite as sw
 from serialwrite._until import LONGEST_MATCH
+from serialwrite.streams.layers._trace_event import BYTES_PER_LINE, dumped
 
 from ._output import Output
 
 PIECE_SIZE = 65536  # bytes asked of one read
-ROW_SIZE = 16  # bytes in a row of a hex dump
 
 
 class Limit(Protocol):
@@ -177,7 +177,9 @@ class Shown:
         if self._timestamps:
             stamp = dt.datetime.now().astimezone().isoformat(" ", "milliseconds")[:23].encode() + b"  "
         if self._in_hex:
-            return b"".join(stamp + self._row(data[at : at + ROW_SIZE]) for at in range(0, len(data), ROW_SIZE))
+            return b"".join(
+                stamp + self._row(data[at : at + BYTES_PER_LINE]) for at in range(0, len(data), BYTES_PER_LINE)
+            )
         if not stamp:
             return data
         lines = re.findall(rb"[^\n]*\n|[^\n]+", data)
@@ -186,7 +188,6 @@ class Shown:
         return text
 
     def _row(self, data: bytes) -> bytes:
-        text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data)
-        row = f"{self._offset:08x}  {data.hex(' '):<{3 * ROW_SIZE}} {text}\n"
+        row = f"{self._offset:08x}{dumped(data)}\n"
         self._offset += len(data)
         return row.encode()

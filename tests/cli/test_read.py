@@ -168,4 +168,5 @@ def test_trace_to_stderr_shows_the_bytes(program, line, device):
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert (got + out).endswith(b"hello END")
-    assert b"read 9 of " in err
+    assert b"read 9 of 65,536 bytes in " in err
+    assert b"  68 65 6c 6c 6f 20 45 4e 44                       hello END\n" in err

@@ -39,9 +39,10 @@ class TraceEvent(NamedTuple):  # a dataclass is a tenth of the library's import 
         seconds, micros = divmod(int(self.time * 1e6), 1_000_000)
         stamp = f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{micros:06}"
         parts = (self.data[at : at + BYTES_PER_LINE] for at in range(0, len(self.data), BYTES_PER_LINE))
-        return "\n".join([f"{stamp} {self.summary}", *map(_dumped, parts)])
+        return "\n".join([f"{stamp} {self.summary}", *map(dumped, parts)])
 
 
-def _dumped(data: bytes) -> str:
+def dumped(data: bytes) -> str:
+    """A row of a hex dump: up to BYTES_PER_LINE bytes, in hex and as text."""
     text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data)
     return f"  {data.hex(' '):{BYTES_PER_LINE * 3 - 1}}  {text}"
