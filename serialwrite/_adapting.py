@@ -148,7 +148,7 @@ def _maker(target: Any) -> Callable[[Any], Any]:
         )
     kind = type(target).__name__
     if isinstance(target, (bytes, bytearray, memoryview)):
-        raise TypeError(f"stream: got {kind}; the stream comes first: write(stream, buffers)")
+        raise TypeError(f"stream: can't write to {kind}; the stream comes first: write(stream, buffers)")
     if isinstance(target, asyncio.StreamReader):
         raise TypeError(
             "stream: got a StreamReader; read with its own methods (readexactly, readuntil), "
