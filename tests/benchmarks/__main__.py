@@ -22,7 +22,7 @@ def main() -> int:
     given = _arguments()
     chosen = [work for work in works(quick=given.quick) if not given.work or work.title.startswith(tuple(given.work))]
     if not chosen:
-        sys.exit(f"no such work: {' '.join(given.work)}; there are W1 to W6, and import")
+        sys.exit(f"no such work: {' '.join(given.work)}; there are W1 to W7, and import")
     entering = _present(given)
     measurements = run(chosen, entering, given.rounds, given.patience, lambda line: print(line, file=sys.stderr))
     tables = summarise(chosen, measurements)

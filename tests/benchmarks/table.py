@@ -23,8 +23,9 @@ def render(tables: Iterable[Table], growths: Sequence[Growth], verdicts: Sequenc
 
 
 def _rows(table: Table) -> Iterator[list[str]]:
+    one = "line" if table.work.action == "lines" else "write"
     bulk = table.work.operations == 1 and table.work.drained
-    unit, scale = ("ms", 1e3) if table.work.operations == 1 else ("µs a write", 1e6 / table.work.operations)
+    unit, scale = ("ms", 1e3) if table.work.operations == 1 else (f"µs a {one}", 1e6 / table.work.operations)
     yield ["", unit, "ratio", "half of the rounds", "CPU", "memory", *(["MiB/s"] if bulk else [])]
     for entry in table.ranking():
         low, high = entry.spread

@@ -79,6 +79,11 @@ RATIOS = [
     Ratio("W4 socketpair", _CO_AWAIT, 1.3),
     *faster("W4 socketpair", 1.2, _STREAM_WRITER),
     *ahead("W4 pty", _CO_AWAIT, _STREAM_WRITER, *_PTY_PEERS),
+    *(
+        Ratio(f"W7 {link}", than, 1.0, "Buffered, async for")
+        for link in ("socketpair", "pty")
+        for than in ("StreamReader, readline", "StreamReader, readuntil", "pyserial, readline")
+    ),
     Ratio("import", "import serial, asyncio", 1.3, "import serialwrite"),
 ]
 # µs a write above the default token, at the most

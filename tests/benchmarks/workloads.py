@@ -1,4 +1,4 @@
-"""What is to be done: W1 to W6, and the sizes of each."""
+"""What is to be done: W1 to W7, and the sizes of each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ class Work:
 
     Attributes:
         action: what a contestant is asked to do (see ``contestants/_shapes.py``): ``repeat``, ``gather``, ``timeout``,
-            ``blocked``, ``pending`` or ``import``.
+            ``blocked``, ``pending``, ``lines`` or ``import``.
         times: calls in a row, on each stream; of ``pending``, all at once.
         size: bytes of each buffer.
         warmup: calls before the clock is started.
@@ -67,7 +67,7 @@ class Work:
     @property
     def owns_link(self) -> bool:
         """Whether the contestant makes its own link, and is its own far end."""
-        return self.action in ("blocked", "pending", "import")
+        return self.action in ("blocked", "pending", "lines", "import")
 
 
 IMPORT = Work("import", "", "the time that the import takes", "import")
@@ -75,7 +75,7 @@ IMPORT = Work("import", "", "the time that the import takes", "import")
 
 def works(*, quick: bool = False) -> list[Work]:
     """All of them; ``quick`` makes each of a size that takes milliseconds, to see that everything still works."""
-    made = [*_w1(), *_w2(), *_w3(), *_w4(), *_w5(), *_w6(), IMPORT]
+    made = [*_w1(), *_w2(), *_w3(), *_w4(), *_w5(), *_w6(), *_w7(), IMPORT]
     return [_small(work) for work in made if work.quick] if quick else made
 
 
@@ -127,6 +127,11 @@ def _w6() -> Iterator[Work]:
     for n in (1, 10, 100, 1_000, 10_000):
         what = "n writes, each on a full stream of its own, until their timeouts"
         yield replace(socketpair, what=what, variant="pending timeouts", action="pending", times=n, timeout=1.0, at=n)
+
+
+def _w7() -> Iterator[Work]:
+    for link in ("socketpair", "pty"):
+        yield Work("W7", link, "1 MiB read, in 16,384 lines of 64 bytes", "lines", times=16_384, size=64)
 
 
 def _small(work: Work) -> Work:

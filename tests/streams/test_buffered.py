@@ -193,7 +193,7 @@ async def test_end_of_file_with_a_rest_keeps_the_rest():
         far.close()
         assert await lines.async_readline() == b"one\n"
         for _ in range(2):
-            with pytest.raises(sw.EndOfFile, match=r"^4 bytes received .*; b'\\n' has not come$") as caught:
+            with pytest.raises(sw.EndOfFile, match=r"^4 bytes received; end of file; b'\\n' has not come$") as caught:
                 await lines.async_readline()
             assert caught.value.data == b"rest"
         assert await lines.async_read(4) == b"rest"
@@ -265,7 +265,7 @@ async def test_the_limit_says_how_much_came_and_loses_nothing(sock):
     assert await lines.async_readline(timeout=BOUND) == b"x" * 99 + b"\n"
     for _ in range(2):
         with pytest.raises(
-            sw.TransferError, match=r"^100 bytes received in .* s; that is the limit of this Buffered; b'\\n' has not"
+            sw.TransferError, match=r"^100 bytes received; that is the limit of this Buffered; b'\\n' has not"
         ) as caught:
             await lines.async_readline(timeout=BOUND)
     assert (caught.value.bytes_transferred, caught.value.data) == (100, b"y" * 100)

@@ -13,13 +13,12 @@ from ..._executors import running_loop
 from ..._operation import Deferred, Operation, default_token, deferred
 from ..._sync import UNSAID
 from ..._until import LONGEST_MATCH, Delimiter, checked_delimiter, checked_size
-from ._buffered_read import BufferedRead, LineRead, SizedRead
+from ._buffered_read import LINE_END, BufferedRead, LineRead, SizedRead
 from ._layer import Layer
 from ._refill import REFILLING, RefillDirection, SurplusDirection
 from ._surplus import LineTransfer, SizedLineTransfer, Surplus
 
 LIMIT_SIZE = 1 << 16  # bytes that may come without a delimiter
-LINE_END = b"\n"
 
 
 class Buffered(Layer):
@@ -116,7 +115,7 @@ class Buffered(Layer):
         self, token: Any = default_token, /, *, timeout: float | None = None, idle_timeout: float | None = None
     ) -> Any:
         r"""Read a line, up to and including ``b"\n"``. Otherwise as :meth:`async_read_until`."""
-        read = LineRead(self, self._surplus, LINE_END)
+        read = LineRead(self, self._surplus)
         plain = token is default_token and timeout is None and idle_timeout is None
         if plain and getattr(self.stream, "default_token", deferred) is deferred:
             return read
@@ -169,7 +168,7 @@ class Buffered(Layer):
 
     def readline(self, *, timeout: float | None = UNSAID, idle_timeout: float | None = None) -> bytes:
         r"""Read a line, up to and including ``b"\n"``, and block until it is there; see :meth:`read_until`."""
-        return LineRead(self, self._surplus, LINE_END).run(timeout, idle_timeout)
+        return LineRead(self, self._surplus).run(timeout, idle_timeout)
 
     def read_exactly(self, size: int, /, *, timeout: float | None = UNSAID, idle_timeout: float | None = None) -> bytes:
         """Read ``size`` bytes, and block until they are there; see :meth:`read_until`."""
@@ -182,7 +181,7 @@ class Buffered(Layer):
         line = self._surplus.take_now(LINE_END)
         if line is None:
             try:
-                line = await LineRead(self, self._surplus, LINE_END)
+                line = await LineRead(self, self._surplus)
             except EndOfFile:
                 line = self._surplus.take_all()
                 if not line:

@@ -11,11 +11,13 @@ from ..._deadlines import UNLIMITED, Deadline, Limits, checked_limits
 from ..._executors import Executor, running_loop
 from ..._handler import Args, Handler
 from ..._operation import CompletionToken, Operation, default_token, deferred, initiate
-from ..._sync import blocking_limits, run_blocking
+from ..._sync import UNSAID, blocking_limits, run_blocking
 from ..._until import LONGEST_MATCH, Delimiter
 from ._layer import Layer
 from ._refill import REFILLING
 from ._surplus import LineTransfer, SizedLineTransfer, Surplus
+
+LINE_END = b"\n"
 
 
 class BufferedRead(Operation[bytes]):
@@ -39,14 +41,19 @@ class BufferedRead(Operation[bytes]):
         return f"<{self.name} on {self._buffered!r}, {state}: {self.bytes_transferred:,} bytes received>"
 
     def __await__(self) -> Generator[Any, Any, bytes]:
-        if self._launched or self._wrappers or self._surplus.turn_due:
+        if self._launched or self._wrappers:
             return (yield from super().__await__())
         taken = self._surplus.take_now(self._wanted)
         if taken is not None:
-            self._launched, self._taken = True, taken
+            self._launched = True
+            self._taken = taken
             return taken
+        if self._surplus.turn_due:
+            return (yield from super().__await__())
         self._launched = True
-        line: bytes = yield from self._general().await_launched()
+        general = self._general()
+        args = general.attempt()
+        line: bytes = (yield from general.await_launched()) if args is None else general.result(args)
         return line
 
     def _turn(self) -> Generator[None, None, None] | None:
@@ -77,9 +84,12 @@ class BufferedRead(Operation[bytes]):
     def run(self, timeout: float | None, idle_timeout: float | None) -> bytes:
         """Block until it has ended; return the bytes."""
         self.adopt()
-        self.limits = blocking_limits(self._buffered, REFILLING, timeout, idle_timeout)
+        checked_limits(None if timeout is UNSAID else timeout, idle_timeout)  # before anything is taken
         taken = self._surplus.take_now(self._wanted) if running_loop() is None else None
-        return run_blocking(self._general()) if taken is None else taken
+        if taken is None:
+            self.limits = blocking_limits(self._buffered, REFILLING, timeout, idle_timeout)
+            taken = run_blocking(self._general())
+        return taken
 
     def _general(self) -> TransferOperation:
         if self._rest is None:
@@ -123,6 +133,11 @@ class LineRead(BufferedRead):
     """A read of a line."""
 
     name = "async_readline"
+    _wanted = LINE_END
+
+    def __init__(self, buffered: Layer, surplus: Surplus) -> None:
+        self._buffered = buffered
+        self._surplus = surplus
 
 
 class SizedRead(BufferedRead):

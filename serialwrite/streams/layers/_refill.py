@@ -30,6 +30,13 @@ class RefillDirection(Direction):
             self.block: Any = block
 
     @property
+    def idle_in(self) -> int:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] # it is read alone
+        return self._below.idle_in
+
+    def spend(self, n: int) -> None:
+        self._below.spend(n)
+
+    @property
     def user(self) -> User | None:
         user: User | None = getattr(self._below, "user", None)
         return user

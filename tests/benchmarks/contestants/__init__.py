@@ -1,10 +1,10 @@
-"""Who takes part. A module each for the floor, Python's own, the peers, ours, and importing; imported one by one, when needed."""
+"""Who takes part: the floor, Python's own, the peers, ours, readers of lines, importing. A module each, imported when needed."""
 
 import importlib
 
 from ._shapes import Contestant
 
-MODULES = ("bare", "standard", "peers", "ours", "imports")
+MODULES = ("bare", "standard", "peers", "ours", "lines", "imports")
 # Who takes part in the small run that only sees whether everything still works.
 QUICK = (
     "C write",
@@ -14,6 +14,7 @@ QUICK = (
     "serialwrite callback",
     "serialwrite use_future",
     "serialwrite as_tuple",
+    "Buffered, async for",
     "import serialwrite",
 )
 
