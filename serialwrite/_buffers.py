@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -112,14 +112,6 @@ def views(buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
     if len(given) == 1 and given[0] is buffers:
         return (buffer(given[0]),)
     return tuple(_view(one, index) for index, one in enumerate(given))
-
-
-def as_buffers(buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
-    """As :func:`views`, but plain ``bytes`` stay what they are: nobody can resize them, and views of many cost time."""
-    given = gather(buffers)
-    if set(map(type, given)) == {bytes}:
-        return cast("tuple[memoryview, ...]", given)
-    return views(buffers if len(given) == 1 and given[0] is buffers else given)
 
 
 def _view(one: BytesLike, index: int) -> memoryview:

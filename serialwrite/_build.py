@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections import deque
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 F = TypeVar("F")
 
 COMPILED: bool = False  # whether the first try is
 if TYPE_CHECKING:
-    from ._compiled import DirectWrite, Port, Turn, quickened
+    from ._compiled import DirectGather, DirectWrite, Held, Port, Turn, hold, quickened, window_ends
 else:
     try:
         if os.environ.get("SERIALWRITE_PURE") or "t" in getattr(sys, "abiflags", ""):
             raise ImportError
-        from ._compiled import DirectWrite, Port, Turn, quickened
+        from ._compiled import DirectGather, DirectWrite, Held, Port, Turn, hold, quickened, window_ends
 
         COMPILED = True
     except ImportError:  # it was not wanted, or nothing compiled it
@@ -31,13 +32,36 @@ else:
         class Port:
             """A stream with a ``_write_direction``."""
 
-        def DirectWrite(number: Any, flags: int | None, otherwise: Callable[[bytes], int]) -> Callable[[bytes], int]:  # noqa: N802
+        def DirectWrite(number: Any, flags: int | None, otherwise: F, *_: object) -> F:  # noqa: N802
             """``otherwise``: there is no shorter way."""
             return otherwise
 
-        def quickened(function: F, twin: type, cost: int) -> F:
+        DirectGather = DirectWrite
+
+        class Held:
+            """Bytearrays that can't be resized until they are released."""
+
+            def __init__(self, given: tuple[Any, ...]) -> None:
+                self._views = tuple(map(memoryview, given))
+
+            def release(self) -> None:
+                deque(map(memoryview.release, self._views), 0)  # in C: there may be many
+                self._views = ()
+
+        def hold(given: tuple[Any, ...]) -> Held | None:
+            """Hold those of ``given`` that are bytearrays; None where one is neither that nor plain ``bytes``."""
+            kinds = set(map(type, given))
+            if not kinds <= {bytes, bytearray}:
+                return None
+            return Held(given if bytearray in kinds else ())
+
+        def window_ends(views: tuple[Any, ...], count: int) -> list[int]:
+            """How many bytes there are up to the end of each ``count`` of ``views``."""
+            return list(accumulate(sum(map(len, views[i : i + count])) for i in range(0, len(views), count)))
+
+        def quickened(function: F, *_: object) -> F:
             """``function`` itself."""
             return function
 
 
-__all__ = ["COMPILED", "DirectWrite", "Port", "Turn", "quickened"]
+__all__ = ["COMPILED", "DirectGather", "DirectWrite", "Held", "Port", "Turn", "hold", "quickened", "window_ends"]

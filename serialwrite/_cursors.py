@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import accumulate
 from typing import Any, Protocol, cast
 
-from ._buffers import MAX_BUFFER_COUNT, Buffers, BytesLike, DynamicBuffer, as_buffers, gather, views
+from ._buffers import MAX_BUFFER_COUNT, Buffers, BytesLike, DynamicBuffer, gather, views
+from ._build import Held, hold, window_ends
 
 
 class Cursor(Protocol):
@@ -50,33 +52,38 @@ class ConsumingBuffers:
     """A cursor over buffers: what is left of them, and how much was consumed. Follows Asio's ``consuming_buffers``.
 
     Args:
-        views: views of the caller's memory, or plain ``bytes`` (see ``as_buffers``).
-            They are exported until ``release``.
+        views: views of the caller's memory, which are exported until ``release``; or what is ``held`` until then.
         source: what they are views of.
+        held: keeps what is no view from being resized.
     """
 
     __slots__ = (
-        "_cut",
+        "_ends",
         "_given",
+        "_held",
         "_index",
         "_offset",
         "_source",
         "_views",
+        "_window",
         "offered",
         "size_asked",
         "total_consumed",
         "total_size",
     )
 
-    def __init__(self, views: Sequence[memoryview], source: Any = ()) -> None:
+    def __init__(self, views: tuple[Any, ...], source: Any = (), held: Held | None = None) -> None:
         self._source = source
-        self._views = views
+        self._held = held
+        self._views: tuple[Any, ...] = views
+        # The lengths of many cost time, and are asked once: a step is offered what is left of one window of them.
+        self._ends = window_ends(views, MAX_BUFFER_COUNT)
+        self._window: int = 0  # the first one that is not consumed
         self._index: int = 0  # of the first view that is not consumed
         self._offset: int = 0  # bytes consumed of that view
         self._given: list[memoryview] = []  # the slices made for the last prepare()
-        self._cut: bool = True  # whether the last prepare() ended inside a view; or there was none
         self.offered: int = 0  # bytes of the last prepare()
-        self.total_size: int = sum(map(len, views))
+        self.total_size: int = self._ends[-1] if views else 0
         self.size_asked: int | None = self.total_size
         self.total_consumed: int = 0
         ConsumingBuffers.consume(self, 0)  # empty ones count as consumed: a run of them must not fill a step
@@ -88,15 +95,14 @@ class ConsumingBuffers:
 
     def prepare(self, max_size: int) -> list[memoryview]:
         """The next views, at most ``max_size`` bytes and MAX_BUFFER_COUNT of them in all."""
-        chosen = list(self._views[self._index : self._index + MAX_BUFFER_COUNT])
+        chosen: list[memoryview] = list(self._views[self._index : (self._window + 1) * MAX_BUFFER_COUNT])
         for part in self._given:  # the step before is over, but its stream may still have them on the stack
             _release(part)
         self._given = []
         if chosen and self._offset:
             chosen[0] = self._slice(chosen[0], self._offset, None)
-        self.offered = sum(map(len, chosen))
-        self._cut = max_size < self.offered
-        if self._cut:
+        self.offered = self._ends[self._window] - self.total_consumed if chosen else 0
+        if max_size < self.offered:
             self.offered = max_size
             for i, view in enumerate(chosen):
                 if len(view) >= max_size:
@@ -113,25 +119,14 @@ class ConsumingBuffers:
     def consume(self, n: int) -> None:
         """Move on by ``n`` bytes."""
         self.total_consumed += n
-        if n == self.offered and not self._cut:  # all that was offered
-            self._index = min(self._index + MAX_BUFFER_COUNT, len(self._views))
-            n = 0
-        else:
-            n += self._offset
-        self._cut = True
-        while window := self._views[self._index : self._index + MAX_BUFFER_COUNT]:
-            if n == 0 and len(window[0]):
-                break
-            size = sum(map(len, window))
-            if n < size:
-                ends = list(accumulate(map(len, window)))
-                whole = bisect_right(ends, n)
-                self._index += whole
-                n -= ends[whole - 1] if whole else 0
-                break
-            self._index += len(window)
-            n -= size
-        self._offset = n
+        self._window = window = bisect_right(self._ends, self.total_consumed, self._window)
+        self._index = window * MAX_BUFFER_COUNT
+        self._offset = self.total_consumed - (self._ends[window - 1] if window else 0)
+        if self._offset or not self.total_consumed:  # else it ends where a window does
+            ends = list(accumulate(map(len, self._views[self._index : self._index + MAX_BUFFER_COUNT])))
+            whole = bisect_right(ends, self._offset)
+            self._index += whole
+            self._offset -= ends[whole - 1] if whole else 0
 
     def settle(self, count: int) -> None:
         """Take in that ``count`` bytes are transferred, after a step that was interrupted."""
@@ -141,10 +136,20 @@ class ConsumingBuffers:
         """Give the memory back: a bytearray can be resized again."""
         for view in self._given:
             _release(view)
-        if self._views and type(self._views[0]) is memoryview:  # else they are bytes, see as_buffers()
-            for view in self._views:
-                _release(view)
-        self._views = self._given = []
+        if self._held is not None:
+            self._held.release()
+        else:
+            _release_all(self._views)
+        self._given = []
+        self._views = ()
+
+
+def _release_all(views: Sequence[memoryview]) -> None:
+    try:
+        deque(map(memoryview.release, views), 0)
+    except BufferError:
+        for view in views:
+            _release(view)
 
 
 def _release(view: memoryview) -> None:
@@ -296,8 +301,8 @@ def written(buffers: Buffers) -> Cursor:
 
 
 def written_plain(buffers: Buffers) -> Cursor:
-    """As :func:`written`, for a stream that takes plain ``bytes`` as they are."""
-    return ShrinkingBuffer(buffers) if isinstance(buffers, DynamicBuffer) else _over(buffers, as_buffers)
+    """As :func:`written`, for a stream that takes ``bytes`` and bytearrays as they are: views of many cost time."""
+    return ShrinkingBuffer(buffers) if isinstance(buffers, DynamicBuffer) else _over(buffers, views, plain=True)
 
 
 def read_into(buffers: Buffers) -> Cursor:
@@ -319,11 +324,14 @@ def _writable(buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...
 def _over(
     buffers: BytesLike | Iterable[BytesLike],
     viewed: Callable[[BytesLike | Iterable[BytesLike]], tuple[memoryview, ...]],
+    *,
+    plain: bool = False,
 ) -> Cursor:
     given = gather(buffers)
     if len(given) == 1 and given[0] is buffers:
-        return SingleBuffer(viewed(buffers)[0], buffers)
-    return ConsumingBuffers(viewed(given), given)  # not the iterable: it is used up by now
+        return SingleBuffer(buffers if plain and type(buffers) is bytes else viewed(buffers)[0], buffers)
+    held = hold(given) if plain else None
+    return ConsumingBuffers(viewed(given) if held is None else given, given, held)  # not the iterable: it is used up
 
 
 def buffer_copy(

@@ -6,22 +6,17 @@ how much was transferred, and what remains.
 """
 
 cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.errno cimport EAGAIN, EINTR, errno
+from libc.string cimport memset
 
 from functools import update_wrapper
 from os import strerror
-
-from ._conditions import TRANSFER_ALL as _transfer_all
-from ._deadlines import UNLIMITED as _unlimited, checked_limits as _checked_limits
-from ._operation import Operation, default_token as _default_token, deferred as _deferred
-
-cdef object TRANSFER_ALL = _transfer_all, UNLIMITED = _unlimited, checked_limits = _checked_limits
-cdef object default_token = _default_token, deferred = _deferred  # found without a look into the module
-
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
@@ -37,8 +32,21 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t c_send "send" (int, const void *, size_t, int)
 
 
+    ssize_t c_sendmsg "sendmsg" (int, const msghdr *, int)
+    cdef struct msghdr:
+        iovec *msg_iov
+        size_t msg_iovlen
+
+
 cdef extern from "<unistd.h>" nogil:
     ssize_t c_write "write" (int, const void *, size_t)
+
+
+cdef extern from "<sys/uio.h>" nogil:
+    ssize_t c_writev "writev" (int, const iovec *, int)
+    cdef struct iovec:
+        void *iov_base
+        size_t iov_len
 
 
 cdef extern from *:
@@ -84,7 +92,59 @@ cdef extern from *:
 cdef Py_ssize_t KEPT_SIZE = 1 << 14
 cdef Py_ssize_t per_operation
 cdef object quick_write, full_write  # what everything else is left to, see quickened()
+cdef object default_token, deferred, transfer_all, unlimited, checked_limits
+cdef object UNGIVEN = object()
 cdef object checked_timeout = None, limits_of_timeout = None  # the float that came last is found to be one again
+
+
+@cython.final
+cdef class Held:
+    """Bytearrays that can't be resized until they are released."""
+
+    cdef Py_buffer *views
+    cdef Py_ssize_t count
+
+    def release(self):
+        while self.count > 0:
+            self.count -= 1
+            PyBuffer_Release(&self.views[self.count])
+        PyMem_Free(self.views)
+        self.views = NULL
+
+    def __dealloc__(self):
+        self.release()
+
+
+def hold(tuple given):
+    """Hold those of ``given`` that are bytearrays; None where one is neither that nor plain ``bytes``."""
+    cdef Held held = Held()
+    cdef Py_ssize_t count = len(given)
+    for one in given:
+        if type(one) is bytes:
+            continue
+        if type(one) is not bytearray:
+            held.release()
+            return None
+        if held.views == NULL:
+            held.views = <Py_buffer *>PyMem_Malloc(count * sizeof(Py_buffer))
+            if held.views == NULL:
+                raise MemoryError
+        PyObject_GetBuffer(one, &held.views[held.count], PyBUF_SIMPLE)
+        held.count += 1
+    return held
+
+
+def window_ends(tuple views, Py_ssize_t count):
+    """How many bytes there are up to the end of each ``count`` of ``views``."""
+    cdef Py_ssize_t end = 0, i
+    cdef list ends = []
+    for i in range(len(views)):
+        if i and i % count == 0:
+            ends.append(end)
+        end += len(views[i])
+    if views:
+        ends.append(end)
+    return ends
 
 
 cdef class Turn:
@@ -99,6 +159,22 @@ cdef class Port:
     """A stream whose direction for writing is found at once."""
 
     cdef public object _write_direction
+
+
+cdef enum:
+    INTERRUPTED = -2
+
+
+cdef inline Py_ssize_t accepted(Py_ssize_t n, Py_ssize_t size, int error) except -1:
+    """``n``, what a system call took of ``size`` bytes; INTERRUPTED: it is to be called again. OSError: it took none."""
+    if n > 0 or n == size:
+        return n
+    if n == 0:
+        error = EAGAIN  # full, whatever it said
+    if error != EINTR:
+        raise OSError(error, strerror(error))
+    PyErr_CheckSignals()
+    return INTERRUPTED
 
 
 @cython.final
@@ -137,16 +213,81 @@ cdef class DirectWrite:
                 with nogil:
                     n = c_send(fd, start, size, self.flags) if self.sends else c_write(fd, start, size)
                     error = errno
-            if n > 0 or n == size:
+            n = accepted(n, size, error)
+            if n != INTERRUPTED:
                 return n
-            if n == 0:
-                error = EAGAIN  # full, whatever it said
-            if error != EINTR:
-                raise OSError(error, strerror(error))
-            PyErr_CheckSignals()
 
     def __call__(self, bytes data):
         return self.attempt(data)
+
+
+@cython.final
+cdef class DirectGather:
+    """``try_now`` of a descriptor, as DirectWrite is ``write_one``: many buffers go straight into the kernel's vector.
+
+    Args:
+        number, flags: as of DirectWrite.
+        otherwise: what is called where there is no such descriptor, and where ``ledger`` keeps counts.
+        ledger: see ``_signal_safe``.
+    """
+
+    cdef object number, otherwise, ledger
+    cdef bint sends
+    cdef int flags
+
+    def __init__(self, number, flags, otherwise, ledger):
+        self.number = number
+        self.sends = flags is not None
+        self.flags = flags or 0
+        self.otherwise = otherwise
+        self.ledger = ledger
+
+    def __call__(self, buffers):
+        cdef int fd, error, count = min(len(buffers), 1024), i, held = 0
+        cdef object number
+        cdef Py_ssize_t n, size = 0
+        cdef iovec vector[1024]
+        cdef Py_buffer *views = NULL
+        cdef msghdr message
+        if count < 2 or type(buffers) is not list or self.ledger.record is not None:
+            return self.otherwise(buffers)
+        number = self.number() if self.sends else (<dict>self.number).get("fd")
+        if number is None:
+            return self.otherwise(buffers)
+        fd = number
+        try:
+            for i in range(count):
+                one = (<list>buffers)[i]
+                if type(one) is bytes:
+                    vector[i].iov_base = PyBytes_AS_STRING(one)
+                    vector[i].iov_len = PyBytes_GET_SIZE(one)
+                else:
+                    if views == NULL:
+                        views = <Py_buffer *>PyMem_Malloc(count * sizeof(Py_buffer))
+                        if views == NULL:
+                            raise MemoryError
+                    PyObject_GetBuffer(one, &views[held], PyBUF_SIMPLE)
+                    vector[i].iov_base = views[held].buf
+                    vector[i].iov_len = views[held].len
+                    held += 1
+                size += vector[i].iov_len
+            memset(&message, 0, sizeof(message))
+            message.msg_iov, message.msg_iovlen = vector, count
+            while True:
+                if self.sends and size <= KEPT_SIZE:
+                    n = c_sendmsg(fd, &message, self.flags)
+                    error = errno
+                else:
+                    with nogil:
+                        n = c_sendmsg(fd, &message, self.flags) if self.sends else c_writev(fd, vector, count)
+                        error = errno
+                n = accepted(n, size, error)
+                if n != INTERRUPTED:
+                    return n
+        finally:
+            for i in range(held):
+                PyBuffer_Release(&views[i])
+            PyMem_Free(views)
 
 
 @cython.final
@@ -282,28 +423,31 @@ cdef PySendResult send(object operation, object value, PyObject **result) except
 
 
 set_send(FirstTry, send)
-Operation.register(FirstTry)
 
 
 @cython.binding(True)
 def async_write(
     stream,
     buffers,
-    token=default_token,
+    token=UNGIVEN,
     /,
     *,
-    completion_condition=TRANSFER_ALL,
+    completion_condition=UNGIVEN,
     timeout=None,
     idle_timeout=None,
 ):
     global checked_timeout, limits_of_timeout
     cdef FirstTry made
-    cdef object limits = UNLIMITED
+    cdef object limits = unlimited
+    if token is UNGIVEN:
+        token = default_token
+    if completion_condition is UNGIVEN:
+        completion_condition = transfer_all
     if (
         type(buffers) is bytes
         and isinstance(stream, Port)
         and token is default_token
-        and completion_condition is TRANSFER_ALL
+        and completion_condition is transfer_all
         and stream.default_token is deferred
     ):
         if idle_timeout is not None or type(timeout) is not float:
@@ -322,8 +466,19 @@ def async_write(
     )
 
 
-def quickened(function, twin, Py_ssize_t cost):
-    """``function``, async_write, which makes a FirstTry where it would make a ``twin`` to be awaited."""
-    global full_write, quick_write, per_operation
+def quickened(function, twin, Py_ssize_t cost, nothing_started, no_limits, check):
+    """``function``, async_write, which makes a FirstTry where it would make a ``twin`` to be awaited.
+
+    Args:
+        cost: of each of them, see ``Turn.budget``.
+        nothing_started: the token ``deferred``.
+        no_limits: what a write without ``timeout=`` and ``idle_timeout=`` is limited by.
+        check: gives the limits of these two.
+    """
+    global full_write, quick_write, per_operation, default_token, transfer_all, deferred, unlimited, checked_limits
     full_write, quick_write, per_operation = function, twin, cost
+    default_token = function.__defaults__[0]
+    transfer_all = function.__kwdefaults__["completion_condition"]
+    deferred, unlimited, checked_limits = nothing_started, no_limits, check
+    twin.register(FirstTry)
     return update_wrapper(async_write, function)

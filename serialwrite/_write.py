@@ -92,7 +92,7 @@ def async_write(
     return operation if token is deferred else initiate(operation, token)
 
 
-async_write = quickened(async_write, QuickWrite, PER_OPERATION)
+async_write = quickened(async_write, QuickWrite, PER_OPERATION, deferred, UNLIMITED, checked_limits)
 
 
 def _write_operation(stream: Any, buffers: Any, condition: CompletionCondition, limits: Limits) -> TransferOperation:

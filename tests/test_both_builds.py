@@ -17,7 +17,7 @@ import serial
 import serialwrite as sw
 from serialwrite._build import COMPILED
 from serialwrite._quick import QuickWrite
-from serialwrite.testing import PtyPair
+from serialwrite.testing import PtyPair, receive
 
 DATA = b"0123456789abcdef"
 WHICH = "import sys; {}; from serialwrite import _build; print(_build.COMPILED)"
@@ -409,3 +409,52 @@ def test_the_twin_is_what_tokens_get():
         wrapped = sw.as_tuple(sw.deferred).initiate(operation)
         assert type(wrapped) is QuickWrite
         wrapped.close()
+
+
+# -- many buffers ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, "mixed"], ids=str)
+async def test_many_buffers_arrive_as_they_are(pair, kind):
+    """Through windows, empty ones, and a peer that takes them in parts."""
+    stream, far = pair
+    data = bytes(i % 251 for i in range(400_000))
+    parts = [b""] * 1500 + [data[i : i + 97] for i in range(0, len(data), 97)] + [b""] * 1500
+    kinds = [bytes, bytearray, memoryview] if kind == "mixed" else [kind]
+    operation = sw.async_write(stream, [kinds[i % len(kinds)](part) for i, part in enumerate(parts)])
+    write = asyncio.ensure_future(operation)
+    arrived = bytearray()
+    while not write.done():
+        await asyncio.sleep(0)
+        part = far.recv(30_011) if operation.bytes_transferred > len(arrived) else b""
+        arrived += part
+    assert await write == len(data)
+    assert bytes(arrived) + received(far) == data
+
+
+async def test_bytearrays_are_held_until_it_has_ended(pair):
+    stream, far = pair
+    parts = [bytearray(1000) for _ in range(2000)]
+    operation = sw.async_write(stream, parts)
+    task = asyncio.create_task(operation)
+    while not operation.bytes_transferred:
+        await asyncio.sleep(0)
+    for part in (parts[0], parts[-1]):
+        with pytest.raises(BufferError):
+            part.clear()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    n = operation.bytes_transferred
+    assert len(received(far)) == n
+    for part in parts:
+        part.append(0)
+
+
+async def test_a_closing_port_takes_no_gathered_write():
+    with PtyPair() as rig, rig.open_peer() as peer, sw.SerialPort(rig.port) as port:
+        assert await sw.async_write(port, [b"ab", b"c"]) == 3
+        port._stop_operations()
+        with pytest.raises(sw.StreamClosed):
+            await sw.async_write(port, [b"de", b"f"])
+        assert receive(peer, 3) == b"abc"

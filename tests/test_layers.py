@@ -8,12 +8,13 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "serialwrite"
 # Every module, lowest first: "folder: its modules". One imports nothing of its own line, and nothing of a later one.
 RANKS = """
+    .: _compiled
+    .: _build
     .: _buffers _cancellation _errors _ledger _posix _timers
     .: _conditions _cursors _executors _signal_safe
     .: _adapting _deadlines _handler _options _transfer
     .: _direction _operation _until
-    .: _adapters _compiled _composed _initiate _tokens
-    .: _build
+    .: _adapters _composed _initiate _tokens
     .: _cancelling _quick _stackful _sync
     .: _read _write
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._buffers import MAX_BUFFER_COUNT
-from ..._build import DirectWrite
+from ..._build import DirectGather, DirectWrite
 from ..._errors import EndOfFile, StreamClosed
 from ..._executors import EventLoopExecutor
 from ..._posix import fcntl
-from ..._signal_safe import kept
+from ..._signal_safe import kept, ledger
 from .._proof import UNKNOWN, ProofLevel, ProofLevels
 from ._descriptor import FLAGS, read_descriptor, send_some, sender
 from ._stream import PollableStream
@@ -48,7 +48,9 @@ class SocketStream(PollableStream):
         self._sender: socket.SocketType | None = None  # once one is needed
         self._wait_fd()
         if type(sock) is socket.socket and type(self)._write_one is SocketStream._write_one:
-            self._write_direction.write_one = DirectWrite(sock.fileno, FLAGS, self._write_one)
+            side = self._write_direction
+            side.write_one = DirectWrite(sock.fileno, FLAGS, side.write_one)
+            side.try_now = DirectGather(sock.fileno, FLAGS, side.try_now, ledger)
 
     def __repr__(self) -> str:
         return f"<SocketStream {self.socket!r}>"

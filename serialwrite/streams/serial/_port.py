@@ -10,15 +10,16 @@ import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Never, overload
+from typing import Any, Never, cast, overload
 
 import serial
 
-from ..._build import DirectWrite
+from ..._build import DirectGather, DirectWrite
 from ..._errors import StreamClosed
 from ..._executors import EventLoopExecutor, loop_executor
 from ..._handler import Handler
 from ..._operation import Operation, default_token as unspecified
+from ..._signal_safe import ledger
 from .._coroutine import Result, Spawned, in_thread
 from ..remote._open import opened_remote
 from ..threaded._thread_driver import ThreadDriver
@@ -123,9 +124,12 @@ class SerialPort(PyserialNames):
             if mine:
                 driver.line.close()
             raise
-        tried = type(self)._write_one, type(self.driver).write_one  # noqa: SLF001 # a subclass may have its own
-        if tried == (SerialPort._write_one, DescriptorDriver.write_one) and "fd" in vars(self.serial):
-            self._write_direction.write_one = DirectWrite(vars(self.serial), None, self.driver.write_one)
+        plain = type(self)._write_one is SerialPort._write_one  # noqa: SLF001 # a subclass may have its own
+        if plain and type(self.driver) is DescriptorDriver and "fd" in vars(self.serial):
+            side: Any = self._write_direction
+            attributes = cast("dict[str, Any]", vars(self.serial))
+            side.write_one = DirectWrite(attributes, None, self.driver.write_one)
+            side.try_now = DirectGather(attributes, None, side.try_now, ledger)
         self._finishing = threading.Lock()
         self._finished = False
         # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
@@ -248,6 +252,7 @@ class SerialPort(PyserialNames):
     def _stop_operations(self) -> None:
         """From here on nothing is accepted any more; what waits ends."""
         self._closed = True
+        self._write_direction.try_now = self.write_some_nowait  # which refuses, though the descriptor may be open yet
         for side in (self._write_direction, self._read_direction):
             side.abort(StreamClosed())
         for operation in tuple(self._spawned):
