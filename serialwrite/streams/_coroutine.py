@@ -181,7 +181,7 @@ def threaded(work: Callable[[], T], name: str) -> asyncio.Future[T]:
     return done
 
 
-async def in_thread(work: Callable[[], T], name: str, outer: Spawned) -> T:
+async def in_thread(work: Callable[[], T], name: str, outer: Spawned | None = None) -> T:
     """Run ``work()`` on a thread of its own, and give its result, or raise its error.
 
     Cancelled, it waits until the thread has ended; ``outer.stopping`` then tells of it.
@@ -191,7 +191,8 @@ async def in_thread(work: Callable[[], T], name: str, outer: Spawned) -> T:
         try:
             await asyncio.wait((done,))
         except asyncio.CancelledError:
-            outer.stopping = True
+            if outer is not None:
+                outer.stopping = True
     return done.result()
 
 

@@ -13,6 +13,9 @@ BLOCKING = "streams/test_blocking.py"
 CLOSING = "streams/test_closing.py"
 DRAIN = "streams/test_drain.py"
 QUEUED = "streams/test_queued.py"
+PORTS = "streams/test_ports.py"
+RECONNECTING = "streams/test_reconnecting.py"
+LINES = "streams/test_line_wait.py"
 MANY = "test_buffers.py::test_more_buffers_than_the_kernel_takes_at_once"
 PLUGIN = "test_pytest_plugin.py::"
 SIGPIPE = "streams/test_pollable.py::test_a_peer_that_has_gone_raises_no_sigpipe"
@@ -283,6 +286,52 @@ STREAMS = [
         QUEUED,
     ),
     slip(LAYERS + "_queued.py", "            self._line.remove(self)\n", "            self._line.popleft()\n", QUEUED),
+    # -- ports that come and go ---------------------------------------------------------------------------
+    slip(SERIAL + "_ports.py", "return stat.S_ISCHR(os.stat(path).st_mode)", "return os.path.lexists(path)", PORTS),
+    slip(SERIAL + "_ports.py", "        except (OSError, TypeError):  # a device", "        except OSError:  #", PORTS),
+    slip(SERIAL + "_ports.py", "_info(found[self._nth]) if", "_info(found[0]) if", PORTS),
+    slip(SERIAL + "_port_lookout.py", "        self._armed = bool(self._waits)", "        self._armed = True", PORTS),
+    slip(SERIAL + "_port_lookout.py", "None if wait.looked else match.find(_listed_or_nothing)", "None", PORTS),
+    slip(SERIAL + "_port_lookout.py", "loop.call_later(LOOK_S, self._turn", "loop.call_soon(self._turn", PORTS),
+    slip(LAYERS + "_port_turn.py", "            self._ports._left(self._port)\n", "", RECONNECTING),
+    slip(
+        LAYERS + "_port_turn.py",
+        "            self._ports._lose(self._port, found, self.user)",
+        "            pass",
+        RECONNECTING,
+    ),
+    slip(
+        LAYERS + "_port_turn.py",
+        "            return 0  # nothing",
+        "            raise BlockingIOError  # nothing",
+        RECONNECTING,
+    ),
+    slip(LAYERS + "_reconnecting.py", "            if side.user is not user:", "            if False:", RECONNECTING),
+    slip(
+        LAYERS + "_reconnecting.py",
+        "                if error.errno in HOPELESS:",
+        "                if False:",
+        RECONNECTING,
+    ),
+    slip(
+        LAYERS + "_reconnecting.py",
+        "elif self._unwanted and self._waiting",
+        "elif False and self._waiting",
+        RECONNECTING,
+    ),
+    slip(
+        LAYERS + "_reconnecting.py",
+        "            self._cut_off, self.stream = self.stream, None",
+        "            pass",
+        RECONNECTING,
+    ),
+    slip(LAYERS + "_reconnecting.py", "        if self._closed:\n", "        if False:\n", RECONNECTING),
+    # -- modem lines --------------------------------------------------------------------------------------
+    slip(SERIAL + "_line_wait.py", "if len(self._wanted) == 1 and before", "if False and before", LINES),
+    slip(SERIAL + "_line_wait.py", "if all(getattr", "if any(getattr", LINES),
+    slip(SERIAL + "_line_wait.py", "        lookout_of(loop).add(self)\n", "", LINES),
+    slip(SERIAL + "_line_wait.py", "            self._call.interrupt(PATIENCE_S)", "            pass", LINES),
+    slip(SERIAL + "_port.py", "                    wait.end()  #", "                    pass  #", LINES),
     # -- the plugin -------------------------------------------------------------------------------------
     slip(
         "pytest_plugin.py",

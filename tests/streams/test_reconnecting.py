@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import threading
 
@@ -104,6 +105,26 @@ async def test_a_cut_while_idle_is_told_once(tmp_path):
             assert receive(peer, 5) == b"after"
 
 
+async def test_what_one_direction_meets_ends_the_other(tmp_path):
+    with plugged(tmp_path / "dut") as (_, peer):
+        async with sw.Reconnecting(tmp_path / "dut") as port:
+            await port.async_write(b"before", timeout=BOUND)
+            reading = asyncio.ensure_future(port.async_read(1))
+            await asyncio.sleep(0)
+
+            def gone(buffers):
+                raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
+            gone_port = port.stream
+            gone_port._write_direction.try_now = gone
+            for operation in (port.async_write([b"cut"]), reading):
+                with pytest.raises(sw.Disconnected, match="No such device"):
+                    await operation
+            await until(lambda: not gone_port.serial.is_open)  # without another operation, too
+            assert await port.async_write(b" after", timeout=BOUND) == 6
+            assert receive(peer, 12) == b"before after"
+
+
 async def test_a_port_in_use_is_waited_for(tmp_path):
     with plugged(tmp_path / "dut") as (_, peer):
         async with sw.Reconnecting(tmp_path / "dut") as port:
@@ -162,6 +183,19 @@ async def test_a_cancelled_wait_leaves_nothing_behind(tmp_path):
             with pytest.raises(asyncio.CancelledError):
                 await task
         await until(lambda: len(asyncio.all_tasks()) == 1)
+        signal = sw.CancellationSignal()
+        cancelled = port.async_write(b"x", sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise)))
+        await until(lambda: port.stall)
+        await asyncio.sleep(0)
+        signal.emit()
+        reading = port.async_read(1, sw.use_promise, timeout=BOUND)  # while the opening is being cancelled
+        assert (await cancelled)[1] == 0
+        with plugged(tmp_path / "dut") as (_, peer):
+            await until(lambda: port.stream is not None)
+            os.write(peer.fileno(), b"y")
+            assert await reading == b"y"
+        with pytest.raises(sw.Disconnected):
+            await port.async_read(1)
         with plugged(tmp_path / "dut") as (_, peer):
             assert await port.async_write(b"sent", timeout=BOUND) == 4
             assert receive(peer, 4) == b"sent"

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import threading
-from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Self, overload
 
 from ..._direction import READING, WRITING, Way
 from ..._errors import Disconnected, StreamClosed
 from ..._executors import EventLoopExecutor, loop_executor
-from ..._handler import Handler
 from ..._operation import Operation, default_token as unspecified, initiate
 from ..._tokens import detached
-from .._coroutine import Result, Spawned, completion
+from .._coroutine import Result, Spawned, completion, in_thread
 from ..serial._close import ClosePolicy, check_closing
 from ..serial._port import SerialPort
 from ..serial._port_lookout import port_lookout
@@ -155,37 +153,15 @@ class Reconnecting(Layer):
             self._cut_off = None
         while self._waiting:
             found = await port_lookout().find(self._match)
-            outcome: tuple[Any, Any] = await completion(self._open_on_a_thread(found.device), self._executor)
-            error, port = outcome
-            if error is None:
-                await self._take(port)
-            elif isinstance(error, OSError) and error.errno not in HOPELESS:
+            opening = partial(SerialPort, found.device, executor=self._executor, **self._settings)
+            try:
+                port = await in_thread(opening, f"opening {found.device}")
+            except OSError as error:
+                if error.errno in HOPELESS:
+                    raise
                 self._reason = error.strerror or str(error)
             else:
-                self._refuse(error)
-
-    def _open_on_a_thread(self, device: str) -> Callable[[Handler], object]:
-        def start(handler: Handler) -> None:
-            def work() -> None:
-                error = port = None
-                try:
-                    port = SerialPort(device, executor=self._executor, **self._settings)
-                except Exception as raised:
-                    error = raised
-                try:
-                    self._executor.post(complete, error, port)
-                except RuntimeError:  # the loop was closed meanwhile
-                    if port is not None:
-                        port.close("abort")
-
-            def complete(error: Exception | None, port: SerialPort | None) -> None:
-                thread.join()  # it has nothing left to do
-                handler(error, port)
-
-            thread = threading.Thread(target=work, name=f"opening {device}", daemon=True)
-            thread.start()
-
-        return start
+                await self._take(port)
 
     def _refuse(self, error: BaseException) -> None:
         for turn in tuple(self._waiting):
