@@ -189,6 +189,13 @@ async def test_a_delimiter_split_over_two_reads_is_found(blocking):
         assert buffer.data.startswith(b"line\r\n")
 
 
+async def test_a_delimiter_that_fills_the_buffer_is_found(pair):
+    stream, far = pair
+    far.sendall(b"abcd\r\nmore")
+    buffer = sw.dynamic_buffer(bytearray(), 6)
+    assert await sw.async_read_until(stream, buffer, b"\r\n", timeout=BOUND) == 6
+
+
 async def test_without_the_delimiter_the_buffer_ends_at_its_max_size():
     near, far = socket.socketpair()
     with near, far:

@@ -61,6 +61,21 @@ class OwnStream:
         return sw.async_initiate(initiation, token, self.executor)
 
 
+class WriteOnly:
+    def __init__(self):
+        self.executor, self.data = sw.EventLoopExecutor(), bytearray()
+
+    def get_executor(self):
+        return self.executor
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        def initiation(handler):
+            self.data += b"".join(buffers)
+            self.executor.post(handler, None, sw.buffer_size(buffers))
+
+        return sw.async_initiate(initiation, token, self.executor)
+
+
 @contextlib.contextmanager
 def on_pty():
     with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as far:
@@ -336,6 +351,12 @@ async def test_reading_and_writing_at_once():
         assert await reading == b"answer\n"
 
 
+async def test_a_stream_that_is_only_written_to_is_written_through():
+    stream = WriteOnly()
+    assert await sw.async_write(sw.Buffered(stream), b"hello") == 5
+    assert stream.data == b"hello"
+
+
 async def test_every_token_gives_a_line(sock):
     lines, feed = sock
     feed(b"".join(b"%d\n" % i for i in range(9)))
@@ -466,6 +487,7 @@ async def test_what_is_refused_at_once(sock):
         (lambda: lines.async_read_until("\n"), TypeError, "delimiter: got text"),
         (lambda: lines.async_read_until(b""), TypeError, "delimiter: pass bytes, at least one"),
         (lambda: lines.async_read_exactly(-1), ValueError, "pass 0 bytes or more"),
+        (lambda: sw.Buffered(WriteOnly()).async_readline().send(None), TypeError, "has no async_read_some"),
         (lambda: lines.async_readline(timeout=-1), ValueError, "timeout"),
         (lambda: sw.Buffered(lines.stream, limit=0), ValueError, "limit=0: pass a number of bytes, 1 or more"),
         (lambda: sw.Buffered(lines.stream, limit=None), TypeError, "limit=None: pass a number of bytes"),

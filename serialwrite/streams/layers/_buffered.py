@@ -27,7 +27,8 @@ class Buffered(Layer):
     ``lines = Buffered(port)``, then ``await lines.async_readline()``, or ``async for line in lines``.
 
     Args:
-        stream: any stream that can be read. While a ``Buffered`` is in use, read through it alone.
+        stream: any stream; of one that can't be read, the first read raises TypeError. Read through the ``Buffered``
+            alone: what is read past it may not be what comes next.
         limit: the most bytes that may come without a delimiter. A read that meets this limit ends with TransferError
             (ENOBUFS), whose message says how many came; they stay, and ``async_read`` gives them.
 
@@ -42,7 +43,6 @@ class Buffered(Layer):
 
     def __init__(self, stream: Any, limit: int = LIMIT_SIZE) -> None:
         super().__init__(as_stream(stream))
-        direction_of(self.stream, READING)  # TypeError: it can't be read
         if not isinstance(limit, int) or isinstance(limit, bool):  # pyright: ignore[reportUnnecessaryIsInstance] # callers may be untyped
             raise TypeError(f"limit={limit!r}: pass a number of bytes, 1 or more")
         if limit < 1:

@@ -21,7 +21,7 @@ LINE_END = b"\n"
 
 
 class BufferedRead(Operation[bytes]):
-    """A read up to ``wanted``, or of so many bytes. What can't be had at once is left to a TransferOperation."""
+    """A read up to ``wanted``, or of so many bytes. What has to be waited for is left to a TransferOperation."""
 
     name = "async_read_until"
     longest_match: int = LONGEST_MATCH
