@@ -64,7 +64,7 @@ async def spied(rig, resources):
 
 
 class UrlPair(TcpPair):
-    """A port of pyserial's that is a URL, and the far end of its connection."""
+    """A raw TCP port, and the far end of its connection."""
 
     def __init__(self):
         super().__init__(BUFFER)
@@ -76,7 +76,7 @@ class UrlPair(TcpPair):
         peer, _ = server.accept()
         resources.callback(peer.close)
         self.stream = port
-        return port.serial._socket, peer
+        return port.socket, peer
 
 
 async def url(rig, resources):
@@ -102,12 +102,16 @@ class RemotePair(SocatPair):
         self._server.close()
 
 
-async def rfc2217(rig, resources):
+async def rfc2217(rig, resources, **settings):
     url = f"rfc2217://127.0.0.1:{rig.number}?ign_set_control"
-    port = await asyncio.to_thread(sw.SerialPort, url, 115200)
+    port = await asyncio.to_thread(sw.SerialPort, url, 115200, **settings)
     port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
     resources.callback(port.close, "abort")
     return port
+
+
+async def without_a_window(rig, resources):
+    return await rfc2217(rig, resources, in_flight=None)
 
 
 class FakeLine(ExitStack):
@@ -169,6 +173,7 @@ STREAMS = {
     "TransportStream, pyserial-asyncio's": (PtyPair, pyserial_asyncio),
     "SerialPort, socket://": (UrlPair, url),
     "SerialPort, rfc2217://": (RemotePair, rfc2217),
+    "SerialPort, rfc2217://, in_flight=None": (RemotePair, without_a_window),
     "BufferedTransportStream": (UnixPair, buffered),
     "on_wire": (FakeLine, on_wire),
     "RS485": (FakeLine, rs485),
@@ -178,7 +183,8 @@ STREAMS = {
     "Paced": (PtyPair, paced),
 }
 TOOLS = {"SerialPort on socat": ["socat"], "SerialPort, rfc2217://": ["socat", "ser2net"]}
-RESET_BY_CLOSING = {"SerialPort, socket://", "SerialPort, rfc2217://"}
+TOOLS["SerialPort, rfc2217://, in_flight=None"] = TOOLS["SerialPort, rfc2217://"]
+RESET_BY_CLOSING = {"SerialPort, socket://", "SerialPort, rfc2217://", "SerialPort, rfc2217://, in_flight=None"}
 # Those that stand on a device which a pty can be, and so on a simulated UART.
 ON_A_LINE = {
     "SerialPort": serial_port,

@@ -13,6 +13,7 @@ from typing import Any
 
 import serial
 import serial_asyncio
+from telnet_server import telnet_server
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair, SocatPair, TcpPair, UnixPair
@@ -143,6 +144,47 @@ async def socket_blocking(need_tool):
     with sockets(UnixPair) as (pair, port, peer):
         port.settimeout(None)
         yield Line(port, peer, lambda: pair.hang_up("port"), port.close, unread_on(pair, port))
+
+
+# -- ports of other machines ---------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def served(**settings):
+    """A port behind a server that passes on what comes, and waits where its peer does not read."""
+    with UnixPair(send_buffer=BUFFER) as pair, telnet_server(sink=pair.port) as server:
+        port = await asyncio.to_thread(sw.SerialPort, server.url, 921600, **settings)
+        port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+        try:
+            yield Line(port, pair.peer, server.hang_up, port.driver.line.close)
+        finally:
+            port.close("abort")
+
+
+@line
+async def remote_rfc2217(need_tool):
+    async with served() as made:
+        yield made
+
+
+@line
+async def remote_rfc2217_without_a_window(need_tool):
+    async with served(in_flight=None) as made:
+        yield made
+
+
+@line
+async def remote_tcp(need_tool):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = sw.SerialPort("socket://{}:{}".format(*listening.getsockname()))
+        port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+        peer, _ = listening.accept()
+        with peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+            try:
+                yield Line(port, peer, peer.close, port.driver.line.close)
+            finally:
+                port.close("abort")
 
 
 # -- transports ---------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """A server of RFC 2217 in this process, for one client, on a thread: what it says, and when, is scripted."""
 
 import contextlib
+import select
 import socket
 import threading
 import time
@@ -23,6 +24,7 @@ class TelnetServer:
         grants: by the code of a question, the value that it grants whatever is asked for.
         silent: codes, or (code, value), of questions that it does not answer.
         echo: whether the data is sent back.
+        sink: a socket that the data is given to, in the place of a serial port; what it sends goes to the client.
 
     Attributes:
         data: what the client has sent, without Telnet.
@@ -31,11 +33,13 @@ class TelnetServer:
         answer: cleared, answers are kept back.
     """
 
-    def __init__(self, listening, *, first=True, cut=65536, refused=(), grants=None, silent=(), echo=False):
+    def __init__(self, listening, *, first=True, cut=65536, refused=(), grants=None, silent=(), echo=False, sink=None):
         self.url = "rfc2217://{}:{}".format(*listening.getsockname()[:2])
         self._listening = listening
         self._first, self._cut, self._refused, self._grants, self._silent = first, cut, refused, grants or {}, silent
-        self._echo = echo
+        self._echo, self._sink = echo, sink
+        if sink is not None:
+            sink.setblocking(True)
         self.data, self.questions = bytearray(), []
         self.raw = 0
         self.go, self.answer = threading.Event(), threading.Event()
@@ -55,14 +59,20 @@ class TelnetServer:
             if self._cut < 10:
                 time.sleep(0)
 
-    def end(self):
+    def hang_up(self):
+        """The server is gone, in the midst of whatever it does."""
+        self.end(join=False)
+
+    def end(self, *, join=True):
         self._over = True
         self.go.set()
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
-        if self.connection is not None:
+        for each in filter(None, (self.connection, self._sink)):
             with contextlib.suppress(OSError):
-                self.connection.shutdown(socket.SHUT_RDWR)
+                each.shutdown(socket.SHUT_RDWR)
+        if not join:
+            return
         self.thread.join()
         if self.connection is not None:
             self.connection.close()
@@ -80,21 +90,25 @@ class TelnetServer:
                 if self.answer.is_set() and self._kept:
                     kept, self._kept = self._kept, b""
                     self.say(kept)
-                self.connection.settimeout(0.01)
-                try:
-                    data = self.connection.recv(4096)
-                except TimeoutError:
+                ready, _, _ = select.select([each for each in (self.connection, self._sink) if each], [], [], 0.01)
+                if self._sink in ready and (data := self._sink.recv(4096)):
+                    self.say(data.replace(b"\xff", b"\xff\xff"))
+                if self.connection not in ready:
                     continue
-                finally:
-                    self.connection.settimeout(None)
-                if not data:
+                if not (data := self.connection.recv(4096)):
                     return
                 self.raw += len(data)
                 for byte in data:
                     parse.send(byte)
+                self._pass_on()
                 if self._echo:
                     self.say(bytes(self.data).replace(b"\xff", b"\xff\xff"))
                     self.data.clear()
+
+    def _pass_on(self):
+        if self._sink is not None:
+            self._sink.sendall(self.data)
+            self.data.clear()
 
     def _parser(self):
         while True:
@@ -125,6 +139,7 @@ class TelnetServer:
             self._tell(bytes((IAC, answers[not agree], option)))
 
     def _question(self, body):
+        self._pass_on()  # in its order
         option, code, *value = body
         assert option == COM_PORT
         self.questions.append((code, *value))

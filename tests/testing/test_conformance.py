@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from telnet_server import telnet_server
 
 import serialwrite as sw
 from serialwrite.testing import (
@@ -137,7 +138,7 @@ async def over_reconnecting(far):
 
 @contextlib.contextmanager
 def over_socket_url(far):
-    """A port of pyserial's that has no descriptor to wait for."""
+    """A raw TCP port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         host, number = server.getsockname()
         stream = sw.SerialPort(f"socket://{host}:{number}")
@@ -147,6 +148,18 @@ def over_socket_url(far):
                 yield stream, far(peer)
             finally:
                 stream.close("abort")  # before the peer: pyserial forgets its socket where that is gone
+
+
+@contextlib.contextmanager
+def over_rfc2217(far, **settings):
+    """A port behind a server that passes on what comes, and waits where its far end does not read."""
+    with UnixPair() as pair, telnet_server(sink=pair.port) as server:
+        stream = sw.SerialPort(server.url, 921600, **settings)
+        pair.peer.setblocking(False)
+        try:
+            yield stream, far(pair.peer)
+        finally:
+            stream.close("abort")
 
 
 OURS = {
@@ -160,6 +173,8 @@ OURS = {
     "Queued over Traced over Paced over SerialPort": (lambda far: over_rig(PtyPair, stacked, far), clog_by_writing),
     "Reconnecting": (over_reconnecting, clog_by_writing),
     "SerialPort on socket://": (over_socket_url, clog_by_writing),
+    "SerialPort on rfc2217://": (over_rfc2217, clog_by_writing),
+    "SerialPort on rfc2217:// without a window": (lambda far: over_rfc2217(far, in_flight=None), clog_by_writing),
     "TransportStream": (over_transport, clog_by_writing),
     "BufferedTransportStream": (over_buffered_transport, clog_transport),
 }
