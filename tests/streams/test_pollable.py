@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 import serialwrite as sw
-from serialwrite.streams.fd import _descriptor, _stream as _pollable
+from serialwrite.streams.fd import _descriptor, _readiness, _stream as _pollable
 from serialwrite.streams.fd._readiness import LONGEST_PAUSE_S, SPURIOUS_LIMIT
 from serialwrite.streams.serial import _descriptor_driver
 from serialwrite.testing import PtyPair, receive, receive_available
@@ -332,3 +333,25 @@ def test_a_file_that_is_appended_to_while_it_is_read(tmp_path):
         with path.open("ab") as more:
             more.write(b"cdef")
         assert sw.read(stream, 4, timeout=10) == b"cdef"
+
+
+def test_blocking_reads_that_wait_once_each_are_not_held_back(monkeypatch):
+    """Each was woken for a byte that was there: none of them has lied."""
+    slept = []
+    monkeypatch.setattr(_readiness, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
+    near, far = socket.socketpair()
+    with sw.SocketStream(near) as stream, far:
+
+        def answer():
+            while data := far.recv(1):
+                time.sleep(0.002)  # so that it is waited for
+                far.sendall(data)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        for _ in range(3 * SPURIOUS_LIMIT):
+            sw.write(stream, b"x", timeout=10)
+            assert sw.read(stream, 1, timeout=10) == b"x"
+        far.shutdown(socket.SHUT_RDWR)
+        answering.join()
+    assert slept == []

@@ -265,7 +265,7 @@ async def test_on_server_counts_what_was_served():
             server.answer.clear()
             with pytest.raises(sw.TransferTimeout, match=r"^0 of 3,040 bytes served in ") as caught:
                 await sw.async_write(port.on_server, DATA, timeout=0.2)
-            assert (caught.value.bytes_transferred, caught.value.served, caught.value.queued) == (0, 0, 500)
+            assert (caught.value.bytes_transferred, caught.value.served, caught.value.queued) == (0, 0, 250)
             server.answer.set()
 
 

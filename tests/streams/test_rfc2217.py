@@ -13,6 +13,7 @@ from ser2net import ser2net
 
 import serialwrite as sw
 from serialwrite.testing import SocatPair, receive_available, send
+from tests.streams import kills
 
 DATA = random.Random(2217).randbytes(100_000)  # with every byte in it, Telnet's 255 too
 
@@ -161,6 +162,19 @@ async def test_the_devices_last_words_are_read_before_the_end_is_told(need_tool,
             assert got == words
             with pytest.raises(sw.Disconnected):
                 await sw.async_read(port, bytearray(1), timeout=30)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_it_has_told_no_more_served_than_the_tty_had(need_tool, tmp_path, seed):
+    served, accepted, arrived = kills.run(need_tool("ser2net"), tmp_path, seed)
+    assert 0 <= served <= arrived <= accepted
+
+
+@pytest.mark.parametrize("window", [300, 1152, 1500, 3000, 65536])
+def test_killed_while_stalled_it_has_told_no_more_served(need_tool, tmp_path, window):
+    """A server answers what stands behind data that its port has not taken yet, where both came to it at once."""
+    served, arrived = kills.stalled(need_tool("ser2net"), tmp_path, window)
+    assert 0 < served <= arrived
 
 
 async def test_a_stalled_write_is_cancelled_and_resumed(remote):

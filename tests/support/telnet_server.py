@@ -82,7 +82,8 @@ class TelnetServer:
             self.connection, _ = self._listening.accept()
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._first:
-                self.say(bytes((IAC, WILL, BINARY, IAC, DO, BINARY, IAC, DO, COM_PORT)))
+                offers = ((WILL, BINARY), (DO, BINARY), (DO, COM_PORT))
+                self.say(b"".join(bytes((IAC, *offer)) for offer in offers if offer[1] not in self._refused))
             parse = self._parser()
             next(parse)
             while not self._over:

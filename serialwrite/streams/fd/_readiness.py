@@ -264,7 +264,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
 
     def block(self, seconds: float | None, moved: bool) -> None:
         """Block this thread until the port may be ready, for ``seconds`` at most. A close wakes it."""
-        if moved:
+        if moved or self._bell is None:  # the first wait of its operation
             self._spurious = 0
         if self._bell is None:
             with suppress(OSError):  # no descriptor is left

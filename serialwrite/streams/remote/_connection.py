@@ -18,11 +18,13 @@ from ._com_port import QUERY, Code, ComPort, Question
 from ._input import Input
 from ._link import Link
 from ._output import Output
-from ._telnet import COM_PORT_OPTION, DO, DONT, SB, WILL, WONT, Command, Options
+from ._telnet import COM_PORT_OPTION, DO, DONT, SB, WILL, WONT, Command, Options, nothing
 
-CHUNK_SIZE = 1 << 16  # most bytes of one send
-# Where there is no window: bytes after which the server is asked how far it is.
-QUERY_SIZE = 1 << 16
+# Bytes that a server takes from its connection at a time. It answers what stands in them before it gives the data
+# among them to its port (ser2net 4.3 and pyserial's own: 1,024). So a question that proves something is as far behind.
+PADDING_SIZE = 1024
+# The most bytes after which the server is asked how far it is.
+QUERY_SIZE = 1 << 14
 # Seconds for which a question may stay unanswered once a later one was answered; and the longest of one poll, as
 # another thread may have received what this one waits for.
 OVERTAKEN, LONGEST_POLL = 0.25, 0.02
@@ -78,6 +80,7 @@ class Connection:
             except ValueError as error:
                 self._input.ended = True
                 self._lose(OSError(errno.EPROTO, f"{self.name} does not speak Telnet: {error}"))
+            self._link.received()
             ended = self._input.ended
             if ended:
                 self._lose(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
@@ -169,7 +172,8 @@ class Connection:
             self.receive(writing=True)
             if self.lost is not None:
                 raise self.lost.with_traceback(None)
-            most = CHUNK_SIZE if self.window is None else min(CHUNK_SIZE, self.window - self.unserved)
+            often = QUERY_SIZE if self.window is None else max(1, min(QUERY_SIZE, self.window // 2))
+            most = often if self.window is None else min(often, self.window - self.unserved)
             chunk = _first(buffers, max(most, 0))
             if not chunk and not any(map(len, buffers)):
                 return 0
@@ -180,17 +184,16 @@ class Connection:
                 raise BlockingIOError(errno.EAGAIN, "the server is not ready")
             n: int = self._attempt(lambda: self._output.write(chunk))
             self._link.moved()
-            often = QUERY_SIZE if self.window is None else max(1, min(QUERY_SIZE, self.window // 4))
             if self.accepted - self._asked_at >= often or self._blocked():
                 self.query()
             return n
 
     def query(self) -> None:
-        """Ask how far the server is: once it answers, it has taken all that was accepted before."""
+        """Ask how far the server is: once it answers, it has given all that was accepted before to its port."""
         with self.lock:
             self._asked_at = self.accepted
             _, command = self.com_port.ask(Code.BAUDRATE, QUERY, position=self._asked_at)
-            self.send(command)
+            self.send(nothing(PADDING_SIZE) + command)
 
     def send(self, command: bytes) -> None:
         """Send ``command`` as soon as the socket takes it."""

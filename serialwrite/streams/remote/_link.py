@@ -41,6 +41,11 @@ class Link:
             self._lifted = False
             self._limit(UNANSWERED_MS)
 
+    def received(self) -> None:
+        """Something may have come: acknowledge it at once. ser2net sends small things only once that was done."""
+        with suppress(AttributeError, OSError):  # Linux alone has it
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
     def full(self) -> None:
         """There was no room to send. It is to be called once a second then; an event loop that runs here does so."""
         if self._lifted:

@@ -47,6 +47,11 @@ def command(data: bytes, half: bool) -> bytes:
     return data[1:] if half else data
 
 
+def nothing(size: int) -> bytes:
+    """Commands that do nothing: ``size`` bytes of them, which is even."""
+    return bytes((IAC, NOP)) * (size // 2)
+
+
 def subnegotiation(option: int, body: bytes) -> bytes:
     """The command that says ``body`` of ``option``."""
     return bytes((IAC, SB, option)) + body.replace(b"\xff", PAIR) + bytes((IAC, SE))
