@@ -5,7 +5,7 @@ import contextlib
 import serial
 import serial_asyncio
 
-from serialwrite.testing import PtyPair, TcpPair, receive
+from serialwrite.testing import Answering, PtyPair, TcpPair, receive
 
 DATA = b"0123456789"
 
@@ -24,6 +24,36 @@ def pyserial_after(port, data):
 
 
 # end pyserial
+
+
+# begin port
+import serial
+
+import serialwrite as sw
+
+
+def ask_before(path):
+    with serial.Serial(path, 115200, timeout=1.0, write_timeout=1.0) as port:
+        port.reset_input_buffer()
+        port.write(b"AT\r\n")
+        return port.readline()  # on a timeout: a part of the line, or nothing
+
+
+def ask_after(path):
+    with sw.SerialPort(path, 115200, timeout=1.0, write_timeout=1.0) as port:
+        port.reset_input_buffer()
+        port.write(b"AT\r\n")
+        return sw.Buffered(port).readline()  # on a timeout: an exception that has the part
+
+
+async def ask_in_a_coroutine(path):
+    async with await sw.async_open(path, 115200) as port:
+        port.reset_input_buffer()
+        await port.async_write(b"AT\r\n", timeout=1.0)
+        return await sw.Buffered(port).async_readline(timeout=1.0)
+
+
+# end port
 
 
 # begin pyserial-asyncio
@@ -78,8 +108,8 @@ async def serialx_before(path, data):
 
 
 async def serialx_after(path, data):
-    with sw.SerialPort(path, 115200) as port:
-        await sw.async_write(port, data, timeout=1.0)
+    async with await sw.async_open(path, 115200) as port:
+        await port.async_write(data, timeout=1.0)
 
 
 # end serialx
@@ -108,6 +138,11 @@ async def main():
             await asyncio.to_thread(pyserial_before, port, DATA)
             await asyncio.to_thread(pyserial_after, port, DATA)
         arrived("pyserial", peer)
+
+        with Answering({b"AT\r\n": b"OK\r\n"}) as modem:
+            replies = [await asyncio.to_thread(ask, modem.port) for ask in (ask_before, ask_after)]
+            replies.append(await ask_in_a_coroutine(modem.port))
+            assert replies == [b"OK\r\n"] * 3
 
         _, writer = await serial_asyncio.open_serial_connection(url=rig.port, baudrate=115200)
         await pyserial_asyncio_before(writer, DATA)
