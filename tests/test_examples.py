@@ -1,5 +1,6 @@
 """Every example of the documentation runs, and prints what it says that it prints; every page shows only what runs."""
 
+import ast
 import asyncio
 import os
 import re
@@ -148,6 +149,20 @@ async def test_a_board_that_is_reset(monkeypatch):
         await names["enter_boot_loader"](port)
         assert port.uart.dtr_log[2:] == [False, True, False]
         assert [on for on, _ in port.uart.rts_log] == [True, False]
+
+
+SOURCES = {path.name: path.read_text(encoding="utf-8") for path in EXAMPLES}
+for found in re.finditer(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL):
+    SOURCES[f"README.md at {found.start()}"] = found[1]
+
+
+@pytest.mark.parametrize("code", SOURCES.values(), ids=SOURCES)
+def test_a_coroutine_leaves_streams_by_async_with(code):
+    for function in ast.walk(ast.parse(code)):
+        if isinstance(function, ast.AsyncFunctionDef):
+            entered = [item for node in ast.walk(function) if isinstance(node, ast.With) for item in node.items]
+            made = [ast.unparse(item.context_expr).partition("(")[0].removeprefix("sw.") for item in entered]
+            assert not {"SerialPort", "SocketStream", "DescriptorStream", "Traced"}.intersection(made)
 
 
 # -- the pages ----------------------------------------------------------------------------------------------

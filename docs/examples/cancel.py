@@ -51,11 +51,12 @@ async def by_future(port):
 
 async def main():
     for way in (by_task, by_asyncio_timeout, by_signal, by_future):
-        with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
-            n = await way(port)
-            arrived = await asyncio.to_thread(receive_available, peer)
-            print(f"{way.__name__}: {n:,} bytes accepted, {len(arrived):,} arrived")
-            assert n == len(arrived)
+        with PtyPair() as rig, rig.open_peer() as peer:
+            async with sw.SerialPort(rig.port) as port:
+                n = await way(port)
+                arrived = await asyncio.to_thread(receive_available, peer)
+                print(f"{way.__name__}: {n:,} bytes accepted, {len(arrived):,} arrived")
+                assert n == len(arrived)
 
 
 if __name__ == "__main__":

@@ -34,12 +34,13 @@ async def read_all_ways(port):
 
 
 async def main():
-    with PtyPair() as rig, sw.SerialPort(rig.port) as port, sw.SerialPort(rig.peer) as device:
-        reading = asyncio.create_task(read_all_ways(port))
-        await sw.async_write(device, b"\x01\x02\x03\x04+CSQ: 17,99\r\nOK")
-        await asyncio.sleep(0.1)
-        await sw.async_write(device, b"!")
-        await reading
+    with PtyPair() as rig:
+        async with sw.SerialPort(rig.port) as port, sw.SerialPort(rig.peer) as device:
+            reading = asyncio.create_task(read_all_ways(port))
+            await sw.async_write(device, b"\x01\x02\x03\x04+CSQ: 17,99\r\nOK")
+            await asyncio.sleep(0.1)
+            await sw.async_write(device, b"!")
+            await reading
         # prints: bytearray(b'\x01\x02\x03\x04')
         # prints: b'+CSQ: 17,99\r\n'
         # prints: b'OK'

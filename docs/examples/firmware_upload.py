@@ -35,10 +35,11 @@ async def upload(port, firmware):
 
 # begin main
 async def main():
-    with device() as rig, sw.SerialPort(rig.port, 921_600) as port, rig.open_peer() as far_end:
-        receiving = asyncio.create_task(asyncio.to_thread(receive, far_end, len(FIRMWARE), timeout=60))
-        await upload(port, FIRMWARE)
-        received = await receiving
+    with device() as rig, rig.open_peer() as far_end:
+        async with sw.SerialPort(rig.port, 921_600) as port:
+            receiving = asyncio.create_task(asyncio.to_thread(receive, far_end, len(FIRMWARE), timeout=60))
+            await upload(port, FIRMWARE)
+            received = await receiving
     assert hashlib.sha256(received).digest() == hashlib.sha256(FIRMWARE).digest()
     print("the device has", len(received), "bytes, and they are the right ones")
 

@@ -19,14 +19,15 @@ async def talk(reader, writer):
 
 
 async def main():
-    with PtyPair() as rig, sw.SerialPort(rig.peer) as far:
-        reader, writer = await serial_asyncio.open_serial_connection(url=rig.port, baudrate=115200)
-        await sw.async_write(far, b"reply")
-        await talk(reader, writer)
-        writer.close()
-        received = bytearray(22)
-        await sw.async_read(far, received, timeout=5)
-        assert received == b"as before; and exactly"
+    with PtyPair() as rig:
+        async with sw.SerialPort(rig.peer) as far:
+            reader, writer = await serial_asyncio.open_serial_connection(url=rig.port, baudrate=115200)
+            await sw.async_write(far, b"reply")
+            await talk(reader, writer)
+            writer.close()
+            received = bytearray(22)
+            await sw.async_read(far, received, timeout=5)
+            assert received == b"as before; and exactly"
 
 
 if __name__ == "__main__":

@@ -26,12 +26,13 @@ class ToQueue(sw.CompletionToken[None, None]):
 
 
 async def main():
-    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
-        results = asyncio.Queue()
-        sw.async_write(port, b"hello", ToQueue(results))
-        print(await results.get())  # prints: 5
-        sw.async_write(port, bytes(1 << 20), sw.cancel_after(0.2, ToQueue(results)))
-        print(type(await results.get()).__name__)  # prints: TransferTimeout
+    with PtyPair() as rig:
+        async with sw.SerialPort(rig.port) as port:
+            results = asyncio.Queue()
+            sw.async_write(port, b"hello", ToQueue(results))
+            print(await results.get())  # prints: 5
+            sw.async_write(port, bytes(1 << 20), sw.cancel_after(0.2, ToQueue(results)))
+            print(type(await results.get()).__name__)  # prints: TransferTimeout
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ async def write_and_prove(port, data):
 
 
 async def main():
-    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
-        print(await write_and_prove(port, b"hello"))  # prints: accepted
-        print(port.proof_levels["transmitted"])  # prints: unknown
+    with PtyPair() as rig:
+        async with sw.SerialPort(rig.port) as port:
+            print(await write_and_prove(port, b"hello"))  # prints: accepted
+            print(port.proof_levels["transmitted"])  # prints: unknown
 
 
 if __name__ == "__main__":

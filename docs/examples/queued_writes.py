@@ -20,11 +20,12 @@ async def report(port):
 
 
 async def main():
-    with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
-        await report(port)
-        arrived = await asyncio.to_thread(receive_available, peer)
-        for message in arrived.split(b";")[:3]:
-            print(message.decode())
+    with PtyPair() as rig, rig.open_peer() as peer:
+        async with sw.SerialPort(rig.port) as port:
+            await report(port)
+            arrived = await asyncio.to_thread(receive_available, peer)
+            for message in arrived.split(b";")[:3]:
+                print(message.decode())
         # prints: temperature=0
         # prints: pressure=0
         # prints: humidity=0

@@ -23,11 +23,12 @@ async def upload(port, firmware):
 
 async def main():
     firmware = bytes(range(256)) * 1024
-    with PtyPair() as rig, sw.SerialPort(rig.port, 115200) as port, rig.open_peer() as device:
-        writing = asyncio.create_task(upload(port, firmware))
-        await asyncio.sleep(0.5)  # a device that is busy erasing its flash
-        received = await asyncio.to_thread(receive, device, len(firmware))
-        await writing
+    with PtyPair() as rig, rig.open_peer() as device:
+        async with sw.SerialPort(rig.port, 115200) as port:
+            writing = asyncio.create_task(upload(port, firmware))
+            await asyncio.sleep(0.5)  # a device that is busy erasing its flash
+            received = await asyncio.to_thread(receive, device, len(firmware))
+            await writing
     assert hashlib.sha256(received).digest() == hashlib.sha256(firmware).digest()
     print("received, byte for byte:", len(received))
 

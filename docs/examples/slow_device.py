@@ -34,13 +34,14 @@ async def printer(peer):
 
 
 async def main():
-    with PtyPair() as rig, rig.open_peer() as peer, sw.SerialPort(rig.port, 115200) as port:
-        device = asyncio.create_task(printer(peer))
-        print(f"{await send_slowly(port)} bytes, slowly")  # prints: 30 bytes, slowly
-        await sw.async_read(port, bytearray(4 * len(b"ok\n")), timeout=5)  # its answers to these
-        n, replies = await send_line_by_line(port)
-        print(f"{n} bytes, {len(replies)} prompts waited for")  # prints: 30 bytes, 3 prompts waited for
-        device.cancel()
+    with PtyPair() as rig, rig.open_peer() as peer:
+        async with sw.SerialPort(rig.port, 115200) as port:
+            device = asyncio.create_task(printer(peer))
+            print(f"{await send_slowly(port)} bytes, slowly")  # prints: 30 bytes, slowly
+            await sw.async_read(port, bytearray(4 * len(b"ok\n")), timeout=5)  # its answers to these
+            n, replies = await send_line_by_line(port)
+            print(f"{n} bytes, {len(replies)} prompts waited for")  # prints: 30 bytes, 3 prompts waited for
+            device.cancel()
 
 
 if __name__ == "__main__":

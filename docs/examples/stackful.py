@@ -18,7 +18,7 @@ def session(port, received, yield_):
 
 async def main():
     near, far = socket.socketpair()  # stands for a serial port and the modem behind it
-    with sw.SocketStream(near) as port, sw.SocketStream(far) as modem:
+    async with sw.SocketStream(near) as port, sw.SocketStream(far) as modem:
         received = sw.dynamic_buffer(bytearray())
         answer = asyncio.create_task(sw.spawn(port, lambda yield_: session(port, received, yield_)))
         command = bytearray(3)

@@ -23,7 +23,7 @@ async def ask_and_see(port):
 
 
 async def ask_and_keep(port, file):
-    with sw.Traced(port, file) as traced:  # .jsonl: a JSON object a line; .pcapng: for Wireshark
+    async with sw.Traced(port, file) as traced:  # .jsonl: a JSON object a line; .pcapng: for Wireshark
         return await ask(traced)
 
 

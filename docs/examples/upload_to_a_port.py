@@ -9,7 +9,7 @@ import serialwrite as sw
 
 async def main(path, file):
     firmware = Path(file).read_bytes()
-    with sw.SerialPort(path, 115200) as port:
+    async with sw.SerialPort(path, 115200) as port:
         try:
             await sw.async_write(port, firmware, idle_timeout=10.0)
         except sw.TransferTimeout as error:
