@@ -37,8 +37,8 @@ def test_replug(device: Device):
         assert device.peer_read(len(FEW)) == FEW
 
 
-@pytest.mark.promise("`Reconnecting`: a cut write tells its count, and the rest goes on after a replug")
 async def test_reconnecting(device: Device):
+    """A cut write tells its count, and the next one goes out after a replug."""
     device.without("no-unplug")
     data = more_than_fits(device)
     device.stall()
@@ -63,8 +63,8 @@ async def test_reconnecting(device: Device):
         assert port.stream.serial.port == device.path
 
 
-@pytest.mark.promise("a change of CTS is told at once")
 async def test_waiting_for_a_line(device: Device):
+    """A change of CTS is told at once, and the thread that waits for it can be ended."""
     device.without("no-modem-lines")
     async with opened(device, rtscts=True) as port:
         await port.async_wait_for_lines(cts=True, timeout=BOUND_SECONDS)
