@@ -3,9 +3,10 @@
 import os
 import select
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from .quiet import place
@@ -13,6 +14,7 @@ from .quiet import place
 ROOT = Path(__file__).parents[2]
 # As an installed package is: imported from bytecode, whatever the environment says.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "benchmarks" / "bytecode")}
+NOTHING: Mapping[str, str] = MappingProxyType({})
 LIMIT = 180.0  # seconds for one piece of work; whoever takes longer hangs
 
 
@@ -23,7 +25,9 @@ class Failed(Exception):
 class Process:
     """A process of the run, pinned to the ``core``-th core; ``fds`` are inherited."""
 
-    def __init__(self, command: Sequence[str], *, core: int, fds: Sequence[int]) -> None:
+    def __init__(
+        self, command: Sequence[str], *, core: int, fds: Sequence[int], environment: Mapping[str, str] = NOTHING
+    ) -> None:
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -32,7 +36,7 @@ class Process:
             bufsize=0,  # poll() is to see whatever was not read
             pass_fds=fds,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", **COMPILED},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", **COMPILED, **environment},
         )
         place(self._process.pid, core)
 

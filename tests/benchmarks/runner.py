@@ -115,7 +115,9 @@ def _measure(contestant: Contestant, work: Work, measurement: Measurement) -> No
             links.close_far()
         ends = links.names(paths=contestant.ends_are_paths)
         inherited = links.near if ends == list(map(str, links.near)) else []
-        writer = stack.enter_context(Process(contestant.command(work, ends), core=0, fds=inherited))
+        writer = stack.enter_context(
+            Process(contestant.command(work, ends), core=0, fds=inherited, environment=contestant.environment)
+        )
         if inherited:
             links.close_near()
         meter = json.loads(writer.line())

@@ -14,7 +14,7 @@ class Work:
 
     Attributes:
         action: what a contestant is asked to do (see ``contestants/_shapes.py``): ``repeat``, ``gather``, ``timeout``,
-            ``blocked``, ``pending``, ``lines`` or ``import``.
+            ``blocked``, ``busy`` (``repeat`` beside a thread that computes), ``pending``, ``lines`` or ``import``.
         times: calls in a row, on each stream; of ``pending``, all at once.
         size: bytes of each buffer.
         warmup: calls before the clock is started.
@@ -62,7 +62,7 @@ class Work:
     @property
     def drained(self) -> bool:
         """Whether a far end reads along, in a process of its own."""
-        return self.action in ("repeat", "gather")
+        return self.action in ("repeat", "gather", "busy")
 
     @property
     def owns_link(self) -> bool:
@@ -83,6 +83,7 @@ def _w1() -> Iterator[Work]:
     for link in ("socketpair", "pty"):
         yield Work("W1", link, "20,000 sequential writes of 16 bytes", times=20_000, warmup=500)
     yield Work("W1", "socketpair", "a write that finds the stream full", "blocked", "blocked", times=2_000, warmup=100)
+    yield Work("W1", "socketpair", "beside a thread that computes", "busy", "beside a thread", times=1_000, warmup=10)
 
 
 def _w2() -> Iterator[Work]:

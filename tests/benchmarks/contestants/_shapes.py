@@ -20,9 +20,11 @@ import importlib.util
 import os
 import socket
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ..meter import Meter
@@ -59,6 +61,7 @@ class Contestant:
     works: tuple[str, ...] = ("W1", "W2", "W3", "W4", "W5")  # W6 asks how our own costs grow
     requires: tuple[str, ...] = ()
     ends_are_paths = True  # on a pty; else an inherited descriptor
+    environment: Mapping[str, str] = MappingProxyType({})  # of its process, beside that of the run
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -104,6 +107,11 @@ def buffers(work: Work) -> list[bytes]:
 def late_us(begun: float, seconds: float) -> float:
     """How much later than asked for it is now, in µs."""
     return (time.monotonic() - begun - seconds) * 1e6
+
+
+def _compute() -> None:
+    while True:
+        pass
 
 
 class Synchronous(Contestant):
@@ -162,6 +170,10 @@ class Awaited(Contestant):
             return "not installed: uvloop"
         return super().missing()
 
+    def made(self, work: Work) -> list[Any]:
+        """The buffers that are gathered."""
+        return buffers(work)
+
     async def open(self, end: End) -> Any:
         raise NotImplementedError
 
@@ -197,8 +209,10 @@ class Awaited(Contestant):
 
     async def _perform(self, work: Work, ends: Sequence[End]) -> None:
         streams, meter, more = [await self.open(end) for end in ends], Meter(), {}
-        if work.action == "repeat":
+        if work.action in ("repeat", "busy"):
             data = payload(work)
+            if work.action == "busy":
+                threading.Thread(target=_compute, daemon=True).start()
             if work.warmup:
                 await self.repeat(streams[0], data, work.warmup)
             meter.start()
@@ -207,7 +221,7 @@ class Awaited(Contestant):
             else:
                 await asyncio.gather(*(self.repeat(stream, data, work.times) for stream in streams))
         elif work.action == "gather":
-            parts = buffers(work)
+            parts = self.made(work)
             meter.start()
             await self.gather(streams[0], parts)
         elif work.action == "blocked":

@@ -4,6 +4,7 @@
 
 import asyncio
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import serialwrite as sw
@@ -21,8 +22,9 @@ TIMEOUT = 30.0  # seconds; of W1, where none ever runs out
 class Ours(Awaited):
     """``await async_write(stream, data)``."""
 
-    actions = ("repeat", "gather", "timeout", "blocked", "pending")
+    actions = ("repeat", "gather", "timeout", "blocked", "busy", "pending")
     works = ("W1", "W2", "W3", "W4", "W5", "W6")
+    limit: float | None = None
 
     def takes(self, work: Work) -> bool:
         return super().takes(work) and not (self.uvloop and work.name == "W6")
@@ -50,7 +52,7 @@ class Ours(Awaited):
             stream = sw.SocketStream(pair.near)
             for _ in range(times):
                 loop.call_soon(pair.take)
-                await async_write(stream, pair.data)
+                await async_write(stream, pair.data, timeout=self.limit)
 
     async def pending(self, times: int, seconds: float) -> None:
         with FullPair() as pair:
@@ -62,6 +64,29 @@ class Ours(Awaited):
         for end in ends:
             if not isinstance(end, sw.TransferTimeout):
                 raise end
+
+
+class Pure(Ours):
+    """All of it in Python, as where there is no compiler."""
+
+    works = ("W1", "W2", "W3", "W4")
+    environment = MappingProxyType({"SERIALWRITE_PURE": "1"})
+
+
+class Bytearrays(Ours):
+    """Many bytearrays in one call."""
+
+    actions = ("gather",)
+    works = ("W3",)
+
+    def made(self, work: Work) -> list[Any]:
+        return list(map(bytearray, super().made(work)))
+
+
+class PureBytearrays(Bytearrays):
+    """The same, all of it in Python."""
+
+    environment = Pure.environment
 
 
 class Variant(Ours):
@@ -78,6 +103,9 @@ class Variant(Ours):
 
 class Timed(Variant):
     """``await async_write(stream, data, timeout=seconds)``."""
+
+    actions = ("repeat", "blocked")
+    limit = TIMEOUT
 
     async def repeat(self, stream: Any, data: bytes, times: int) -> None:
         for _ in range(times):
@@ -229,6 +257,9 @@ CONTESTANTS: list[Contestant] = [
     Ours("serialwrite"),
     Ours("serialwrite", uvloop=True),
     Blocking("serialwrite write()"),
+    Pure("serialwrite pure"),
+    Bytearrays("serialwrite bytearrays"),
+    PureBytearrays("serialwrite pure, bytearrays"),
     Timed("serialwrite timeout="),
     Callback("serialwrite callback"),
     Future("serialwrite use_future"),

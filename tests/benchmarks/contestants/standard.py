@@ -19,7 +19,7 @@ from ._shapes import Awaited, Contestant, End, buffers, late_us, payload
 class StreamWriter(Awaited):
     """``writer.write(data); await writer.drain()``."""
 
-    actions = ("repeat", "gather", "timeout")
+    actions = ("repeat", "gather", "timeout", "busy")
 
     async def open(self, end: End) -> asyncio.StreamWriter:
         if end.link == "socketpair":
@@ -45,7 +45,7 @@ class SockSendall(Awaited):
     """``await loop.sock_sendall(sock, data)``."""
 
     links = ("socketpair",)
-    actions = ("repeat", "gather", "timeout", "blocked")
+    actions = ("repeat", "gather", "timeout", "blocked", "busy")
 
     async def open(self, end: End) -> socket.socket:
         return end.socket()
