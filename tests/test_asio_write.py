@@ -10,8 +10,11 @@ from collections import deque
 
 import pytest
 from every_token import ADAPTERS, BOUND, TOKENS
+from pairwise import pairwise
 
 import serialwrite as sw
+
+ONE_LOOP = pytest.mark.asyncio(loop_factories=["asyncio"])  # the tokens alone meet both, in test_never_inline.py
 
 # -- async_write --------------------------------------------------------------------------------------
 
@@ -94,9 +97,11 @@ TABLE = {
 EXPECTED = {row: (None, n, DATA[:n]) for row, (_, _, n) in TABLE.items()}
 
 
-@pytest.mark.parametrize("kind", [Stream, StreamThatTries])
-@pytest.mark.parametrize("buffers", BUFFERS.values(), ids=BUFFERS)
-@pytest.mark.parametrize("run", [*TOKENS.values(), *ADAPTERS.values()], ids=[*TOKENS, *ADAPTERS])
+KINDS = {"a stream": Stream, "one that tries": StreamThatTries}
+
+
+@ONE_LOOP
+@pairwise(run=TOKENS | ADAPTERS, buffers=BUFFERS, kind=KINDS)
 async def test_async_write(run, buffers, kind):
     found = {}
     for row, (condition, most, _) in TABLE.items():
@@ -110,6 +115,7 @@ async def test_async_write(run, buffers, kind):
     assert found == EXPECTED
 
 
+@ONE_LOOP
 @pytest.mark.parametrize("buffers", BUFFERS.values(), ids=BUFFERS)
 async def test_async_write_detached(buffers):
     for condition, most, n in TABLE.values():
@@ -121,7 +127,7 @@ async def test_async_write_detached(buffers):
         assert stream.written == DATA[:n]
 
 
-@pytest.mark.parametrize("kind", [Stream, StreamThatTries])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("buffers", BUFFERS.values(), ids=BUFFERS)
 def test_write(buffers, kind):
     found = {}
@@ -132,7 +138,8 @@ def test_write(buffers, kind):
     assert found == EXPECTED
 
 
-@pytest.mark.parametrize("run", [*TOKENS.values(), *ADAPTERS.values()], ids=[*TOKENS, *ADAPTERS])
+@ONE_LOOP
+@pytest.mark.parametrize("run", (TOKENS | ADAPTERS).values(), ids=TOKENS | ADAPTERS)
 async def test_a_dynamic_buffer_is_consumed_by_what_was_written(run):
     for condition, most, n in TABLE.values():
         data = bytearray(DATA)
@@ -179,7 +186,8 @@ class FailingStream(Stream):
         "transfer_exactly(25)",
     ],
 )
-@pytest.mark.parametrize("run", [*TOKENS.values(), *ADAPTERS.values()], ids=[*TOKENS, *ADAPTERS])
+@ONE_LOOP
+@pytest.mark.parametrize("run", (TOKENS | ADAPTERS).values(), ids=TOKENS | ADAPTERS)
 async def test_an_error_ends_it_with_the_count(run, condition, n):
     stream = FailingStream()
     error, count = await run(lambda token: sw.async_write(stream, DATA, token, completion_condition=condition))
@@ -256,16 +264,19 @@ OPERATIONS = {
 TYPES = [sw.CancellationType.TERMINAL, sw.CancellationType.PARTIAL, sw.CancellationType.TOTAL]
 
 
-@pytest.mark.parametrize("run", TOKENS.values(), ids=TOKENS)
-@pytest.mark.parametrize(("timers", "fires"), TIMERS.values(), ids=TIMERS)
-@pytest.mark.parametrize("cancel_type", TYPES, ids=lambda type: type.name)
-@pytest.mark.parametrize(("start", "supported"), OPERATIONS.values(), ids=OPERATIONS)
-@pytest.mark.parametrize("timer", [after, at], ids=["cancel_after", "cancel_at"])
-async def test_cancel(timer, start, supported, cancel_type, timers, fires, run):
+@pairwise(
+    timer={"cancel_after": after, "cancel_at": at},
+    operation=OPERATIONS,
+    cancel_type={one.name: one for one in TYPES},
+    timers=TIMERS,
+    run=TOKENS,
+)
+async def test_cancel(timer, operation, cancel_type, timers, run):
     stream = Waiting()
+    (start, supported), (seconds_of_each, fires) = operation, timers
 
     def wrap(token):
-        for seconds in reversed(timers):
+        for seconds in reversed(seconds_of_each):
             token = timer(seconds, token, cancel_type)
         return token
 

@@ -124,6 +124,7 @@ async def test_a_handler_never_runs_inside_the_initiating_function(run, operatio
 POSTING = {name: run for name, run in ADAPTERS.items() if name != "bind_immediate_executor"}
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio"])  # an adapter is above the loop; the tokens meet both
 @pytest.mark.parametrize("run", POSTING.values(), ids=POSTING)
 async def test_nor_does_one_that_is_adapted(run, operation):
     make, start = operation

@@ -40,16 +40,14 @@ def test_the_reference_has_every_public_name_once(module):
     assert sorted(documented(module)) == sorted(name for _, name in public(module))
 
 
-@pytest.mark.parametrize(
-    "of",
-    [*public("serialwrite"), *public("serialwrite.testing"), *public("serialwrite.loopback")],
-    ids=".".join,
-)
-def test_a_public_name_has_words(of):
-    module, name = of
-    value = getattr(import_module(module), name)
-    if isinstance(value, (type, FunctionType)):  # of a value, the page itself has the words
-        assert (value.__doc__ or "").strip()
+@pytest.mark.parametrize("module", ["serialwrite", "serialwrite.testing", "serialwrite.loopback"])
+def test_a_public_name_has_words(module):
+    values = {name: getattr(import_module(module), name) for _, name in public(module)}
+    assert [
+        name
+        for name, value in values.items()  # of a value, the page itself has the words
+        if isinstance(value, (type, FunctionType)) and not (value.__doc__ or "").strip()
+    ] == []
 
 
 def test_every_command_is_there():
@@ -57,10 +55,9 @@ def test_every_command_is_there():
     assert re.findall(r"^\.\. command:: (\w+)$", REFERENCE["cli"], re.MULTILINE) == commands
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
-def test_every_page_can_be_found(page):
-    here = page.relative_to(DOCS).with_suffix("")
-    assert str(here) == "index" or re.search(rf"^{here}$", PAGES[DOCS / "index.md"], re.MULTILINE)
+def test_every_page_can_be_found():
+    pages = {str(page.relative_to(DOCS).with_suffix("")) for page in PAGES}
+    assert pages - set(PAGES[DOCS / "index.md"].splitlines()) == {"index"}
 
 
 def test_every_example_is_on_a_page():

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 import serialwrite as sw
 from serialwrite import _adapters
 
@@ -25,9 +23,8 @@ def test_each_row_has_three_cells():
     assert [row for row in ROWS if len(row) != 3] == []
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_what_stands_in_our_column_exists(name):
-    assert hasattr(sw, name)
+def test_what_stands_in_our_column_exists():
+    assert [name for name in OURS if not hasattr(sw, name)] == []
 
 
 def test_every_token_and_adapter_has_a_row():
@@ -36,4 +33,5 @@ def test_every_token_and_adapter_has_a_row():
     filters = {
         name for name in dir(sw) if name.startswith(("enable_", "disable_", "Cancellation", "transfer_", "async_"))
     }
-    assert (tokens | adapters | filters) - {"ErrorRef"} <= set(OURS)
+    not_asios = {"ErrorRef", "async_open", "async_wait_for_port"}
+    assert (tokens | adapters | filters) - not_asios <= set(OURS)

@@ -14,6 +14,7 @@ import threading
 import time
 
 import pytest
+from pairwise import pairwise
 from scripted import STREAMS, TOKENS, WAIT, PlainStream, ScriptedPort, stream_of
 
 import serialwrite as sw
@@ -85,8 +86,9 @@ LOOPS = {
 }
 
 
-@pytest.mark.parametrize(("steps", "data", "options", "asked", "error", "n"), LOOPS.values(), ids=LOOPS)
-async def test_rule_1_asios_loop_exactly(kind, write, steps, data, options, asked, error, n):
+@pairwise(kind=dict(zip(STREAMS, STREAMS, strict=True)), write=TOKENS, case=LOOPS)
+async def test_rule_1_asios_loop_exactly(kind, write, case):
+    steps, data, options, asked, error, n = case
     with stream_of(kind, *steps) as stream:
         ended, count = await write(stream, data, **options)
         assert stream.script.asked == asked
@@ -284,7 +286,11 @@ async def test_rule_2_but_inline_where_an_immediate_executor_asks_for_it(kind):
 # -- 3 ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", ["at once", "after a wait", "error after a wait", "timed out"])
+@pairwise(
+    kind=dict(zip(STREAMS, STREAMS, strict=True)),
+    write=TOKENS,
+    ending={name: name for name in ("at once", "after a wait", "error after a wait", "timed out")},
+)
 async def test_rule_3_the_count_is_what_the_stream_took(kind, write, ending):
     steps = {**ENDINGS, "timed out": (1, 2, WAIT)}[ending]
     with stream_of(kind, *steps) as stream:
@@ -593,7 +599,7 @@ async def test_rule_8_readiness_that_lies_backs_off_and_comes_back():
 # -- 9 ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [1, 100_000])
+@pairwise(kind=dict(zip(STREAMS, STREAMS, strict=True)), write=TOKENS, size={"1 byte": 1, "100,000 bytes": 100_000})
 async def test_rule_9_fair(kind, write, size):
     """A task that writes in a loop, always completing at once, lets the others have their turns."""
     data = bytes(size)
