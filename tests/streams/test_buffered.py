@@ -156,10 +156,11 @@ async def test_a_line_longer_than_a_chunk_comes_whole(sock):
 
 async def test_other_line_ends_are_told_apart(sock):
     lines, feed = sock
-    feed(b"a\nb\r\nc>d\r\n")
+    feed(b"a\nb\r\nc>d>e\r\n")
     assert await lines.async_read_until(b"\r\n", timeout=BOUND) == b"a\nb\r\n"
     assert await lines.async_read_until(b">", timeout=BOUND) == b"c>"
-    assert await lines.async_read_until(b"\r\n", timeout=BOUND) == b"d\r\n"
+    assert await lines.async_read_until(b">", timeout=BOUND) == b"d>"
+    assert await lines.async_read_until(b"\r\n", timeout=BOUND) == b"e\r\n"
 
 
 async def test_a_pattern_ends_as_soon_as_it_matches(line):

@@ -248,6 +248,19 @@ def reading(s: AsyncReadStream, into: bytearray) -> None:
     assert_type(sw.read_until(s, dynamic, b"\n", timeout=1, idle_timeout=1), int)
 
 
+async def reading_lines(s: AsyncReadStream) -> None:
+    lines = sw.Buffered(s, limit=1000)
+    assert_type(lines.async_readline(timeout=1), Operation[bytes])
+    assert_type(lines.async_read_until(re.compile(rb"OK|ERROR")), Operation[bytes])
+    assert_type(lines.async_read_exactly(4, deferred), Operation[bytes])
+    assert_type(await lines.async_readline(), bytes)
+    assert_type(lines.readline(timeout=1, idle_timeout=1), bytes)
+    assert_type(lines.read_until(b"\r\n"), bytes)
+    assert_type(lines.read_exactly(4), bytes)
+    assert_type([line async for line in lines], list[bytes])
+    assert_type(list(lines), list[bytes])
+
+
 def discovery() -> None:
     assert_type(sw.ports(), list[sw.PortInfo])
     assert_type(sw.async_wait_for_port("0403:6001", timeout=1), Operation[sw.PortInfo])
