@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Annotated, Any, Optional, get_type_hints
 
 import typer
-from serial.tools import list_ports
 
 import serialwrite as sw
 
@@ -129,15 +128,16 @@ def with_line_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _known_ports(incomplete: str) -> list[str]:
-    return [port.device for port in list_ports.comports() if port.device.startswith(incomplete)]
+def known_ports(incomplete: str) -> list[str]:
+    """The ports of this machine whose names begin with ``incomplete``, for a shell to complete."""
+    return [port.device for port in sw.ports() if port.device.startswith(incomplete)]
 
 
 PortArgument = Annotated[
     str,
     typer.Argument(
         metavar="PORT",
-        autocompletion=_known_ports,
+        autocompletion=known_ports,
         help="The serial port: a device, such as /dev/ttyUSB0, or a URL of pyserial's.",
     ),
 ]

@@ -7,13 +7,13 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
-from serial.tools import list_ports
 
+import serialwrite as sw
 from serialwrite.loopback import lock_holders
 from serialwrite.loopback.card._machine import closing_wait_in_words, driver, latency_timer
 from serialwrite.loopback.report._words import printable
@@ -28,7 +28,7 @@ ASYNC_LOW_LATENCY = 0x2000  # <linux/tty_flags.h>
 
 
 @dataclass(frozen=True)
-class PortInfo:
+class PortReport:
     """One serial port. None stands for what is not told without opening it, which could reset the device behind it."""
 
     device: str
@@ -45,7 +45,7 @@ class PortInfo:
 
 def ports(json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False) -> None:
     """List the serial ports: their stable names, adapters, drivers, who has them open, and how they are set."""
-    found = [_port_info(port) for port in sorted(list_ports.comports())]
+    found = [_reported(port) for port in sw.ports()]
     if json:
         say(jsonlib.dumps([asdict(each) for each in found]))
     elif found:
@@ -56,14 +56,14 @@ def ports(json: Annotated[bool, typer.Option("--json", help="Print one JSON list
         raise typer.Exit(code)
 
 
-def _port_info(port: Any) -> PortInfo:
+def _reported(port: sw.PortInfo) -> PortReport:
     name = Path(os.path.realpath(port.device)).name
     timer = latency_timer(port.device)
     flags, wait = _number(name, "flags"), _number(name, "closing_wait")
-    return PortInfo(
+    return PortReport(
         device=port.device,
         by_id=_by_id(port.device),
-        description=port.description if port.description != "n/a" else "",
+        description=port.description,
         usb=None if port.vid is None else f"{port.vid:04x}:{port.pid:04x}",
         serial_number=port.serial_number,
         driver=driver(port.device)[0] or None,
@@ -90,7 +90,7 @@ def _number(name: str, attribute: str) -> int | None:
     return None
 
 
-def _show(found: list[PortInfo]) -> None:
+def _show(found: list[PortReport]) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in ("port", "what", "usb", "driver", "held by", "latency", "closing_wait"):
         table.add_column(column, overflow="fold")

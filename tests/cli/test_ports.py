@@ -7,9 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from serial.tools import list_ports
 
 import serialwrite as sw
-from serialwrite.cli import _ports
+from serialwrite.cli import _line_options, _ports
 from serialwrite.streams.serial import _holders
 from serialwrite.testing import PtyPair
 
@@ -34,7 +35,7 @@ def adapter(monkeypatch, tmp_path):
         monkeypatch.setattr(_ports, "TTYS", tmp_path / "tty")
         monkeypatch.setattr(_ports, "BY_ID", tmp_path / "by-id")
         port = SimpleNamespace(device=rig.port, **ADAPTER)
-        monkeypatch.setattr(_ports.list_ports, "comports", lambda: [port])
+        monkeypatch.setattr(list_ports, "comports", lambda: [port])
         yield rig
 
 
@@ -91,7 +92,7 @@ def test_whoever_has_locked_it_is_named_to_any_user(adapter, program, capfd, mon
 
 
 def test_no_ports(monkeypatch, capfd):
-    monkeypatch.setattr(_ports.list_ports, "comports", list)
+    monkeypatch.setattr(list_ports, "comports", list)
     _ports.ports(json=True)
     assert capfd.readouterr().out == "[]\n"
     _ports.ports(json=False)
@@ -102,3 +103,8 @@ def test_as_users_run_it(program):
     code, out, err = program.run("ports", "--json")
     assert (code, err) == (0, "")
     assert isinstance(json.loads(out), list)
+
+
+def test_completion_offers_the_ports_that_begin_so(adapter):
+    assert _line_options.known_ports(adapter.port[:6]) == [adapter.port]
+    assert _line_options.known_ports("/dev/no") == []

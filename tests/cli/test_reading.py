@@ -2,11 +2,12 @@
 
 import asyncio
 import re
+import socket
 from collections import deque
 
 import pytest
 
-from serialwrite import EndOfFile, EventLoopExecutor, TransferTimeout, async_initiate, deferred
+from serialwrite import EndOfFile, EventLoopExecutor, SocketStream, TransferTimeout, async_initiate, deferred
 from serialwrite.cli import _reading
 from serialwrite.cli._reading import Lines, Match, Reading, Shown
 
@@ -96,14 +97,16 @@ async def test_match_across_long_pieces_is_found(tail):
 
 
 async def test_line_begin_does_not_match_where_old_bytes_were_cut():
-    reading = await read(
-        Pieces(b"x" * 9_000, b"K\n", None), {"lines": Lines(1), "until": Match(re.compile(b"^.?K", re.MULTILINE))}
-    )
+    until = Match(re.compile(b"^x+K", re.MULTILINE))
+    reading = await read(Pieces(b"a" + b"x" * 9_000, b"K\n"), {"lines": Lines(1), "until": until})
     assert reading.ended_by == "lines"
 
 
 async def test_seconds_end_reads_that_never_wait():
-    reading = await read(Pieces(b"a", b"b"), seconds=0.0)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.send(b"x" * 100)
+        reading = await read(SocketStream(ours), most=99, seconds=0.0)
     assert (reading.shown, reading.ended_by) == (b"", "seconds")
 
 
@@ -112,7 +115,9 @@ async def test_seconds_end_a_read_that_waits():
     assert (reading.shown, reading.ended_by) == (b"a", "seconds")
 
 
-@pytest.mark.parametrize("limits", [{"timeout": 0.05}, {"idle_timeout": 0.05}, {"timeout": 0.05, "seconds": 9}])
+@pytest.mark.parametrize(
+    "limits", [{"timeout": 0.05}, {"idle_timeout": 0.05, "seconds": 9}, {"timeout": 0.05, "seconds": 9}]
+)
 async def test_timeout_keeps_what_had_come(limits):
     shown = bytearray()
     reading = Reading(Pieces(b"a"), shown.extend, Room(), {"lines": Lines(1)}, **limits)
