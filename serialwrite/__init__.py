@@ -81,7 +81,7 @@ from ._tokens import (
     use_promise as use_promise,
 )
 from ._write import async_write as async_write, write as write
-from .streams import _adapt as _adapt  # it tells as_stream what to make of each object
+from .streams import _adapt as _adapt  # it registers with as_stream how each object is adapted
 from .streams._proof import ProofLevel as ProofLevel, strongest_proof as strongest_proof
 from .streams.fd._buffered_transport import BufferedTransportStream as BufferedTransportStream
 from .streams.fd._descriptor import DescriptorStream as DescriptorStream

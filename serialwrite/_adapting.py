@@ -1,4 +1,4 @@
-"""as_stream: whatever people write to, as a stream. What makes the streams registers itself here, from above."""
+"""as_stream: adapts ports, sockets, transports and descriptors to streams. Stream modules register here."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def as_stream(target: WriteTarget | ReadTarget, /) -> Any:
         return stream
     try:
         known = _by_object.get(key)
-    except TypeError:  # no weak reference to it can be had
+    except TypeError:  # it does not support weak references
         return _known_by_identity(key, make)
     if known is None or getattr(known, "_closed", False):
         _forget_closed()

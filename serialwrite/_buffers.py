@@ -1,4 +1,4 @@
-"""Memory that is owned by the caller: what may be passed, and views of it without copying a byte."""
+"""Checks of the memory that the caller passes, and views of it without copying a byte."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def gather(buffers: BytesLike | Iterable[BytesLike]) -> tuple[BytesLike, ...]:
             hint = "its values(), or its keys()" if isinstance(given, Mapping) else "a list"
             raise TypeError(f"buffers: got {name}; pass {hint}") from None
         try:
-            return tuple(given)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] # it is no bytes-like, so the iterable
+            return tuple(given)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] # it is the iterable
         except TypeError:
             raise TypeError(f"buffers: got {name}; pass bytes-like memory, or an iterable of it") from None
     return (buffers,)  # type: ignore[return-value] # it is a bytes-like
@@ -173,8 +173,8 @@ def dynamic_buffer(data: bytearray, max_size: int | None = None, /) -> DynamicBu
         data: a bytearray of the caller's.
         max_size: the most bytes that a read may let it grow to; None for no limit.
 
-    A write takes what ``data`` holds when it is started, and removes from its front what was written,
-    just before the handler runs, on every ending. A read appends. Follows Asio's ``dynamic_buffer``.
+    A write takes what ``data`` holds when it is started. Just before the handler runs, on every ending, it removes what
+    was written from the front. A read appends. Follows Asio's ``dynamic_buffer``.
     """
     return DynamicBuffer(data, max_size)
 

@@ -1,4 +1,4 @@
-"""Cancellation: a signal that the caller emits, a slot where the operation leaves word of how to stop it."""
+"""Cancellation signals, which the caller emits, and slots, in which an operation stores its cancellation handler."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ CancellationFilter: TypeAlias = Callable[[CancellationType], CancellationType]
 
 
 class CancellationSlot:
-    """Where an operation leaves its cancellation handler; at most one at a time.
+    """Holds the cancellation handler of an operation; at most one at a time.
 
     A slot from a :class:`CancellationSignal` is connected. A slot made on its own is not:
-    it stands for "nobody can cancel this", and forgets what is assigned to it.
+    an operation with such a slot can't be cancelled; the slot forgets what is assigned to it.
     """
 
     _connected = False
@@ -48,7 +48,7 @@ class CancellationSlot:
         return self._handler is not None
 
     def assign(self, handler: CancellationHandler) -> None:
-        """Call ``handler(type)`` when the signal is emitted, in place of the handler before."""
+        """Call ``handler(type)`` when the signal is emitted, instead of the previous handler."""
         if not callable(handler):
             raise TypeError(f"assign: got {handler!r}; pass a function handler(type)")
         if self._connected:
@@ -78,7 +78,7 @@ class CancellationSignal:
 
     def emit(self, type: CancellationType = CancellationType.TERMINAL) -> None:
         """Request a cancellation of ``type``."""
-        requested = CancellationType(type)  # ValueError for what is no type
+        requested = CancellationType(type)  # ValueError if it is not a type
         handler = self.slot._handler  # noqa: SLF001 # two ends of one thing
         if handler is not None:
             handler(requested)

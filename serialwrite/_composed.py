@@ -175,7 +175,7 @@ class TransferOperation(Operation[Any]):
         elif not transfer.over:
             try:
                 self._advance()
-            except Exception as broken:  # the stream refused the step: only the handler can be told
+            except Exception as broken:  # the stream refused the step: only the handler can report it
                 transfer.finish(broken)
         if transfer.over:
             self._end()
@@ -184,7 +184,7 @@ class TransferOperation(Operation[Any]):
         deadline.arm(self._expire, self._see if self.way is WRITING else None)
 
     def _see(self) -> None:
-        """Have the stream see how far things are: a stall is told of what was seen not to move until then."""
+        """Have the stream note its progress: a stall is reported if nothing has moved since."""
         if self.way is WRITING and self._claimed:
             self.direction.stall_reason(self.transfer.bytes_transferred)
 
@@ -206,7 +206,7 @@ class TransferOperation(Operation[Any]):
 
     def _expire(self, deadline: Deadline) -> None:
         if deadline.idle_timeout is not None and self._claimed:
-            self.direction.catch_up()  # a loop that is late has not told yet what may have moved
+            self.direction.catch_up()  # a late loop has not yet reported bytes that may have moved
             if deadline.left() > 0:
                 self._arm(deadline)
                 return

@@ -15,7 +15,7 @@ from ._errors import TransferError
 CompletionCondition: TypeAlias = Callable[[TransferError | None, int], int]
 """``condition(error, bytes_transferred)``: the most bytes to ask of the next step (0: done), or a bool (True: done)."""
 
-# No bound of ours: the streams and the kernel have their own.
+# No limit here; streams and the kernel set their own.
 MAX_TRANSFER = sys.maxsize
 
 

@@ -21,7 +21,7 @@ class Cursor(Protocol):
         offered: bytes of the last :meth:`prepare`.
         total_size: bytes of all the memory; for a read that lets it grow, the most that may be added.
         total_consumed: bytes transferred.
-        size_asked: bytes asked for, for messages; None where there is no such number.
+        size_asked: bytes asked for, for messages; None where that is unknown.
     """
 
     offered: int

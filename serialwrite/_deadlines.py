@@ -18,7 +18,7 @@ class Deadline:
     """Ends an operation once some seconds have passed since its start.
 
     Args:
-        seconds: how many; or what tells it, given the operation's executor.
+        seconds: how many; or a function that returns it, given the operation's executor.
         type: of the cancellation that is requested then.
     """
 
@@ -33,7 +33,8 @@ class Deadline:
         self._clock: Callable[[], float]
         self._due = 0.0
         self.early: float = 0.0
-        """Seconds before it is due at which things are looked at that may have to be told when it is."""
+        """Seconds before the deadline at which the stream's progress is noted, so that a stall can be reported at the
+        deadline."""
         self._timer: Timer | None = None
 
     def start(self, executor: Executor, clock: Callable[[], float], time: float) -> None:

@@ -180,7 +180,7 @@ class UserDirection(Direction):
         started = None
         try:
             started = getattr(self._stream, self.way.some)(buffers, handler)
-        except OSError as error:  # what the step came to: the condition is asked, the count told
+        except OSError as error:  # what the step came to: the condition is asked, the count reported
             executor.post(complete, error, 0)
         finally:
             initiating = False

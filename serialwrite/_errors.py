@@ -1,4 +1,4 @@
-"""What can go wrong in a transfer. Every error says how many bytes had gone through when it happened."""
+"""The errors of a transfer. Each one says how many bytes had been transferred when it happened."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, cast
 
-# A peer that went away, in the words of the different drivers: a hung-up tty (EIO), an unplugged
-# USB adapter (ENODEV, then EIO or ENXIO), a closed pipe or connection, a network that gave up.
+# The errno values by which drivers report a peer that went away. A hung-up tty: EIO. An unplugged USB adapter: ENODEV,
+# then EIO or ENXIO. The others: a closed pipe or connection, a failed network.
 DISCONNECTED = frozenset(
     {
         errno.EIO,
@@ -39,10 +39,10 @@ class TransferError(OSError):
             those that the server was not known to have taken.
         served: of the bytes of this write, those that the server of a remote port had taken; None on other streams.
         stall: what held the port when it ended (``"CTS low"``, ``"XOFF received"``,
-            ``"peer not reading"``); None where nothing held it, or nobody knows.
+            ``"peer not reading"``); None where nothing held it, or that is unknown.
         total: bytes asked for; None where that is unknown.
         data: what a read of a size had got; None for any other operation.
-        awaited: what a read had been waiting for and had not got, in words; None where there is no such thing.
+        awaited: what a read had been waiting for and had not got, in words; None where it waited for a count.
         elapsed: seconds from the start of the operation to its end; None where it was not measured.
     """
 
@@ -190,7 +190,7 @@ def _busy(message: str) -> StreamBusy:
 
 
 def transfer_error(error: BaseException) -> TransferError:
-    """``error``, as raised by the operating system or by a stream, as one of ours, its errno kept."""
+    """Convert ``error``, raised by the operating system or by a stream, to a TransferError with its errno."""
     if isinstance(error, TransferError):
         return error
     if isinstance(error, asyncio.CancelledError):
@@ -210,7 +210,7 @@ def transfer_error(error: BaseException) -> TransferError:
 
 
 def of_the_system(error: Exception) -> bool:
-    """Whether ``error`` is what a step of a stream of ours ends with: the operating system's, or ours."""
+    """Whether ``error`` is one that a step of a stream may end with: a TransferError, or an OSError with an errno."""
     return isinstance(error, TransferError) or (isinstance(error, OSError) and error.errno is not None)
 
 

@@ -1,4 +1,4 @@
-"""Where handlers run: an event loop, right here, or the loop of a thread made for it."""
+"""Executors: they run handlers on an event loop, inline, or on the loop of a thread made for it."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class Timer(Protocol):
 
 
 class EventLoopExecutor:
-    """Runs functions on an asyncio event loop (uvloop's too), from whatever thread they are posted.
+    """Runs functions on an asyncio event loop (uvloop's too), from any thread.
 
     Args:
-        loop: the event loop; None takes the running loop at first use; from a thread that runs none, the loop
-            in which the executor was made. An executor that took its loop so takes another one when that has stopped.
+        loop: the event loop; None takes the running loop at first use; from a thread without one, the loop that was
+            running when the executor was created. After that loop stops, the next running loop is taken.
     """
 
     __slots__ = ("_loop", "_made_in", "_pinned", "_process", "cancel_hooks")
@@ -212,7 +212,7 @@ def timers_of(executor: Executor) -> Callable[..., Timer]:
 def clock_of(executor: Executor) -> Callable[[], float]:
     """The clock that what runs on ``executor`` is measured with, in seconds: its own, where it has one."""
     if isinstance(executor, EventLoopExecutor):
-        return time.monotonic  # a loop's own: uvloop's stands still between two turns
+        return time.monotonic  # not loop.time(): uvloop caches it for the whole iteration
     return getattr(executor, "time", time.monotonic)
 
 

@@ -1,7 +1,7 @@
-"""Operation and CompletionToken: work that is ready to start, and what decides how it is started and its result told.
+"""Operation, which is work ready to start, and CompletionToken, which starts it and delivers its result.
 
 An *initiating function* makes an :class:`Operation`. A :class:`CompletionToken` starts it, now or later, with a handler
-of its own making, and gives the caller whatever stands for the result.
+of its own making, and returns to the caller what represents the result.
 """
 
 from __future__ import annotations
@@ -168,14 +168,14 @@ class Operation(Coroutine[Any, Any, T_co]):
         except Exception as error:
             if inline:
                 raise
-            handler(error, self._nothing)  # there is no call left to raise in
+            handler(error, self._nothing)  # the initiating call has returned: it can't raise
 
     # -- adapters ------------------------------------------------------------------------------------
 
     def with_handler(
         self, wrap: Callable[[Handler], Handler], *, at_once: Callable[[Args], Args] | None = None
     ) -> Operation[Any]:
-        """This operation as an adapter sees it: started with ``wrap(handler)`` in place of ``handler``.
+        """This operation as an adapter sees it: started with ``wrap(handler)`` instead of ``handler``.
 
         Args:
             wrap: makes the handler that this operation is started with.
@@ -305,7 +305,7 @@ class CompletionToken(Generic[R_co, P_co]):
     @overload
     def initiate(self, operation: Operation[Completion], /) -> P_co: ...
     def initiate(self, operation: Operation[Any], /) -> Any:
-        """Take charge of ``operation``: launch it, or keep it, and return what stands for its result."""
+        """Take charge of ``operation``: launch it, or keep it, and return what represents its result."""
         raise NotImplementedError(f"{type(self).__name__} must define initiate(operation)")
 
     if not TYPE_CHECKING:  # a checker would take tokens for handlers
@@ -315,7 +315,7 @@ class CompletionToken(Generic[R_co, P_co]):
 
     @classmethod
     def here(cls) -> Self:
-        """The token that the class itself stands for, where it is passed in place of one."""
+        """The token that is used when the class itself is passed instead of one."""
         return cls()
 
 
@@ -367,13 +367,13 @@ def _is_token_class(token: object) -> bool:
 
 
 def resolve(token: object) -> CompletionToken[Any, Any]:
-    """``token`` as a completion token; a plain function stands for the token that calls it."""
+    """``token`` as a completion token; a plain function becomes the token that calls it."""
     if isinstance(token, CompletionToken):
         return token  # pyright: ignore[reportUnknownVariableType] # what it makes of a result is between it and its user
     if _is_token_class(token):
         here: CompletionToken[Any, Any] = cast("Any", token).here()
         return here
-    function = getattr(token, "__wrapped__", token)  # what is compiled stands for a function
+    function = getattr(token, "__wrapped__", token)  # a compiled function replaces a Python function
     if isinstance(function, FunctionType) and function.__module__.partition(".")[0] == "serialwrite":
         raise TypeError(
             f"token: got the function {function.__name__} itself; pass what it returns: {function.__name__}(...), "

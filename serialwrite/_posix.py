@@ -1,4 +1,4 @@
-"""What only some systems have: POSIX's modules, and where one is missing a stand-in that says so by name."""
+"""POSIX modules, and a stand-in for each one that this system lacks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _has(module: str, attribute: str) -> bool:
 
 
 class Absent:
-    """Stands in for a module: whoever imports it can be imported, and what uses it is refused."""
+    """Replaces a missing module: importing it works, using it raises an error that names it."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -189,7 +189,7 @@ def read(
 ) -> Any:
     """Read until ``buffers`` are full, and block until they are; otherwise as :func:`async_read`.
 
-    Where ``timeout`` is not given, a serial port's own ``timeout`` counts; None says that there is no limit.
+    Where ``timeout`` is not given, a serial port's own ``timeout`` counts; None means without a limit.
 
     Raises:
         RuntimeError: when called inside a running event loop, which it would block.
@@ -214,7 +214,7 @@ def read_until(
 ) -> int:
     """Read until ``delimiter`` is in the buffer, and block until it is; otherwise as :func:`async_read_until`.
 
-    Where ``timeout`` is not given, a serial port's own ``timeout`` counts; None says that there is no limit.
+    Where ``timeout`` is not given, a serial port's own ``timeout`` counts; None means without a limit.
 
     Raises:
         RuntimeError: when called inside a running event loop, which it would block.

@@ -1,4 +1,4 @@
-"""yield_context and spawn: stackful coroutines over greenlet, in which an asynchronous write reads as blocking code."""
+"""yield_context and spawn: stackful coroutines over greenlet."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
     """The token that suspends its coroutine until the operation has ended; the call then returns the count.
 
     :func:`spawn` makes one, and hands it to the function that it runs. It works nowhere else. Inside that function, and
-    in what it calls, the class itself stands for it: ``async_write(port, data, yield_context)``.
+    in what it calls, the class itself may be passed instead: ``async_write(port, data, yield_context)``.
 
-    Cancellation: what the coroutine is asked goes on to the operation that it waits for, filtered by its cancellation
-    state, which lets terminal cancellation through until :meth:`reset_cancellation_state` says otherwise.
+    Cancellation: a request to the coroutine goes on to the operation that it waits for. Its cancellation state filters
+    the request: it passes TERMINAL only, until :meth:`reset_cancellation_state` changes that.
 
     Follows Asio's ``basic_yield_context``.
     """
@@ -153,7 +153,7 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
             error = transfer_error(cancelled)
         except Exception as raised:
             error = raised
-        except BaseException as fatal:  # KeyboardInterrupt, SystemExit: the loop ends, and nobody may wait for ever
+        except BaseException as fatal:  # KeyboardInterrupt, SystemExit: the loop ends, so end every wait
             self._end(transfer_error(fatal), None)
             raise
         if coroutine.dead:
@@ -216,7 +216,8 @@ def spawn(function: Callable[[yield_context], object], token: CompletionToken[An
 @overload
 def spawn(function: Callable[[yield_context], T], token: Callable[[Exception | None, T | None], object], /) -> None: ...
 def spawn(executor: Any, function: Any = None, token: object = deferred, /) -> Any:
-    """Run ``function(yield_)`` as a coroutine in which ``n = async_write(port, data, yield_)`` waits and blocks nobody.
+    """Run ``function(yield_)`` as a coroutine in which ``n = async_write(port, data, yield_)`` waits without blocking
+    the event loop.
 
     Args:
         executor: where it runs, or an object with ``get_executor()`` (an IoThread, a stream, another ``yield_``).

@@ -34,25 +34,25 @@ def checked_seconds(seconds: Any, name: str, unless: str = "", *, finite: bool =
     """
     if type(seconds) is float and 0.0 <= seconds < inf:
         return seconds
-    told = f"{name}={seconds!r}: pass seconds, 0 or more{unless}"
-    number = checked_number(seconds, told)
+    message = f"{name}={seconds!r}: pass seconds, 0 or more{unless}"
+    number = checked_number(seconds, message)
     if number < 0 or (finite and number == inf):
-        raise ValueError(told)
+        raise ValueError(message)
     return number
 
 
-def checked_number(value: Any, told: str) -> float:
-    """``value`` as a float; ``told`` is the message of the TypeError or ValueError where it can't be one."""
+def checked_number(value: Any, message: str) -> float:
+    """``value`` as a float; ``message`` is the message of the TypeError or ValueError if it can't be one."""
     try:
         if isinstance(value, (str, bytes, bytearray, bool)):  # of which float() would make a number
             raise TypeError
         number = float(value)
     except TypeError:
-        raise TypeError(told) from None
+        raise TypeError(message) from None
     except (ValueError, OverflowError):  # a signalling NaN; more than a float can hold
         number = math.nan
     if math.isnan(number):
-        raise ValueError(told)
+        raise ValueError(message)
     return number
 
 
@@ -90,7 +90,7 @@ class LoopTimer:
             self._handle = self._loop.call_later(left, self._fire)
 
     def _watch(self, seconds: float) -> bool:
-        """Have the kernel end the wait; False where it can't, or the loop can't be told."""
+        """Have the kernel end the wait; False if it can't, or if the loop can't be reached."""
         if sys.platform != "linux" or sys.version_info < (3, 13):
             return False
         try:

@@ -9,8 +9,8 @@ from ._conditions import CompletionCondition, TransferAll, TransferAtLeast, Tran
 from ._cursors import Cursor, GrowingBuffer, ShrinkingBuffer
 from ._errors import OperationAborted, TransferError, of_the_system, transfer_error
 
-# Bytes that one transfer moves before an event loop gets a turn (rule 9), or a blocking form looks at its limits;
-# and the bytes that each step counts for beside its own.
+# Bytes that one transfer moves before an event loop gets a turn (rule 9), or a blocking form checks its limits. The
+# second is added for each step.
 TURN_SIZE, STEP_COST_SIZE = 1 << 20, 1 << 13
 OWN_CONDITIONS = (TransferAll, TransferAtLeast, TransferExactly)
 
@@ -58,7 +58,7 @@ class Transfer:
         if not 0 <= n <= left:
             self.finish(ValueError(f"the stream reported {n} bytes, of {left} that were left"))
             return
-        self.full = error is None and n < cursor.offered  # another try would only meet EAGAIN
+        self.full = error is None and n < cursor.offered  # another try would only return EAGAIN
         cursor.consume(n)
         if self.over:  # ended from outside while the step was under way
             return
@@ -134,7 +134,7 @@ class Transfer:
 
     @property
     def size(self) -> int | None:
-        """Bytes asked for; None where there is no such number."""
+        """Bytes asked for; None where that is unknown."""
         return self._cursor.size_asked
 
     @property

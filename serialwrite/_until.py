@@ -35,7 +35,7 @@ def checked_delimiter(delimiter: Any, longest_match: Any) -> tuple[Delimiter, in
 
 
 def checked_size(size: Any) -> int:
-    """A size in bytes, as a read takes it in place of memory.
+    """A size in bytes, as a read takes it instead of memory.
 
     Raises:
         TypeError, ValueError: it is not one.
@@ -73,9 +73,9 @@ class SizedTransfer(Transfer):
 class UntilTransfer(Transfer):
     """A read into ``dynamic`` until ``delimiter`` is in it.
 
-    Only what is new is searched, and before it what a match may have begun in. What a read that ended early has
-    searched in vain is left with the dynamic buffer, for the next one to go on from: as a copy, because the caller
-    may change the buffer meanwhile.
+    Only what is new is searched, and before it what a match may have begun in. If a read ends early, the dynamic buffer
+    keeps a copy of what was searched without a match. The next read goes on from there. It is a copy, because the
+    caller may change the buffer meanwhile.
     """
 
     __slots__ = ("_delimiter", "_dynamic", "_end", "_overlap", "_searched")

@@ -113,7 +113,7 @@ def write(
     """Write all of ``buffers`` and block until that is done; for programs, or threads, without an event loop.
 
     Args and errors are those of :func:`async_write`; a failed write's exception carries the count and the rest.
-    Where ``timeout`` is not given, a serial port's own ``write_timeout`` counts; None says that there is no limit.
+    If ``timeout`` is not given, a serial port's own ``write_timeout`` counts; None means without a limit.
 
     Returns:
         The bytes written, as accepted by the operating system.

@@ -1,4 +1,4 @@
-"""What as_stream makes of the objects that it knows: the first of these that fits."""
+"""The adapters that as_stream tries, in this order: the first that fits an object makes its stream."""
 
 from __future__ import annotations
 

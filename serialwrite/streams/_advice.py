@@ -1,4 +1,4 @@
-"""What to write in place of names that streams do not have: pyserial's, and asyncio's, that people try first."""
+"""Advice on what to write instead of names from pyserial and asyncio that streams do not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spawned: an operation that is written as a coroutine, for the work of a stream that is more than one system call."""
+"""Spawned: an operation written as a coroutine, for work of a stream that takes more than one system call."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ class Spawned(Operation[Any]):
         work: the coroutine function.
         name: what messages call the operation.
         timeout: seconds, 0 or more, or None.
-        cancellable: the types of cancellation that the work stands for.
+        cancellable: the types of cancellation that the work supports.
         before: called when the operation is launched; what it raises is raised there.
-        sure: the work runs even if it is cancelled before its first turn: it gets the CancelledError in itself.
+        sure: start the coroutine even if it is cancelled before its first step; CancelledError is then raised inside
+            it.
         describe: adds to a TransferError what the stream knows of it.
-        among: where the operation is to be found while it runs, for whoever has to end it.
+        among: the set that holds this operation while it runs, so that ``close()`` can abort it.
         holding: the side of a stream that it claims and keeps meanwhile.
     """
 
@@ -70,7 +71,7 @@ class Spawned(Operation[Any]):
         self._among: set[Spawned] = set() if among is None else among
         self._holding = holding
         self._entered = False
-        self.stopping: bool = False  # the work has been told to end
+        self.stopping: bool = False  # the work has been asked to end
         self.failure: TransferError | None = None
 
     @property
@@ -117,7 +118,7 @@ class Spawned(Operation[Any]):
         self._on_cancel(deadline.type, deadline)
 
     def narrow(self, cancellable: CancellationType) -> None:
-        """From here on the work stands for these types of cancellation only; a request for others comes too late."""
+        """From here on the work supports only these types of cancellation; a request for others comes too late."""
         self.cancellable = cancellable
         if self.failure is None and not self.requested & cancellable:
             self.stopping = False
@@ -184,7 +185,7 @@ def threaded(work: Callable[[], T], name: str) -> asyncio.Future[T]:
 async def in_thread(work: Callable[[], T], name: str, outer: Spawned | None = None) -> T:
     """Run ``work()`` on a thread of its own, and give its result, or raise its error.
 
-    Cancelled, it waits until the thread has ended; ``outer.stopping`` then tells of it.
+    If cancelled, wait until the thread has ended; ``outer.stopping`` is then set.
     """
     done = threaded(work, name)
     while not done.done():
@@ -202,10 +203,10 @@ async def completion(
     outer: Spawned | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 # it ends the operation, not the waiting for it
 ) -> tuple[BaseException | None, int]:
-    """Start an operation with a handler of ours, and give what that is called with.
+    """Start an operation and wait for ``(error, n)``.
 
-    Cancelled, or after ``timeout`` seconds, it asks the operation to stop, and stays until it has, so that no count is
-    lost. The CancelledError ends here; ``outer.stopping`` tells of it: the operation may have succeeded all the same.
+    On cancellation or timeout, ask the operation to stop and wait until it has, so that no count is
+    lost. CancelledError is not re-raised: the operation may have completed anyway; see ``outer.stopping``.
 
     Args:
         start: starts the operation.

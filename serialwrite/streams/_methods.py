@@ -1,4 +1,4 @@
-"""The free functions as methods: ``port.async_write(data)`` is ``async_write(port, data)``, with all its signatures."""
+"""The free functions as methods, with all signatures: ``port.async_write(data)`` is ``async_write(port, data)``."""
 
 from __future__ import annotations
 

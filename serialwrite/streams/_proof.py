@@ -1,4 +1,4 @@
-"""How far a byte is proved to have come, and what proves it."""
+"""ProofLevel: how far a byte is proved to have come, and what proves it."""
 
 from __future__ import annotations
 

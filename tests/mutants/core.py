@@ -433,8 +433,8 @@ CORE = [
     ),
     slip(
         "_operation.py",
-        "            handler(error, self._nothing)  # there",
-        "            handler(error, 0)  # there",
+        "            handler(error, self._nothing)  # the initiating",
+        "            handler(error, 0)  # the initiating",
         SIZE,
     ),
     slip(

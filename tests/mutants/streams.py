@@ -129,7 +129,7 @@ STREAMS = [
     ),
     slip(
         SERIAL + "_port.py",
-        "            tell_when_closed(",
+        "            notify_when_closed(",
         "            (lambda *_: None)(",
         "streams/test_lookout.py",
     ),

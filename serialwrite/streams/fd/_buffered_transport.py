@@ -35,11 +35,11 @@ class BufferedTransportStream(WriteMethods):
         transport: an asyncio or uvloop transport. It stays its owner's, who reads from it as before.
         executor: where the operations run; None for the event loop of the first operation.
 
-    Errors: a transport closes itself when its peer has said goodbye, and looks then as if its owner had done so.
+    Errors: when the peer disconnects, the transport closes itself, which looks the same as a close by its owner.
     Where no write waits at that moment, the next one ends with StreamClosed, which says that it may be either.
 
-    Cancellation: terminal only. A chunk that is in the transport's hands can't be taken back, and it can't be known
-    how much of it went out: the count leaves it out, and the transport is aborted, so that nothing more goes out.
+    Cancellation: terminal only. A chunk that the transport has taken can't be taken back, and how much of it went out
+    is unknown. The count leaves it out, and the transport is aborted, so that nothing more goes out.
     """
 
     cancellable = CancellationType.TERMINAL
@@ -123,7 +123,7 @@ class BufferedTransportStream(WriteMethods):
         self.close()
 
     def _pending(self) -> int:
-        """Bytes in the transport's buffer, and in that of the transport beneath it where it says."""
+        """Bytes in the transport's buffer, and in that of the underlying transport, if that reports it."""
         below = getattr(getattr(self.transport, "_ssl_protocol", None), "_transport", None)
         return self.transport.get_write_buffer_size() + (0 if below is None else below.get_write_buffer_size())
 
@@ -138,7 +138,7 @@ def _first_chunk(buffers: Sequence[memoryview]) -> bytes:
 
 
 def _duplicate(transport: asyncio.WriteTransport) -> socket.socket | None:
-    """The connection beneath, once more; None where there is none."""
+    """A second socket object for the underlying connection; None if there is none."""
     with suppress(OSError, AttributeError):
         return socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
     return None

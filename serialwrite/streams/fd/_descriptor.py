@@ -1,4 +1,4 @@
-"""DescriptorStream: whatever a file descriptor stands for. The only file that writes to, or sends by, a number."""
+"""DescriptorStream: a stream over any file descriptor. No other file writes to, or sends by, a descriptor number."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def write_descriptor(fd: int, buffers: Sequence[Any]) -> int:
     return kept(os.writev, fd, window) or took_nothing(*window)
 
 
-# A peer that is gone is an error to report, not a SIGPIPE; and a blocking socket is not to block us.
-# macOS has no MSG_NOSIGNAL. Python ignores SIGPIPE there, as it does everywhere, unless a program says otherwise.
+# A peer that is gone is reported as an error, not a SIGPIPE, and a blocking socket must not block the loop. macOS does
+# not have MSG_NOSIGNAL. Python ignores SIGPIPE there, as it does everywhere, unless a program says otherwise.
 NO_SIGPIPE: int = getattr(socket, "MSG_NOSIGNAL", 0)
 FLAGS: int = NO_SIGPIPE | getattr(socket, "MSG_DONTWAIT", 0)
 
@@ -52,7 +52,7 @@ def send_some(sock: socket.SocketType, buffers: Sequence[Any]) -> int:
 
 
 def sender(fd: int, owner: object) -> socket.SocketType | None:
-    """What sends to the socket that ``fd`` stands for; None where it stands for anything else.
+    """A function that sends to the socket ``fd``; None if ``fd`` is not a socket.
 
     write(2) has no flag against a SIGPIPE. The end of a socket object closes its number, which is not its own here.
     So it gets the number only once it is sure to be kept, and detached with ``owner``: what the handler of a signal
@@ -112,8 +112,8 @@ class DescriptorStream(PollableStream):
             on that open file is closed or forgotten. :meth:`close` closes it.
         executor: where the operations run; None for the event loop of the first operation.
 
-    A number is looked at before each read and write: once it was closed, the operation ends with
-    :class:`StreamClosed`, and nothing is written to the file that it may stand for by then. That costs about 2 µs
+    The number is checked before each read and write. If it was closed, the operation ends with :class:`StreamClosed`,
+    and nothing is written to a file that has the number by then. That costs about 2 µs
     each, which an object with ``fileno()`` spares you: it is asked.
 
     Raises:
@@ -182,7 +182,7 @@ class DescriptorStream(PollableStream):
         fd, self._fd = self._fd, -1
         self._finalizer.detach()
         if not self._open_file.let_go(closing=True):
-            return  # closed beneath: the number, if it stands for anything, stands for what is not this stream's
+            return  # closed by another owner: the number, if it is in use, belongs to another file
         if self._file is not None:
             self._file.close()
         else:

@@ -1,4 +1,4 @@
-"""One look a second, per event loop, at what waits there: its owner may close it, of which no watcher hears."""
+"""Lookout: checks once a second, per event loop, that what waits there is still open. Watchers don't report a close."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenFile: the open file that a number stands for, known by what it is, and the blocking mode that it had."""
+"""OpenFile: identifies the open file behind a descriptor number, and keeps the blocking mode that it had."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _by_number: dict[int, OpenFile] = {}  # those that streams of this process use
 
 
 class OpenFile:
-    """The open file that ``fd`` stands for now. It is made non-blocking, for everybody who shares it.
+    """The open file behind ``fd`` now. It is made non-blocking, for everybody who shares it.
 
-    The number may be closed beneath, and given to another file, which may be the same device opened again: device and
-    inode are equal then. So the open file itself is marked, on Linux: with the number of the signal that it would send
-    if it were asked to (F_SETSIG), which is 0 on one that was just opened. The mark stays, for whoever shares the file.
+    The number may be closed by other code and reused for another file. If that is the same device opened again, device
+    and inode are equal. So the open file itself is marked, on Linux: with the number of the signal that it would send
+    if it were asked to (F_SETSIG), which is 0 on one that was just opened. The mark stays, for all who share the file.
     """
 
     def __init__(self, fd: int) -> None:
@@ -34,7 +34,7 @@ class OpenFile:
         os.set_blocking(fd, False)
 
     def is_there(self) -> bool:
-        """Whether the number stands for this file still."""
+        """Whether the number is still this file's."""
         fd = self._fd
         if _by_number.get(fd) is not self:
             return False
@@ -51,7 +51,7 @@ class OpenFile:
             return False
 
     def number(self) -> int:
-        """The number, looked at: it stands for this file still, which does not block.
+        """The number, after a check that it is still this file's and that the file does not block.
 
         Raises:
             StreamClosed: it does not.
@@ -74,7 +74,7 @@ class OpenFile:
             closing: the number is closed next, whatever other streams have it.
 
         Returns:
-            Whether the number stands for this file still. Else there is nothing to put back, and nothing to close.
+            Whether the number is still this file's. Else there is nothing to put back, and nothing to close.
         """
         there = self.is_there()
         self._streams = 0 if closing else self._streams - 1
@@ -98,7 +98,7 @@ class OpenFile:
 
 
 def open_file(fd: int) -> OpenFile:
-    """The open file that ``fd`` stands for, for one more stream.
+    """The open file behind ``fd``, for one more stream.
 
     Raises:
         OSError: ``fd`` is not open.
@@ -112,21 +112,21 @@ def open_file(fd: int) -> OpenFile:
 
 
 def _mark(fd: int) -> int | None:
-    """Mark the open file; None where there are no marks."""
+    """Mark the open file; None on systems without marks."""
     if not MARKS:
         return None
     try:
         found: int = fcntl.fcntl(fd, fcntl.F_GETSIG)
-        if found:  # of another stream, or of a program that has use for the signal: that tells it as well
+        if found:  # set by another stream, or by a program that uses the signal: it marks the file as well
             return found
-        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGIO)  # what 0 stands for
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGIO)  # the meaning of 0
     except OSError:
         return None
     return int(signal.SIGIO)
 
 
 def _one_file(first: int, second: int) -> bool:
-    """Whether two numbers of the same device and inode stand for one open file, which has one blocking mode.
+    """Whether two numbers of the same device and inode share one open file, which has one blocking mode.
 
     epoll knows an open file and the number that it was registered by (epoll(7)).
     """
@@ -139,7 +139,7 @@ def _one_file(first: int, second: int) -> bool:
             watch.register(number, 0)
             os.dup2(second, number, inheritable=False)
             watch.modify(number, 0)
-    except OSError:  # another file; or one on a disk, which blocks nobody
+    except OSError:  # another file; or one on a disk, which never blocks
         return False
     finally:
         os.close(number)

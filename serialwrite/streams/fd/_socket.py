@@ -85,7 +85,7 @@ class SocketStream(PollableStream):
 
     @property
     def queued(self) -> int | None:
-        """Bytes accepted that the peer's TCP has not acknowledged (SIOCOUTQ); None where the system can't tell."""
+        """Bytes accepted that the peer's TCP has not acknowledged (SIOCOUTQ); None where that is unknown."""
         try:
             return unacknowledged(self.socket) if self._tcp else None
         except OSError:
@@ -123,7 +123,7 @@ class SocketStream(PollableStream):
 
 
 def unacknowledged(connection: socket.socket) -> int | None:
-    """Bytes sent on a TCP ``connection`` that its peer has not acknowledged; None where the system can't tell."""
+    """Bytes sent on a TCP ``connection`` that its peer has not acknowledged; None where that is unknown."""
     if sys.platform != "linux" or connection.fileno() < 0 or connection.family not in {socket.AF_INET, socket.AF_INET6}:
         return None
     if connection.fileno() < 0:

@@ -1,4 +1,4 @@
-"""Standstill: whether a full stream was seen not to move, by its queue and by the count of its write."""
+"""Standstill: whether a full stream has stalled, by its queue and by the count of its write."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Standstill:
         """Take note of how far things are: what differs from the last time has moved.
 
         Args:
-            queue: bytes that lie between the write and its peer; None where that is unknown.
+            queue: bytes queued between the write and its peer; None where that is unknown.
             accepted: bytes of the write under way that were accepted. A queue may be full, drain, and be full
-                again between two looks. None where there is no such write yet.
+                again between two looks. None before the first write.
 
         Returns:
             The seconds since the look that first saw things as they are now.
@@ -49,7 +49,7 @@ class Standstill:
 
 
 def unread(fd: int) -> int | None:
-    """How much of what was written to ``fd`` lies there still, in units of the system's own; None where it can't tell.
+    """How much of what was written to ``fd`` is still queued, in units of the system's own; None where that is unknown.
 
     Always 0 on a pty. A Unix socket counts memory, which is more than the bytes.
     """
@@ -67,7 +67,7 @@ def unread(fd: int) -> int | None:
 
 
 def tty_queue(fd: int) -> int | None:
-    """Bytes in the output queue of the tty that ``fd`` stands for; None of a pty, of anything else, and once closed."""
+    """Bytes in the output queue of the tty ``fd``; None for a pty, for any other file, and once closed."""
     try:
         status = fstat(fd)
     except OSError:

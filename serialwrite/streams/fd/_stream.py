@@ -168,8 +168,8 @@ class PollableStream(StreamMethods, QuickStream):
     def close(self) -> int | None:
         """Close at once. Operations that wait end with :class:`StreamClosed`, each with its count.
 
-        From any thread: while the stream's event loop runs on another one, it is closed there, and waited for; where
-        that loop does not turn, for 5 s at most: it is then closed once the loop turns again.
+        Call it from any thread. If the stream's event loop runs on another thread, the stream is closed there, and this
+        call waits for it, 5 s at most. If that loop is blocked longer, the stream is closed once the loop runs again.
         In a forked child it closes the child's descriptor and no more.
 
         Returns:

@@ -1,4 +1,4 @@
-"""TriedStream: what one direction of a stream over a descriptor needs of it. PollableStream is one."""
+"""TriedStream: the protocol that one direction of a stream over a descriptor uses. PollableStream implements it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Closing a serial port within bounds. Left to itself, the kernel waits 30 s for a queue that nobody empties."""
+"""Closing a serial port in bounded time. By default the kernel waits up to 30 s for the output queue to drain."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ._interrupted import call_interrupted
 ClosePolicy: TypeAlias = Literal["drain", "discard", "abort"]
 _POLICIES = ("drain", "discard", "abort")
 
-# Seconds, where the caller does not say: how long draining may take in all (the kernel's own closing_wait is as long);
-# and how long the queue may stand still: beyond what the baud rate predicts, and at the most.
+# Seconds, by default: how long draining may take in all (as the kernel's closing_wait).
 LONGEST_DRAIN = 30.0
+# Seconds that the queue may stay unchanged: beyond what the baud rate predicts, and at most.
 GRACE, LONGEST_STANDSTILL = 0.5, 5.0
-# Bytes that the hardware may hold beyond the queue, which no driver of a USB adapter tells (FT232R, data sheet, 4.3).
+# Bytes that the hardware may hold beyond the queue. Drivers of USB adapters don't report them (FT232R data sheet, 4.3).
 HELD = 128
-# Seconds that a close is waited for beyond what it always takes, though the kernel has been told not to wait.
+# Seconds to wait for a close beyond what it always takes, although the kernel was asked not to wait.
 PATIENCE = 0.5
 
 
 def check_closing(policy: ClosePolicy, timeout: float | None) -> None:
-    """ValueError for what is not a policy; the errors of ``checked_timeout`` for what is not a time."""
+    """Raise ValueError if ``policy`` is unknown, and the errors of ``checked_timeout`` if ``timeout`` is not a time."""
     if policy not in _POLICIES:
         raise ValueError(f"policy={policy!r}: pass one of {', '.join(map(repr, _POLICIES))}")
     checked_timeout(timeout, unless=", or None for as long as the queue moves")
@@ -38,9 +38,9 @@ def check_closing(policy: ClosePolicy, timeout: float | None) -> None:
 class ClosingDrain(Drain):
     """A drain that gives up, so that it and the close take ``timeout`` seconds at most.
 
-    None: it goes on for as long as the queue shrinks. A baud rate predicts nothing where the peer holds the line up now
-    and then, and on adapters that ignore it; but it says how long the queue may stand still: half as much again as all
-    of it takes at first. On USB it stands still for a whole transfer, and then the chip has it.
+    None: it goes on for as long as the queue shrinks. The baud rate can't predict the total time: flow control may
+    pause the line, and some adapters ignore the rate. It only bounds how long the queue may stay unchanged: 1.5 times
+    the time that the whole queue needs. USB adapters report progress one transfer at a time.
     """
 
     def __init__(self, tty: Device, port: Any, timeout: float | None) -> None:
@@ -53,7 +53,7 @@ class ClosingDrain(Drain):
         self._deadline = self._shrunk_at + (LONGEST_DRAIN if timeout is None else timeout)
 
     def look(self) -> float | None:
-        """Look once; None when everything has left, and when it is no use waiting any more."""
+        """Look once; None when everything has left, or when waiting longer is useless."""
         before = self.queued
         pause = super().look()
         now = time.monotonic()
@@ -66,19 +66,19 @@ class ClosingDrain(Drain):
 def close_now(tty: Device, port: Any, *, flush: bool) -> int | None:
     """Close ``port``, without waiting for anything that it still has to send.
 
-    The kernel is kept from waiting by an empty queue, else by a closing_wait of none, which is put back afterwards,
-    as it would outlive us; and where neither can be had (a driver that ignores a flush, a user without
-    CAP_SYS_ADMIN), by a signal to the thread that closes.
+    With an empty queue the kernel does not wait. Else closing_wait is disabled, and restored afterwards, because the
+    setting outlives the close. If neither works (the driver ignores a flush, the user lacks CAP_SYS_ADMIN), a signal to
+    the closing thread ends the wait.
 
     Args:
         tty: the driver's side of the port.
         port: the ``serial.Serial``.
-        flush: drop the queue first. That is a request to the device on some adapters, and a dead one takes its time.
+        flush: drop the queue first. On some adapters that is a request to the device, and a dead device answers late.
 
     Returns:
-        Bytes that were queued and are not sent, as far as the driver tells; None where it doesn't, or has not closed.
-        A driver that ignores a flush may send a few more of them, until its close is through: some 10 ms; and where the
-        port may not be opened again (the program has changed its user), an adapter what it had taken already.
+        Bytes that were queued and are not sent, as the driver reports them; None if it does not, or has not closed. A
+        driver that ignores a flush may send a few more of them until its close ends, some 10 ms later. If the port may
+        not be opened again (the program has changed its user), an adapter may also send what it has taken.
     """
     unsent = None
     left = False
@@ -98,15 +98,16 @@ def close_now(tty: Device, port: Any, *, flush: bool) -> int | None:
 
 
 def _close_with_a_queue(tty: Device, port: Any) -> bool:
-    """Close it all the same; whether that has come to its end.
+    """Close it with its queue; return whether the close has ended.
 
-    It is opened once more then: what was set on it outlives a close; and adapters that are opened are reset, and drop
-    what they have taken of the queue (ftdi_sio counts that as queued until a whole transfer is through).
+    Afterwards it is opened once more, for two reasons. Settings outlive a close, so they are put back. And opening an
+    adapter resets it: it drops what it has taken of the queue (ftdi_sio counts that as queued until a whole transfer
+    has ended).
     """
     path = port.portstr
     waits = hangs_up = None
     with suppress(OSError):
-        hangs_up = tty.hang_up_on_close(False)  # on DTR it is to look like one close
+        hangs_up = tty.hang_up_on_close(False)  # keep DTR up: the two closes are to look like one
     with suppress(OSError):
         before = tty.closing_wait()
         if before is not None and before != CLOSING_WAIT_NONE:
@@ -122,21 +123,21 @@ def _close_with_a_queue(tty: Device, port: Any) -> bool:
 
 
 def _close_quietly(tty: Device, port: Any) -> None:
-    with suppress(OSError):  # closed under us, by the owner of the serial.Serial
+    with suppress(OSError):  # the owner of the serial.Serial has closed it
         tty.close_port(port)
 
 
-def tell_when_closed(port: Any, tell: weakref.WeakMethod[Callable[[], object]]) -> None:
-    """Have ``port``, a ``serial.Serial`` that we opened, call ``tell`` whenever it has been closed."""
+def notify_when_closed(port: Any, notify: weakref.WeakMethod[Callable[[], object]]) -> None:
+    """Have ``port``, a ``serial.Serial`` that SerialPort opened, call ``notify`` whenever it has been closed."""
     genuine: Callable[[], None] = port.close
 
     def close() -> None:
         try:
             genuine()
         finally:
-            told = tell()
-            if told is not None:
-                told()
+            found = notify()
+            if found is not None:
+                found()
 
     port.close = close
 
@@ -144,8 +145,8 @@ def tell_when_closed(port: Any, tell: weakref.WeakMethod[Callable[[], object]]) 
 def close_inherited(port: Any) -> None:
     """Close the descriptors that a forked child has of ``port``, and ask nothing of the driver or of the other machine.
 
-    pyserial's own close shuts a connection down for the parent, too; and what a close of another kind of port does
-    (cp2110, on USB) is not known: that one is only marked as closed.
+    pyserial's own close would shut the connection down for the parent, too. What the close of any other kind of port
+    does is unknown (cp2110, on USB), so that port is only marked as closed.
     """
     if hasattr(port, "fd"):
         port.close()
@@ -167,7 +168,7 @@ def close_forgotten(tty: Device, port: Any, name: str, made_by: int | None = Non
     try:
         with suppress(OSError):
             ClosingDrain(tty, port, None).block()
-    finally:  # whatever went wrong there: left to the kernel, the queue would hold the program up
+    finally:  # even after an error: else the kernel's wait for the queue would block the program's exit
         unsent = close_now(tty, port, flush=True)
     rest = f", and closed with {unsent:,} accepted bytes unsent" if unsent else ""
     warnings.warn(f"{name} was never closed{rest}: use it in a `with` block", ResourceWarning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""DescriptorDriver: of a port with a file descriptor, which an event loop can wait for."""
+"""DescriptorDriver: drives a port with a file descriptor, which an event loop can wait for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DescriptorDriver:
 
     Args:
         port: an open ``serial.Serial``.
-        device: what is asked in place of its tty.
+        device: what is asked instead of its tty.
     """
 
     pollable = True

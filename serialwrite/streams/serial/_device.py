@@ -1,4 +1,4 @@
-"""Device: what a serial port asks of the system about its device, with the answers of one that can't tell a thing."""
+"""Device: the system's questions about a serial device, answered here for a device that reports nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LineCounters(NamedTuple):
 
 
 class Device:
-    """The device of a serial port. ``None`` stands for "it can't tell".
+    """The device of a serial port. ``None`` means that it does not report it.
 
     Every method raises ``OSError`` for a port that is closed, hung up or unplugged.
     """
@@ -65,7 +65,7 @@ class Device:
         return False
 
     def keeps_own_lines(self) -> bool:
-        """Whether RTS and DTR are what they were set to, though the device does not tell them."""
+        """Whether RTS and DTR are as they were set, although the device does not report them."""
         return self.is_pty()
 
     def output_queue(self) -> int | None:
@@ -104,7 +104,7 @@ class Device:
 
         Raises:
             InterruptedError: a signal came first.
-            OSError: the driver does not tell of changes (ENOTTY and the like), or the port is gone.
+            OSError: the driver does not report changes (ENOTTY and the like), or the port is gone.
         """
         raise _no_such_thing()
 
@@ -116,7 +116,7 @@ class Device:
         """Hold the line in the break state, or release it.
 
         Raises:
-            io.UnsupportedOperation: there is no line.
+            io.UnsupportedOperation: the device has no line.
         """
         raise no_line("this port", "break")
 
@@ -138,7 +138,7 @@ class Device:
         return None
 
     def set_closing_wait(self, value: int) -> None:
-        """Set what :meth:`closing_wait` tells."""
+        """Set what :meth:`closing_wait` returns."""
 
     def hang_up_on_close(self, on: bool) -> bool:
         """Whether the last close drops DTR from now on; returns whether it did so before."""

@@ -1,4 +1,4 @@
-"""Waiting until what was accepted has left the port, paced by the baud rate: never tcdrain, which blocks and lies."""
+"""Drain and discard. Drain polls the driver. It avoids tcdrain, which blocks, and on some drivers returns too early."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ._device import Device
 
 DrainLevel: TypeAlias = Literal["queue", "shift-register", "served", ProofLevel.SERVED]
 
-# How long to sleep between two looks at the driver, in seconds: what the baud rate predicts, within these bounds.
-# The longest is also how late a hang-up is noticed.
+# Seconds between two polls of the driver: what the baud rate predicts, within these bounds. The longest is also how
+# late a hang-up is noticed.
 SHORTEST_LOOK, LONGEST_LOOK = 0.001, 0.05
-# Seconds after which an empty queue is looked at once more, where that is all that the driver tells: cdc_acm drops what
-# was under way when the device is pulled out, and is told of that some time later (behind a hub, up to 256 ms).
+# Seconds before an empty queue is checked a second time. When a cdc_acm device is unplugged, its queue reads empty up
+# to 256 ms before the hang-up is reported.
 SECOND_LOOK = 0.1
-# Bytes that a transmitter's FIFO may hold, where its driver does not say.
+# Bytes that a transmitter's FIFO may hold, if its driver does not report its size.
 FIFO = 16
 
 
@@ -30,7 +30,7 @@ def seconds_per_byte(port: Any) -> float:
 
 
 def check_level(tty: Device, level: DrainLevel | None) -> None:
-    """Raise what is wrong with ``level``: it is none, or the driver can't tell it."""
+    """Raise an error if ``level`` is unknown, or if the driver does not report it."""
     if level not in {None, "queue", "shift-register", ProofLevel.SERVED}:
         raise ValueError(
             f"level={level!r}: pass 'queue', 'shift-register', 'served', or None for the strongest there is"
@@ -50,15 +50,15 @@ class Drain:
     """Looks at the driver until everything that was accepted has left.
 
     Attributes:
-        total: bytes that were queued at first; None where the driver can't tell.
-        queued: bytes that are queued still.
+        total: bytes that were queued at first; None where the driver does not report it.
+        queued: bytes that are still queued.
     """
 
     def __init__(self, tty: Device, byte_time: float, level: DrainLevel | None = None) -> None:
         self._tty = tty
         self._byte_time = byte_time
         self.total = self.queued = tty.output_queue()
-        # Whether the shift register is waited for, too; and until when its being empty may be old news.
+        # Whether to wait for the shift register, and until when its status may be stale.
         self._last: bool = level != "queue" and tty.transmitter_empty() is not None
         self._lag = tty.status_lag() if self._last else 0.0
         self._stale_until = time.monotonic() + self._lag
@@ -97,7 +97,7 @@ class Drain:
     async def wait(self, note: Callable[[], object] = lambda: None, *, sure: bool = False) -> None:
         """Look until everything has left, and call ``note`` after each look.
 
-        ``sure``: take a second look then, where an empty queue may be that of a device that has just gone.
+        ``sure``: check an empty queue a second time, in case the device was unplugged.
         """
         while (pause := self.look()) is not None:
             note()
@@ -108,7 +108,7 @@ class Drain:
         note()
 
     def block(self) -> None:
-        """Look until everything has left, where there is no event loop to wait on."""
+        """Look until everything has left, and block meanwhile."""
         while (pause := self.look()) is not None:
             time.sleep(pause)
 
@@ -116,12 +116,12 @@ class Drain:
 def discard(tty: Device, *, hold: bool) -> int:
     """Drop the driver's queue, and return the bytes that are proved to be gone by that.
 
-    0 for a driver that ignores it, as many USB adapters' do, and for one that can't tell what it has.
+    0 if the driver ignores a flush, as those of many USB adapters do, or does not report its queue.
 
     Args:
         tty: the driver.
-        hold: let nothing leave between the look and the flush. Letting go afterwards would also end an XOFF of the
-            peer's: with XON/XOFF, say False, and what leaves within those microseconds is counted as dropped.
+        hold: let nothing leave between the look and the flush. Resuming the output would also end an XOFF of the
+            peer's. With XON/XOFF pass False; what leaves within those microseconds is counted as dropped.
     """
     if hold:
         tty.hold_output()

@@ -1,4 +1,4 @@
-"""Who has a device: programs that have it open or locked, and the lock files of UUCP's kind, as far as one may see."""
+"""The holders of a device: programs that have it open or locked, and UUCP lock files, as far as this user sees them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def lock_holders(device: str, patience: float = math.inf) -> list[str]:
 
 
 def flocking(device: str) -> set[int]:
-    """The processes that hold a flock on a device: the kernel tells everybody of these, also of another user's."""
+    """The processes that hold a flock on a device: the kernel shows these to every user."""
     found = set[int]()
     with suppress(OSError):
         status = os.stat(device)  # noqa: PTH116

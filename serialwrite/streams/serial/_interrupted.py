@@ -1,4 +1,4 @@
-"""Calls that the kernel may hold up, ended by a signal: which any user may do, where setting closing_wait is root's."""
+"""System calls that may block in the kernel, interrupted with a signal. Unlike closing_wait this needs no privilege."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-# Ignored unless somebody asks for it, so that one too many harms nobody. Windows has none, and no port that needs it.
+# SIGURG is ignored by default, so an extra one is harmless. Windows has no SIGURG and does not need it.
 URGENT: int | None = getattr(signal, "SIGURG", None)
-# Seconds that a call is left in peace at first, and between two signals: one that comes too early is lost.
+# Seconds before the first signal and between signals. A signal that arrives before the call blocks has no effect, so it
+# is repeated.
 PEACE, BETWEEN = 0.005, 0.002
 
 _handling = threading.Lock()

@@ -1,4 +1,4 @@
-"""LineStream: a stream whose driver can be asked about its line: what is set on it, and what was counted."""
+"""LineStream: a stream whose driver reports the line's settings, modem lines and error counters."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class LineStream(PollableStream):
     """A stream with a ``driver``, whose ``serial.Serial`` is open."""
 
     driver: Driver
-    """What this kind of port has: ``driver.device`` is what the kernel, or pyserial in its place, is asked;
-    ``driver.pollable`` is whether the port has a file descriptor, else it is used on threads."""
+    """What this kind of port has. ``driver.device`` asks the kernel, or pyserial instead of it. ``driver.pollable`` is
+    whether the port has a file descriptor; without one it is used on threads."""
     serial: Any
     """The object of pyserial's, open. Its settings can be read and set there, too; read and write through this stream.
-    Closed there, it ends what waits here with :class:`StreamClosed`."""
+    If it is closed there, what waits here ends with :class:`StreamClosed`."""
     _needs: ClassVar[tuple[str, ...]] = ()  # that is the driver's business
 
     def __init__(self, driver: Driver, executor: EventLoopExecutor | None = None) -> None:
@@ -68,7 +68,7 @@ class LineStream(PollableStream):
 
     @property
     def in_force(self) -> Settings | None:
-        """The settings that the driver has really set, read from it now; None where there is no line to set.
+        """The settings that the driver has really set, read from it now; None where the port has no line to set.
 
         A pty has no line: it keeps 8 data bits without parity, whatever it was asked for.
         On ``rfc2217://`` these are the settings that the server has granted; on ``socket://`` and ``loop://`` None.

@@ -1,4 +1,4 @@
-"""LineWait: wait for modem lines, by TIOCMIWAIT on a thread where the driver has it, else by looking."""
+"""LineWait: waits for modem lines, by TIOCMIWAIT on a thread if the driver supports it, else by polling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._device import Device, LineCounters, ModemLines
 from ._interrupted import InterruptibleCall
 from ._no_line import no_line
 
-# Seconds between two looks at a port whose driver does not tell of changes.
+# Seconds between two polls of a port whose driver does not report changes.
 LOOK_S = 0.02
 # Seconds for which a line that changes without end is left alone after each change.
 LULL_S = 0.001
@@ -49,7 +49,7 @@ class LineWait:
         self._wanted = wanted
         self._counters: LineCounters | None = None  # when it began
         self._changed = asyncio.Event()
-        self._told = True  # whether the driver tells of changes
+        self._told = True  # whether the driver reports changes
         self._stop = threading.Event()
         self._call: InterruptibleCall | None = None
 
@@ -115,7 +115,7 @@ class LineWait:
                 self._device.await_line_change(self._wanted)
             except InterruptedError:
                 continue
-            except OSError:  # it does not tell of changes, or is gone, which a look will say
+            except OSError:  # it does not report changes, or is gone: the next poll raises that
                 tell(self._look_by_time)
                 return
             self._stop.wait(LULL_S)

@@ -1,4 +1,4 @@
-"""What a port without a line of its own refuses: pyserial's ``socket://`` takes it, and does nothing."""
+"""What a port without a line of its own refuses; pyserial's ``socket://`` would ignore it silently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening a serial port by its name or URL, with every setting, and saying what to do where that fails."""
+"""Opening a serial port by its name or URL, with every setting. Errors say what to do instead."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Kind: TypeAlias = Literal["descriptor", "spied", "blocking", "remote"]
 RS485_FLAGS = {0x01: "it", 0x02: "rts_level_for_tx", 0x04: "rts_level_for_rx", 0x10: "loopback"}
 INSTEAD = "wrap the port in RS485(port), which switches RTS itself"
 
-# Seconds to look for those who have a port, where it can't be had.
+# Seconds to search for the holders of a port that is in use.
 PATIENCE = 0.5
 
-# What stands behind the URLs that pyserial brings along.
+# The kind of port behind each URL scheme of pyserial.
 URLS: dict[str, Kind] = {
     "loop": "blocking",
     "rfc2217": "remote",
@@ -205,7 +205,7 @@ def _set_low_latency(port: Any) -> None:
 
 
 def _told(port: str, error: OSError) -> serial.SerialException:
-    """``error`` with words of ours; one without a number would say "[Errno None]"."""
+    """Convert ``error`` to one that says what to do; without an errno its text would be "[Errno None]"."""
     words = _advice(port, error)
     if error.errno is not None:
         return serial.SerialException(error.errno, words)
@@ -231,7 +231,7 @@ def _advice(port: str, error: OSError) -> str:
 
 
 def _users(device: str) -> str:
-    """Who has ``device``, where the system tells: those who locked it, else those who have it open."""
+    """The holders of ``device``, if the system reports them: programs that locked it, else those that have it open."""
     locking = flocking(device)
     holders = [] if os.getpid() in locking else [program(each) for each in sorted(locking)]
     if not locking:
@@ -240,7 +240,7 @@ def _users(device: str) -> str:
 
 
 def _lister() -> str:
-    """The commands that list the ports: ours needs the extra ``cli``."""
+    """The commands that list the ports: ``serialwrite ports`` needs the extra ``cli``."""
     from importlib.util import find_spec  # noqa: PLC0415 # for this error alone
 
     with suppress(ValueError):  # what find_spec says of a module that is barred

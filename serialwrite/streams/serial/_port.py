@@ -29,7 +29,7 @@ from ._close import (
     ClosingDrain,
     check_closing,
     close_forgotten,
-    tell_when_closed,
+    notify_when_closed,
 )
 from ._descriptor_driver import DescriptorDriver
 from ._driver import Driver
@@ -56,14 +56,15 @@ class SerialPort(PyserialNames):
         in_flight: of ``rfc2217://`` alone: the most bytes that may be accepted here and not served over there. By
             default 0.1 s of the line, and 512 at least; None for no limit.
 
-    A port that is opened here is kept from being opened again (``exclusive=False`` turns all of this off): by programs
-    that lock it with flock, as pyserial's ``exclusive`` does, and on a device by all but root's (TIOCEXCL). It can't be
-    opened where another program has locked it, also by a UUCP lock file (``LCK..ttyUSB0``); the message names that
-    program where the system tells.
+    A port that is opened here can't be opened again (``exclusive=False`` turns all of this off). That holds for
+    programs that lock it with flock, as pyserial's ``exclusive`` does; on a device, for all programs but root's
+    (TIOCEXCL). If another
+    program has locked it, also by a UUCP lock file (``LCK..ttyUSB0``), opening fails; the message names that program if
+    the system reports it.
     Writing goes to the port's descriptor, never through ``Serial.write``, which spins on a full port.
 
-    A port without a descriptor (``driver.pollable`` is False) is written to by ``Serial.write``, in chunks, on a thread
-    of the stream's that ends with :meth:`close`; reads have another. An open ``serial.Serial`` of that kind becomes the
+    A port without a descriptor (``driver.pollable`` is False) is written to by ``Serial.write``, in chunks, on a
+    thread. Reads have another thread. :meth:`close` ends both. An open ``serial.Serial`` of that kind becomes the
     stream's: its timeouts are set, and nothing else may read or write it. ``bytes_transferred`` is exact at the
     boundaries of chunks: of one that fails, a part may have gone. A cancellation is terminal or partial there, and
     waits for the chunk that is under way, 50 ms or so.
@@ -71,11 +72,11 @@ class SerialPort(PyserialNames):
     ``socket://HOST:PORT`` and ``rfc2217://HOST:PORT`` have no thread, and their socket is in :attr:`socket`; ``serial``
     is None. Opening one takes 5 s at most.
     On ``socket://``, ``bytes_transferred`` is what this machine's TCP has taken, ``queued`` what the other machine has
-    not acknowledged, and nothing can be told of the line (see ``proof_levels``).
+    not acknowledged, and the state of the line is unknown (see ``proof_levels``).
     On ``rfc2217://``, a server that speaks anything but Telnet within half a second is refused, with nothing sent to
     it. What the server grants is checked. It is asked, behind the data, what it has taken. ``queued`` is what was
     accepted here and is not known to be served, and no more than ``in_flight`` bytes are accepted ahead of the server:
-    so a timeout is one of the device, not of the buffers of a network. The URL's options are pyserial's:
+    so a timeout means that the device is slow, not that a network buffers. The URL's options are pyserial's:
     ``ign_set_control`` (answers about flow control, RTS, DTR and breaks are not looked at: some servers give none),
     ``poll_modem``, ``timeout`` (seconds that the server has for an answer, 3 by default), ``logging``.
 
@@ -90,7 +91,7 @@ class SerialPort(PyserialNames):
     """
 
     unsent: int | None = None
-    """Once closed: bytes that had been accepted and were not sent; None where the driver can't tell."""
+    """Once closed: bytes that had been accepted and were not sent; None where that is unknown."""
 
     def __init__(
         self,
@@ -140,7 +141,7 @@ class SerialPort(PyserialNames):
         )
         if mine:
             self._told_when_closed = True
-            tell_when_closed(self._line, weakref.WeakMethod(self._closed_beneath))
+            notify_when_closed(self._line, weakref.WeakMethod(self._closed_beneath))
 
         self._fixed = type(self) is SerialPort  # a subclass has names of its own, and may set them later
 
@@ -177,20 +178,20 @@ class SerialPort(PyserialNames):
         Operations that wait end with :class:`StreamClosed`, each with its count. Then, by ``policy``:
 
         * ``"drain"``: wait until what was accepted has left, for ``timeout`` seconds at most, and drop the rest.
-          None: for as long as the queue shrinks, 30 s at most in all; given up once it has stood still for half as much
-          again as the baud rate predicts for what was queued, and half a second (together at most 5 s).
+          None: for as long as the queue shrinks, 30 s at most. It gives up if the queue does not change for 1.5 times
+          what the baud rate predicts for the queue, plus 0.5 s (together at most 5 s).
         * ``"discard"``: drop what is queued, and close.
         * ``"abort"``: close, and ask the device for nothing.
 
-        From any thread. Where the event loop of the port runs on another one and does not turn, it gives up after 5 s,
-        with None; the port is then closed once that loop turns again.
+        Call it from any thread. If the port's event loop runs on another thread and is blocked, ``close`` returns None
+        after 5 s; the port is then closed once that loop runs again.
 
-        The kernel's own wait for the queue (closing_wait, 30 s) is kept out of the way, and left as it was.
+        The kernel's closing_wait (30 s by default) is disabled during the close and restored afterwards.
         In a forked child all of them close the child's descriptor and no more: queue and lock are the parent's.
 
         Returns:
-            Bytes accepted that are not sent; None where the driver can't tell. A USB driver counts a transfer until all
-            of it is over (ftdi_sio: 256 bytes), though the adapter may have taken some of it, and sends that.
+            Bytes accepted that are not sent; None where that is unknown. A USB driver counts a transfer as queued
+            until all of it has ended (ftdi_sio: 256 bytes). The adapter may have taken some of it, and sends that.
         """
         check_closing(policy, timeout)
         if self._inherited:

@@ -1,4 +1,4 @@
-"""async_wait_for_port: wait until a port is there. All that wait on one event loop share the looks at what is there."""
+"""async_wait_for_port: waits until a port is present. All waits on one event loop share one poll."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class PortLookout:
 def _listed_or_nothing() -> list[Any]:
     try:
         return listed()
-    except (OSError, TypeError):  # devices come and go just now: the next look will tell
+    except (OSError, TypeError):  # devices are changing right now: the next poll finds out
         return []
 
 

@@ -1,4 +1,4 @@
-"""ports: the serial ports of this machine; and what a path, a pattern or a USB number means among them."""
+"""ports: lists the serial ports of this machine, and finds those that match a path, a pattern or a USB number."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class OwnLine(Setting[bool]):
             return self
         port._check_open()
         lines = port.modem_lines
-        if lines is None and not port.driver.device.keeps_own_lines():  # pyserial would tell what nothing has taken
+        if lines is None and not port.driver.device.keeps_own_lines():  # pyserial's value is a default
             raise port._no_lines(self._name)
         return bool(getattr(lines or port._line, self._name))
 
@@ -82,7 +82,7 @@ class PyserialNames(TtyStream):
     """What a program that was written for a ``serial.Serial`` knows a port by. Whoever can set a name has set the port.
 
     A setting that the driver did not take is a ValueError that names it, and what was set before is in force again.
-    On a pty, which has no line, every setting is what was asked for: :attr:`in_force` tells what is really set.
+    On a pty, which has no line, every setting is what was asked for: :attr:`in_force` has what is really set.
     """
 
     _fixed = False  # whether no name can be added any more
@@ -154,7 +154,7 @@ class PyserialNames(TtyStream):
 
     @property
     def out_waiting(self) -> int | None:
-        """As ``queued``: bytes accepted that are still in the driver's output queue; None where it can't tell."""
+        """As ``queued``: bytes accepted that are still in the driver's output queue; None where that is unknown."""
         self._check_open()
         return self.queued
 

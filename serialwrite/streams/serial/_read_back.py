@@ -1,4 +1,4 @@
-"""Settings that a driver has not taken: read back whenever pyserial sets them."""
+"""Reads settings back whenever pyserial sets them, to find those that the driver has not taken."""
 
 from __future__ import annotations
 

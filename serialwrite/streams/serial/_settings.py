@@ -1,4 +1,4 @@
-"""Settings: what a serial line is set to, by pyserial's names, and as the driver has it."""
+"""Settings: the settings of a serial line, by pyserial's names, as asked for and as the driver has them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CMSPAR = 0o10000000000 if sys.platform == "linux" else 0  # mark or space parity
 class Settings(NamedTuple):
     """The settings of a serial line, by pyserial's names and with its values.
 
-    ``baudrate`` is in bits per second, None where the driver can't tell (only Linux can). ``parity`` is one of
+    ``baudrate`` is in bits per second, None where the driver does not report it (only Linux does). ``parity`` is one of
     ``"N"``, ``"E"``, ``"O"``, ``"M"``, ``"S"``. ``dsrdtr`` is always false on Linux and macOS: pyserial sets no
     DSR/DTR flow control there.
     """
@@ -116,6 +116,6 @@ def asked_of(port: Any) -> Settings:
 
 
 def put_settings(port: Any, settings: Settings) -> None:
-    """Have pyserial believe in ``settings``, without setting anything."""
+    """Store ``settings`` in pyserial's object, without setting anything on the device."""
     for name, value in settings._asdict().items():
         setattr(port, f"_{name}", value)

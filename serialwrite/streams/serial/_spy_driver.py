@@ -1,4 +1,4 @@
-"""SpyDriver: of pyserial's ``spy://``, whose log is to see what the port has accepted, no more and no less."""
+"""SpyDriver: drives pyserial's ``spy://``, so that its log has exactly what the port has accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds a port that takes nothing: as much of it as the driver can tell."""
+"""The reason why a port is stalled, as far as the driver reports it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EITHER = f"{XOFF} or {NOT_READING}"
 
 
 class StallWatch:
-    """Says what holds a port, by what its driver tells and by what was seen not to move.
+    """Finds why a port is stalled, from what its driver reports and from counts that did not change.
 
     Args:
         tty: the driver's side of the port.
@@ -35,9 +35,7 @@ class StallWatch:
         return self._standstill.see(queue, accepted)
 
     def held_by(self, accepted: int | None, quiet: float) -> str | None:
-        """What holds the port; None where nothing does, or nobody can tell.
-
-        A UART without flow control is never held: what it has not sent yet, it is sending.
+        """Reason for the stall, or None if there is none or it is unknown. Without flow control a UART never stalls.
 
         Args:
             accepted: as for :meth:`see`.
@@ -52,13 +50,13 @@ class StallWatch:
                 return CTS_LOW
         queue = self._tty.output_queue()
         still = self.see(queue, accepted)
-        if queue is None:  # a pty: nothing lies between us and the peer but a buffer that tells nothing
+        if queue is None:  # a pty: between it and the peer is only a buffer whose level is unknown
             if still < quiet:
                 return None
             return EITHER if self._port.xonxoff else NOT_READING
         if not queue or still < max(QUIET_S, LUMP * seconds_per_byte(self._port)):
             return None
-        if self._tty.transmitter_empty():  # with bytes to send: something has told it to stop
+        if self._tty.transmitter_empty():  # with bytes to send: an XOFF or TCOOFF has stopped it
             return XOFF if self._port.xonxoff else STOPPED
-        # An adapter that heeds XOFF by itself is not idle then.
+        # An adapter that handles XOFF by itself is not idle then.
         return EITHER if self._port.xonxoff else NOT_READING

@@ -1,4 +1,4 @@
-"""The kernel's side of an open tty, beyond reading and writing: the one seam to its ioctls, which tests replace."""
+"""Tty: the ioctls of an open tty. Only this module calls them, so tests can replace it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Tty(Device):
 
     def is_pty(self) -> bool:
         """Whether this is a pseudo-terminal, which has no line behind it."""
-        return os.major(os.fstat(self.fileno()).st_rdev) in PTY_MAJORS  # asked anew: a number may stand for another
+        return os.major(os.fstat(self.fileno()).st_rdev) in PTY_MAJORS  # not cached: the number may have been reused
 
     def output_queue(self) -> int | None:
         """Bytes in the driver's output queue (TIOCOUTQ). Some drivers leave their hardware's FIFO out of it."""
@@ -70,9 +70,9 @@ class Tty(Device):
         """
         device = os.fstat(self.fileno()).st_rdev
         path = f"/sys/dev/char/{os.major(device)}:{os.minor(device)}/device/latency_timer"
-        # No pathlib, no encoding: a program that ends, or is somebody else by now, may find no modules any more.
+        # Plain open() with bytes: during interpreter shutdown, or after setuid, modules may no longer be importable.
         try:
-            with open(path, "rb") as file:  # noqa: PTH123 # see above
+            with open(path, "rb") as file:  # noqa: PTH123 # pathlib may be gone
                 milliseconds = int(file.read())
         except (OSError, ValueError):
             return 0.0
@@ -170,7 +170,7 @@ class Tty(Device):
         return None if settings is None else int(struct.unpack_from("H", settings, CLOSING_WAIT)[0])
 
     def set_closing_wait(self, value: int) -> None:
-        """Set what :meth:`closing_wait` tells. It outlives the descriptor. Needs CAP_SYS_ADMIN on most drivers."""
+        """Set what :meth:`closing_wait` returns. It outlives the descriptor. Needs CAP_SYS_ADMIN on most drivers."""
         settings = self._serial_struct()
         if settings is None:
             raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
@@ -218,7 +218,7 @@ class Tty(Device):
 
 @contextmanager
 def os_errors() -> Generator[None]:
-    """termios has an error of its own, which is no OSError."""
+    """Convert termios.error, which is not an OSError."""
     kinds: tuple[type[Exception], ...] = () if lacking("termios.error") else (termios.error,)
     try:
         yield

@@ -1,4 +1,4 @@
-"""TtyStream: what a stream over a tty can do beyond reading and writing: queue, drain, discard, stall, break."""
+"""TtyStream: a stream over a tty, with its queue, drain, discard, stall reason, break and modem lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ._line_wait import LineWait, checked_lines
 
 
 class TtyStream(LineStream):
-    """A stream with a ``driver`` that can tell what it has accepted and not sent."""
+    """A stream with a ``driver`` that reports what it has accepted and not sent."""
 
     def __init__(self, driver: Driver, executor: EventLoopExecutor | None = None) -> None:
         super().__init__(driver, executor)
@@ -34,7 +34,7 @@ class TtyStream(LineStream):
 
     @property
     def queued(self) -> int | None:
-        """Bytes accepted that are still in the driver's output queue (TIOCOUTQ); None where the driver can't tell."""
+        """Bytes accepted that are still in the driver's output queue (TIOCOUTQ); None where that is unknown."""
         try:
             return self.driver.device.output_queue()
         except OSError:
@@ -49,8 +49,8 @@ class TtyStream(LineStream):
     def stall(self) -> str | None:
         """What holds the port now: ``"CTS low"``, ``"XOFF received"``, ``"output stopped"``, ``"peer not reading"``.
 
-        None where nothing holds it: a UART without flow control is never held, it is just slow.
-        Where a driver can't tell two of them apart, it says "... or ...".
+        None if nothing holds it: a UART without flow control never stalls, it is just slow. If the driver does not
+        distinguish two reasons, it names both: "... or ...".
         """
         return self._stall_reason(self._accepted()) if self._write_direction.waiting or self.queued else None
 
@@ -64,7 +64,7 @@ class TtyStream(LineStream):
         """This port as a stream whose ``bytes_transferred`` counts *transmitted* bytes.
 
         Raises:
-            io.UnsupportedOperation: the driver can't tell what has left its queue (a pty can't).
+            io.UnsupportedOperation: the driver does not report what has left its queue (a pty does not).
         """
         return OnWire(self)
 
@@ -103,16 +103,16 @@ class TtyStream(LineStream):
             token: any completion token; ``handler(error, bytes_transferred)``.
             level: ``"queue"``: the driver's queue is empty; ``"shift-register"``: the hardware is empty, too;
                 ``ProofLevel.SERVED``: the server of an ``rfc2217://`` port has taken it, and given it to its port.
-                None for the strongest that the driver can tell, which on a pty is nothing: it completes at once.
+                None: the strongest that the driver reports. A pty reports nothing, so it completes at once.
             timeout: seconds; None for no limit.
 
         Returns:
             What the token gives; awaited: the bytes of those queued at first that have left.
 
         Raises:
-            io.UnsupportedOperation: the driver can't tell ``level``.
+            io.UnsupportedOperation: the driver does not report ``level``.
             TransferTimeout, OperationAborted: with ``queued``, the bytes still there, and ``stall``.
-            Disconnected: hung up or unplugged: not told as success, as tcdrain does.
+            Disconnected: hung up or unplugged, where tcdrain would report success.
             StreamClosed: the port was closed meanwhile.
 
         Cancellation: terminal, partial and total: the driver goes on sending what it has.
@@ -135,8 +135,8 @@ class TtyStream(LineStream):
     def discard_output(self) -> int:
         """Drop what the driver has queued, and return the bytes that are proved to be gone by that.
 
-        Some drivers ignore it (ftdi_sio, cdc_acm), and some can't tell what they have (ptys): then 0.
-        What is in the hardware's FIFO goes out still.
+        0 if the driver ignores a flush (ftdi_sio, cdc_acm), or does not report its queue (a pty). What is in the
+        hardware's FIFO is still sent.
 
         Raises:
             TransferError: the port is closed, hung up or unplugged.
@@ -232,7 +232,7 @@ class TtyStream(LineStream):
             Disconnected: hung up or unplugged.
             StreamClosed: the port was closed meanwhile.
 
-        Where the driver tells of changes (TIOCMIWAIT, on Linux), a thread waits for them, which a signal (SIGURG) ends.
+        If the driver reports changes (TIOCMIWAIT, on Linux), a thread waits for them; a signal (SIGURG) ends its wait.
         Elsewhere the lines are looked at 50 times a second.
 
         Cancellation: terminal, partial and total.

@@ -1,4 +1,4 @@
-"""Backend: any port of pyserial's that has no descriptor, by what all of them have; and what stands in for its driver.
+"""Backend: adapter for pyserial ports without a file descriptor, using only the methods that all of them share.
 
 They are used on worker threads. Waiting ends within a moment of ``stop`` being set and :meth:`Backend.interrupt`.
 """
@@ -13,8 +13,8 @@ from .._proof import UNKNOWN, ProofLevel, ProofLevels
 from ..serial._device import Device, ModemLines
 from ..serial._drain import seconds_per_byte
 
-# How long a wait may take to notice that its port was closed beneath it, in seconds; and how often a port is looked at
-# that has no event for "something came".
+# Seconds: how long a wait may take to notice that its port was closed; and how often a port without a read event is
+# polled.
 LOOK_INTERVAL_S = 0.01
 # A chunk takes about this long on the line, in seconds: that is how long a cancellation waits.
 CHUNK_TIME = 0.05
@@ -72,9 +72,9 @@ class Backend(Device):
                 getattr(self.port, name)()
 
     def closed(self) -> None:
-        """The port is closed, and nobody waits any more."""
+        """The port is closed, and every wait has ended."""
 
-    # -- what pyserial tells of the line ----------------------------------------------------------------------
+    # -- what pyserial reports about the line ----------------------------------------------------------------
 
     def modem_lines(self) -> ModemLines | None:
         port = self.port

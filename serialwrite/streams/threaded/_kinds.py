@@ -1,4 +1,4 @@
-"""The kinds of ports of pyserial's that have no descriptor: how each is waited for, written to and read from."""
+"""The kinds of pyserial ports without a descriptor: how each is waited for, written to and read from."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LoopBackend(Backend):
 
     def __init__(self, port: Any) -> None:
         super().__init__(port)
-        self.chunk = 1024  # there is no line that would take its time
+        self.chunk = 1024  # it has no line, so nothing takes time
 
     def writable(self) -> bool:
         return not self.port.queue.full()
@@ -50,7 +50,7 @@ class LoopBackend(Backend):
 
     def write(self, data: bytes) -> int:
         line: queue.Queue[bytes] = self.port.queue
-        return super().write(data[: line.maxsize - line.qsize()])  # nobody else puts anything in
+        return super().write(data[: line.maxsize - line.qsize()])  # only this stream puts anything in
 
     def wait_readable(self, stop: threading.Event) -> None:
         _await_item(self.port.queue, self.port, stop)
@@ -77,7 +77,7 @@ class _Quiet(socket.socket):
 
 
 class _OverTcp(Backend):
-    """What stands on a TCP connection: the kernel tells what of it the other machine has acknowledged."""
+    """A port over a TCP connection: the kernel reports what the other machine has acknowledged."""
 
     proof_levels: ClassVar[ProofLevels] = {
         ProofLevel.ACCEPTED: "send(2)",

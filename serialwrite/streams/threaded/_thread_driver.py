@@ -1,4 +1,4 @@
-"""ThreadDriver: of a port with no file descriptor to wait for, written to and read from on threads of its own."""
+"""ThreadDriver: drives a port without a file descriptor, on threads of its own."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ThreadDriver:
         """What is remembered is seen when what holds it is asked."""
 
     def stall_reason(self, accepted: int | None, quiet: float, /) -> str | None:
-        with suppress(OSError):  # closed, or a remote port that doesn't tell its lines
+        with suppress(OSError):  # closed, or a remote port that doesn't report its lines
             if self.serial.rtscts and not self.serial.cts:
                 return CTS_LOW
         with suppress(OSError):

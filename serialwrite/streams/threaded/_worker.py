@@ -60,11 +60,11 @@ class WorkerDirection(Direction):
         self.user = None
 
     def _left_behind(self) -> bool:
-        """Whether the event loop of the user was closed beneath it."""
+        """Whether the event loop of the user was closed."""
         return self._claimed_on is not None and self._claimed_on.is_closed()
 
     def _forget(self) -> None:
-        """Drop a user that was left behind. The thread is told to end its step, and settles what that came to."""
+        """Drop a user that was left behind. Ask the thread to end its step; it then settles the result."""
         user, self.user = self.user, None
         self._interrupt()
         step, self._step = self._step, None
@@ -76,7 +76,7 @@ class WorkerDirection(Direction):
     def _settle(self, step: _Step) -> None:
         """Tell the user that was left behind what its last step came to. Run on the thread, once the step has ended."""
         error, n = step.outcome
-        with suppress(RuntimeError):  # there is no loop in which it could be told
+        with suppress(RuntimeError):  # its loop is closed: it can't get a result
             self._stream._executor.post(step.done, error, 0 if error else n)
 
     def stop(self) -> None:
@@ -182,7 +182,7 @@ class WorkerDirection(Direction):
 
 
 class _Step:
-    """One step: what it calls, and how the thread is told to stop, and tells how it ended."""
+    """One step: what it calls, how the thread is asked to stop, and how it reports its end."""
 
     def __init__(self, done: Done, finish: Callable[[Any], int]) -> None:
         self.done = done
@@ -236,7 +236,7 @@ class ReadingThread(WorkerDirection):
                 return data
             if size:
                 backend.wait_readable(stop)
-            data = backend.read(size)  # told to stop, too: what is there is given to whoever asked for it
+            data = backend.read(size)  # also when asked to stop: the reader gets what is there
             if size and not data:
                 raise OperationAborted if stop.is_set() else EOFError("the other end is gone")
             return data
@@ -245,7 +245,7 @@ class ReadingThread(WorkerDirection):
 
 
 def translated(error: Exception) -> TransferError | Exception:
-    """``error`` of one of pyserial's ports as one of ours: it has the operating system's behind it, in most cases."""
+    """Convert ``error`` of a pyserial port to a TransferError; in most cases its cause is an OSError."""
     if isinstance(error, io.UnsupportedOperation):
         return error
     if isinstance(error, serial.PortNotOpenError):
