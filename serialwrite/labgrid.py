@@ -53,7 +53,7 @@ if clash := serial_clash():
 @target_factory.reg_driver
 @attr.s(eq=False)
 class SerialWriteDriver(ConsoleExpectMixin, Driver, ConsoleProtocol):  # type: ignore[misc]  # labgrid is untyped
-    """A ConsoleProtocol driver over :class:`serialwrite.SerialPort`, in place of labgrid's ``SerialDriver``.
+    """A ConsoleProtocol driver over :class:`serialwrite.SerialPort`, instead of labgrid's ``SerialDriver``.
 
     Bindings: port, a ``SerialPort`` (``RawSerialPort``, ``USBSerialPort``) or a ``NetworkSerialPort``.
 
@@ -65,8 +65,8 @@ class SerialWriteDriver(ConsoleExpectMixin, Driver, ConsoleProtocol):  # type: i
 
     ``write`` returns the bytes accepted. If the console stops taking them, it raises
     :class:`serialwrite.TransferTimeout` with ``bytes_transferred`` and ``remaining``; no more bytes go out then.
-    ``read`` returns ``size`` bytes or more, raises pexpect's TIMEOUT if none came in time, and
-    :class:`serialwrite.Disconnected` if the port has gone, which labgrid's driver reports as a timeout.
+    ``read`` returns ``size`` bytes or more, and raises pexpect's TIMEOUT if none came in time. If the port has gone it
+    raises :class:`serialwrite.Disconnected`, where labgrid's driver reports a timeout.
     Follows labgrid's ``SerialDriver``.
     """
 

@@ -1,4 +1,4 @@
-"""The pytest plugin: serial lines as fixtures. What makes them is imported when a test first asks for one."""
+"""The pytest plugin: serial lines as fixtures. Their modules are imported when a test first uses one."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _opened(rig: Rig[Any]) -> Rig[Any]:
 
     try:
         return rig.open()
-    except RigUnavailable as missing:  # it was asked for by name: that it isn't there is no reason to skip
+    except RigUnavailable as missing:  # the user named it: if it is missing, fail instead of skipping
         pytest.fail(str(missing), pytrace=False)
 
 

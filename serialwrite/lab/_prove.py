@@ -26,8 +26,8 @@ class Places(Protocol):
 class Prover:
     """Proves the lines of places, ``jobs`` places at a time.
 
-    Each line is proved by a process of its own, ``python -m serialwrite loopback``: a crash of one harms no other,
-    and the machine's cores are used. The ports of one place are proved one after another.
+    Each line is proved by a process of its own, ``python -m serialwrite loopback``. A crash of one does not affect the
+    others, and all cores are used. The ports of one place are proved one after another.
 
     Args:
         places: what lends the places.

@@ -1,4 +1,4 @@
-"""The lines of a place, and the row that says what became of the test of each."""
+"""The lines of a place, and the row with the test result of each."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def wired(ports: dict[str, Line]) -> list[Line]:
 
 
 class NotAcquired(Exception):
-    """A place could not be had: ``holder`` names who has it, or is None if that is not the reason."""
+    """A place could not be acquired: ``holder`` names its user, or is None if that is not the reason."""
 
     def __init__(self, reason: str, holder: str | None = None) -> None:
         super().__init__(reason)

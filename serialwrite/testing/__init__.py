@@ -1,4 +1,4 @@
-"""For tests of serial code: rigs made of ptys, socat, sockets or hardware, and what every stream must keep to."""
+"""Tools for tests of serial code: rigs made of ptys, socat, sockets or hardware, and conformance checks of streams."""
 
 from serialwrite import _show_as_public
 from serialwrite.testing._answering_stream import (

@@ -50,7 +50,7 @@ class AnsweringStream(StreamMethods):
         self._give()
 
     def hang_up(self) -> None:
-        """End the line: once what was said is read, a read meets the end of file."""
+        """End the line: once all answers are read, the next read gets the end of file."""
         self._ending = self._ending or EndOfFile()
         self._give()
 

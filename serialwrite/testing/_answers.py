@@ -1,4 +1,4 @@
-"""Answers: what a device says to what it is asked, by rule. It does no I/O."""
+"""Answers: finds a device's answer to a request, by rules, without I/O."""
 
 from __future__ import annotations
 

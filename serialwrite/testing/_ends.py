@@ -1,4 +1,4 @@
-"""What tests do at an end of a rig, on devices and sockets alike: fill it, send to it, receive from it."""
+"""Helpers at one end of a rig, for devices and sockets: fill it, send to it, receive from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def fill(end: HasFileno, chunk: bytes = bytes(4096), quiet: float = 0.2, timeout
 
     The last write may take a part of `chunk`: what was accepted is `chunk` repeated, cut off at that size.
     On a paced line, what is on its way makes room later: there, `quiet` must be longer than that takes.
-    Raises `TimeoutError` where it is not full in time: somebody reads, or the bytes go nowhere.
+    Raises `TimeoutError` if it is not full in time: the peer reads, or the bytes are dropped.
     """
     total = 0
     since = started = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a process holds and would have to give back: descriptors, threads, child processes."""
+"""Lists what a process may leak: descriptors, threads, child processes."""
 
 from __future__ import annotations
 

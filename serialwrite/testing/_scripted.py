@@ -1,4 +1,4 @@
-"""ScriptedStream: a stream in memory that does as a script says, byte by byte and second by second."""
+"""ScriptedStream: a stream in memory that follows a script of byte counts, errors and delays."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ class VirtualTime:
     Results come by function tokens or by ``use_future``, whose future is done when ``run`` returns.
     What awaits needs an event loop, and can't be used.
 
-    The same calls give the same order every time: what is posted runs first come, first served; then the clock moves
-    to the next timer; of two that are due at once, the one made first.
+    The same calls give the same order every time. What is posted runs in order. Then the clock moves to the next timer;
+    of two that are due at once, the one made first runs first.
     It belongs to one thread.
     """
 
@@ -44,7 +44,7 @@ class VirtualTime:
         self._ready.append((function, args))
 
     def dispatch(self, function: Callable[..., object], /, *args: Any) -> None:
-        """Run ``function(*args)`` now: whoever calls is on the only thread there is."""
+        """Run ``function(*args)`` now: the caller is on the only thread."""
         function(*args)
 
     def call_later(self, seconds: float, function: Callable[..., object], /, *args: Any) -> VirtualTimer:

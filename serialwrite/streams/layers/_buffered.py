@@ -1,4 +1,4 @@
-"""Buffered: a stream whose reads are lines, or so many bytes; what came behind them stays for the next read."""
+"""Buffered: a stream that is read by lines or by size. What came after that stays for the next read."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class Buffered(Layer):
     ) -> bytes:
         """Read up to and including ``delimiter``, and block until it is there; otherwise as :meth:`async_read_until`.
 
-        Where ``timeout`` is not given, a serial port's own ``timeout`` counts; None says that there is no limit.
+        Where ``timeout`` is not given, a serial port's own ``timeout`` counts; None means without a limit.
 
         Raises:
             RuntimeError: when called inside a running event loop, which it would block.

@@ -1,4 +1,4 @@
-"""BufferedRead: a read of a Buffered. What is there already is taken before anything else is made for it."""
+"""BufferedRead: a read of a Buffered. It takes the bytes that are already there before it sets anything else up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer: a stream over another one. A write through it has claimed every stream beneath, for all of its steps."""
+"""Layer: a stream over another one. A write through a layer claims every underlying stream until it ends."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Layer(StreamMethods):
     Subclasses say what a step of a write, or of a read, is on them.
     """
 
-    _verb: str | None = None  # what "transferred" means here; None: what it means beneath
+    _verb: str | None = None  # what "transferred" means here; None: as the wrapped stream's
     _cancellable = CancellationType.ALL
-    _waits = False  # whether a step waits for more than the stream beneath
+    _waits = False  # whether a step waits for more than the wrapped stream
 
     def __init__(self, stream: Any) -> None:
         self.stream: Any = stream
@@ -46,32 +46,32 @@ class Layer(StreamMethods):
         return f"<{type(self).__name__} over {self.stream!r}>"
 
     def get_executor(self) -> Executor:
-        """The executor of the stream beneath."""
+        """The executor of the wrapped stream."""
         executor: Executor = self.stream.get_executor()
         return executor
 
     @property
     def default_token(self) -> CompletionToken[Any, Any]:
-        """The default token of the stream beneath."""
+        """The default token of the wrapped stream."""
         return getattr(self.stream, "default_token", deferred)
 
     @property
     def queued(self) -> int | None:
-        """Bytes accepted that are still in the output queue beneath; None where that is unknown."""
+        """Bytes accepted that are still in the wrapped stream's output queue; None where that is unknown."""
         return getattr(self.stream, "queued", None)
 
     @property
     def stall(self) -> str | None:
-        """What holds the stream now; None where nothing does, or nobody knows."""
+        """What holds the stream now; None where nothing does, or that is unknown."""
         return self._held_by() or getattr(self.stream, "stall", None)
 
     def _held_by(self) -> str | None:
-        """What this layer waits for, beyond the stream beneath."""
+        """What this layer waits for, beyond the wrapped stream."""
         return None
 
     @property
     def proof_levels(self) -> ProofLevels:
-        """What proves each level that a byte can reach beneath; see :class:`ProofLevel`."""
+        """What proves each level that a byte can reach on the wrapped stream; see :class:`ProofLevel`."""
         return getattr(self.stream, "proof_levels", {})
 
     def _blocking_timeout(self, way: Way) -> float | None:
@@ -91,11 +91,11 @@ class Layer(StreamMethods):
         return initiate(one_step(self, WRITING, buffers), token)
 
     def async_read_some(self, buffers: Buffers, token: Any = unspecified, /) -> Any:
-        """Read at least one byte into ``buffers``, from the stream beneath."""
+        """Read at least one byte into ``buffers``, from the wrapped stream."""
         return initiate(one_step(self, READING, buffers), token)
 
     def _write_step(self, below: Step, buffers: Any, handler: Handler) -> None:
-        """Start one step of the write that has claimed this stream; ``below`` starts one on the stream beneath."""
+        """Start one step of the write that has claimed this stream; ``below`` starts one on the wrapped stream."""
         below(buffers, handler)
 
     def _leave(self, then: Callable[[], object]) -> bool:
@@ -108,11 +108,11 @@ class Layer(StreamMethods):
 
     @property
     def is_open(self) -> bool:
-        """Whether the stream beneath is open on this side."""
+        """Whether the wrapped stream is open on this side."""
         return is_open(self.stream)
 
     def close(self, *args: Any, **options: Any) -> Any:
-        """Close the stream beneath, as its own ``close`` does."""
+        """Close the wrapped stream, as its own ``close`` does."""
         return self.stream.close(*args, **options)
 
     def __enter__(self) -> Self:

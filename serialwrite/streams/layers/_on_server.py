@@ -12,8 +12,8 @@ from ._on_wire import OnWire
 class OnServer(OnWire):
     """``port`` as a stream whose ``bytes_transferred`` counts *served* bytes; made by ``port.on_server``.
 
-    Each write_some hands over what the port takes, and completes once the server has taken that from its connection,
-    and given it to its serial port.
+    Each write_some hands over what the port takes. It completes once the server has taken that from its connection and
+    given it to its serial port.
 
     Cancellation: terminal and partial; total while nothing has been handed over. What was handed over and is not served
     can't be called back: it is not counted, and may be served still. ``queued`` on the error says how many bytes.

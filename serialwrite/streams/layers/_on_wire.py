@@ -17,16 +17,16 @@ from ._layer import Layer, Step
 class OnWire(Layer):
     """``port`` as a stream whose ``bytes_transferred`` counts *transmitted* bytes; made by ``port.on_wire``.
 
-    Each write_some waits until what was queued before has left, hands over what the port takes, and completes once
-    that has left, too: the queue, and the shift register where the driver can tell (else see :attr:`hidden`).
+    Each write_some waits until what was queued before has left, then hands over what the port takes. It completes once
+    that has left the queue, and the shift register if the driver reports it (else see :attr:`hidden`).
 
-    Cancellation: terminal and partial; total while nothing has been handed over. What is queued is discarded, and the
-    count is of the bytes that are not proved to be gone by that: those have been sent, or, on a driver that ignores a
-    discard (ftdi_sio, cdc_acm), are still going to be: ``queued`` on the error says how many.
+    Cancellation: terminal and partial; total while nothing has been handed over. What is queued is discarded. The count
+    is of the bytes that the discard is not proved to have dropped: they have been sent. If a driver ignores a discard
+    (ftdi_sio, cdc_acm), some are still to be sent: ``queued`` on the error says how many.
     ``port.close()`` during a write leaves the queue to the close, whose result says what of it is not sent.
 
     Raises:
-        io.UnsupportedOperation: the driver can't tell what has left its queue.
+        io.UnsupportedOperation: the driver does not report what has left its queue.
     """
 
     _verb: str | None = "transmitted"
@@ -45,7 +45,8 @@ class OnWire(Layer):
 
     @property
     def hidden(self) -> int | None:
-        """Bytes that the hardware may hold when a write completes: 0 where the driver tells; None where it doesn't."""
+        """Bytes that the hardware may hold when a write completes: 0 if the driver reports the shift register, else
+        None."""
         if self.stream.proof_levels[ProofLevel.TRANSMITTED] != UNKNOWN:
             return 0
         try:

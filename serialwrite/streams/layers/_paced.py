@@ -1,4 +1,4 @@
-"""Paced: a stream that is written to slowly, for devices that would lose what comes too fast."""
+"""Paced: a stream that limits the rate of writes, for devices that lose bytes that come too fast."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Paced(Layer):
     Args:
         stream: any stream. ``Paced(port)`` counts and times what the driver accepts;
             ``Paced(port.on_wire, byte_gap=...)`` what has left the port, so that the gaps are on the line.
-        bytes_per_second: the rate, kept over time: a late byte is made up for within 20 ms. None for no limit.
+        bytes_per_second: average rate limit. Lost time is caught up within 20 ms. None: no limit.
         byte_gap: seconds after each byte.
         chunk_size: bytes written at a time; None for as many as fit.
         chunk_gap: seconds after each chunk of ``chunk_size`` bytes.
@@ -47,7 +47,8 @@ class Paced(Layer):
         on_reply: called with all that the device says: once with each answer, from the line's end to its prompt and the
             silence behind it; and once with what came before a line went out, if anything did. None drops both.
 
-    Cancellation: whatever the stream beneath has, and total while it waits for its time: then nothing was written.
+    Cancellation: as the wrapped stream; TOTAL while waiting for the next send time, because nothing has been written
+        then.
     What had come of an answer counts in the next write.
     """
 

@@ -1,4 +1,4 @@
-"""PortTurn: one direction of a Reconnecting stream, for one operation: it waits for the port, and notices its end."""
+"""PortTurn: one direction of a Reconnecting stream, for one operation. It waits for the port and notices its end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class PortTurn(Direction):
         if before is not None:
             if before._loop is None or not before._loop.is_closed():
                 raise StreamBusy(self._ports, self.way.name)
-            before._drop()  # it can neither go on nor be told
+            before._drop()  # its event loop is closed: it can't end
         self.user, self._loop = user, running_loop()
         port = self._ports._open_port()
         if port is not None:

@@ -1,4 +1,4 @@
-"""What a device says between the lines that are sent to it: the prompt that answers a line, and all the rest."""
+"""Prompts: reads what a device sends between the lines of a paced write, and finds the prompt in it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Prompts:
 
 
 def check_prompt(prompt: Any, timeout: Any, settle: Any, on_reply: Any, *, first: Any) -> None:
-    """TypeError and ValueError for what is no prompt, and for what needs one."""
+    """Raise TypeError or ValueError if ``prompt`` is not a prompt, or an option needs one."""
     checked_seconds(settle, "prompt_settle", finite=True)
     checked_timeout(timeout, "prompt_timeout")
     if prompt is None:

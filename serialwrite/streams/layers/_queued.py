@@ -1,4 +1,4 @@
-"""Queued: a stream whose writes stand in line, where another one's second write is refused."""
+"""Queued: a stream whose writes wait for each other. Other streams refuse a second write."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ._layer import Layer, take_step
 class Queued(Layer):
     """``stream``, with its writes lined up: first come, first served.
 
-    ``async_write(queued, data)`` waits until every write before it has ended, and then has the stream for itself until
-    it has ended, however many steps it takes. Writes past the line, on ``stream`` itself, meet StreamBusy, and may
-    make the one whose turn it is meet it.
+    ``async_write(queued, data)`` waits until every write before it has ended. It then has the stream for itself until
+    it ends, however many steps it takes. Writing to ``stream`` directly while writes are queued raises StreamBusy, in
+    that call or in the queued write.
 
-    Cancellation: whatever the stream beneath has; while it stands in line a write has written nothing, and its place
-    is given up. A timeout counts from the start, waiting in line included.
+    Cancellation: as the wrapped stream. A write that is cancelled while it waits has written nothing, and leaves the
+    queue. A timeout counts from the start, waiting in line included.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -30,7 +30,7 @@ class Queued(Layer):
 
     @property
     def waiting(self) -> int:
-        """Writes that stand in line, without the one whose turn it is."""
+        """Writes that wait, without the one that runs."""
         return max(0, len(self._line) - 1)
 
     @property
@@ -87,7 +87,7 @@ class Place(Direction):
     def wake(self) -> None:
         """It may be its turn."""
         if self._admitted or self._step is None or self._line[0] is not self:
-            return  # it has ended, or it is somebody else's turn by now
+            return  # it has ended, or another write runs by now
         (buffers, done), self._step = self._step, None
         try:
             self._admit()

@@ -45,8 +45,8 @@ class Reconnecting(Layer):
     there and can be opened. Its ``timeout`` counts that wait, too, and ``stall`` says what it waits for.
     A port that another program has open, or that may not be opened yet, is tried again at each look.
 
-    When the port is unplugged, every operation that is under way ends with :class:`Disconnected` and its count; so does
-    the first one after it, if none was. Nothing is sent again: whether ``error.remaining`` is to be resumed, or all to
+    When the port is unplugged, every running operation ends with :class:`Disconnected` and its count. If none runs, the
+    next one does. Nothing is sent again: whether ``error.remaining`` is to be resumed, or all to
     be sent anew, is for the caller to say. The next operation waits for the port.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The two ways in which a Buffered is read: past its surplus, to fill it, and through it."""
+"""The two read directions of a Buffered: one fills its surplus, one reads through it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RS485: a half-duplex port whose transmitter we switch by RTS ourselves, where its driver doesn't."""
+"""RS485: a half-duplex port whose transmitter this class switches by RTS, if its driver does not."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class RS485(OnWire):
     Where the driver has an RS-485 mode of its own (``SerialPort(..., rs485_mode=...)``), that one is more exact.
 
     Args:
-        port: a serial port whose driver tells what is queued; or an open ``serial.rs485.RS485``, whose own
-            ``rs485_mode`` then holds: it is looked at before each transmission, and None switches nothing.
+        port: a serial port whose driver reports its queue; or an open ``serial.rs485.RS485``, whose own ``rs485_mode``
+            is then read before each transmission; None there switches nothing.
         settings: pyserial's: the levels of RTS, and the delays before and behind a transmission, in seconds.
 
     Raises:
-        io.UnsupportedOperation: the driver can't tell what has left its queue.
+        io.UnsupportedOperation: the driver does not report what has left its queue.
     """
 
     _name = "RS485"
@@ -147,7 +147,7 @@ class RS485(OnWire):
         if settings is None:
             return
         port: TtyStream = self.stream
-        with suppress(OSError):  # hung up, unplugged or closed: there is no line to turn around
+        with suppress(OSError):  # hung up, unplugged or closed: RTS can't be switched
             try:
                 # A driver that ignores a discard may hold bytes that never leave: given up as by a close.
                 await ClosingDrain(port.driver.device, port._line, None).wait()

@@ -1,4 +1,4 @@
-"""The surplus of a Buffered, and the transfers that give it out: up to a delimiter, or so many bytes."""
+"""The surplus of a Buffered, and the transfers that take from it: up to a delimiter, or by size."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ class SizedLineTransfer(LineTransfer):
         self._dynamic.max_size = max(surplus.limit, size)
         self._size = size
         self._wanted = asking(condition) if self.runs_user_code else condition
-        self._come = 0  # bytes that the condition was told of
+        self._come = 0  # bytes that the condition was called with
 
     def _more(self, error: TransferError | None, n: int) -> int:
         while self._come < self._size:

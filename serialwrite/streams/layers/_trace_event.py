@@ -1,4 +1,4 @@
-"""TraceEvent: what a trace says of one write_some or read_some."""
+"""TraceEvent: the record of one write_some or read_some in a trace."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TraceEvent(NamedTuple):  # a dataclass is a tenth of the library's import 
     time: float
     elapsed: float
     asked: int
-    count: int  # type: ignore[assignment] # in place of tuple.count
+    count: int  # type: ignore[assignment] # instead of tuple.count
     error: BaseException | None
     data: bytes
 

@@ -1,4 +1,4 @@
-"""Traced: a stream that tells what becomes of every write_some and read_some, with the bytes themselves."""
+"""Traced: a stream that records every write_some and read_some, with its bytes and its result."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ Sink: TypeAlias = "Callable[[TraceEvent], object] | logging.Logger | str | bytes
 
 
 class Traced(Layer):
-    """``stream``, with every write_some and read_some told to ``sink``.
+    """``stream``, with every write_some and read_some reported to ``sink``.
 
     Args:
         stream: any stream. What is traced is what goes from this layer to ``stream``.
         sink: a function of a :class:`TraceEvent`, such as ``print``, which shows the time and the bytes;
-            a ``logging.Logger``, told at level DEBUG; or the name of a file, which is made anew:
+            a ``logging.Logger``, used at level DEBUG; or the name of a file, which is made anew:
             ``.pcapng`` for Wireshark (link type RTAC Serial), else JSON, an event a line.
 
-    A sink that raises does not disturb the transfer; the event loop's exception handler is told,
-    or the logger ``serialwrite`` if there is no loop. A file that can't be written keeps the whole records that it has.
+    If a sink raises, the transfer goes on. The error goes to the event loop's exception handler, or to the logger
+    ``serialwrite`` without a loop. A file that can't be written keeps the whole records that it has.
     :meth:`close` closes the file, and then ``stream``.
 
-    Cancellation: whatever the stream beneath has.
+    Cancellation: as the wrapped stream.
     """
 
     def __init__(self, stream: Any, sink: Sink) -> None:

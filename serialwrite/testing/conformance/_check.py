@@ -1,4 +1,4 @@
-"""check_write_stream and check_read_stream: the rules that async_write and async_read build on, run on any stream."""
+"""check_write_stream and check_read_stream check that a stream keeps the rules that async_write and async_read need."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ async def check_write_stream(
         make_stream: makes a new stream each time it is called: a context manager, asynchronous or not, that gives
             ``(stream, receive)``. ``receive()`` returns the bytes that have come at the far end since it was last
             called, ``b""`` for none.
-        clog: makes a stream take nothing more until ``receive()`` is called, and returns how many bytes will come
-            before those that are written next; :func:`clog_by_writing` is one. It may be asynchronous.
+        clog: makes a stream take nothing more until ``receive()`` is called. It returns how many bytes will come before
+            those that are written next. :func:`clog_by_writing` is one. It may be asynchronous.
             Without it, the rules about a stream that waits (4, 6, 8, 10, and half of 5) are not checked.
-        timeout: seconds in which whatever has to happen must have happened.
+        timeout: seconds that each step of a check may take.
         rules: the numbers of the rules to check; all by default. They are those of the library's design:
             1 Asio's loop, 2 never inline, 3 the count is the truth, 4 no zombies, 5 cancellation by type,
             6 task cancellation, 7 one write at a time, 8 nothing spins or blocks, 9 fair, 10 closing is bounded,
@@ -55,7 +55,7 @@ async def check_read_stream(
     Args:
         make_stream: makes a new stream each time it is called: a context manager, asynchronous or not, that gives
             ``(stream, send)``. ``send(data)`` makes the bytes come in at the far end, and returns at once.
-        timeout: seconds in which whatever has to happen must have happened.
+        timeout: seconds that each step of a check may take.
         rules: the numbers of the rules to check, as for :func:`check_write_stream`; all by default.
 
     Raises:

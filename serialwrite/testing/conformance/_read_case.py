@@ -1,4 +1,4 @@
-"""What each rule about reading is given: a stream of the kind that is checked, and memory that shows a stray byte."""
+"""ReadCase: what each rule about reading gets: a stream, and memory that shows a stray byte."""
 
 from __future__ import annotations
 

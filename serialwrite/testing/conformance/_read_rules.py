@@ -1,4 +1,4 @@
-"""The rules of section 4 of the design, as they are checked on a stream that is read from."""
+"""The rules of section 4 of the design, checked on a stream that is read from."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ async def _by_type(case: ReadCase) -> None:
     async with case.made() as (stream, send):
         await send(b"x")
         probe = Probe(stream, case.timeout)
-        probe.signal.emit(TERMINAL)  # before the start: nobody listens
+        probe.signal.emit(TERMINAL)  # before the start: it has no listener
         probe.initiate(lambda handler: stream.async_read_some([memoryview(bytearray(1))], handler))
         found = await probe.result("read_some, cancelled before its start")
         require(

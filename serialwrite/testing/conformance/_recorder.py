@@ -1,4 +1,4 @@
-"""What the conformance suites share: a handler that takes note of how it is called, the far end, a rule by its name."""
+"""Shared by the conformance suites: a recording handler, the far end, and the rules by name."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Probe(Handler):
         """Called inside the handler."""
 
     def __call__(self, *args: Any) -> None:
-        self._noted(*args)  # a second call is to be reported, not raised where nobody looks
+        self._noted(*args)  # report a second call; an exception here would be lost
 
     def _noted(self, *args: Any) -> None:
         self.calls.append(args)
@@ -178,7 +178,7 @@ async def require_idle(what: str) -> None:
 
 
 def _seconds_of_thread() -> tuple[float, float]:
-    """How long this thread has run, and how long others kept it from running, where the system tells (Linux)."""
+    """How long this thread has run, and how long others kept it from running, where the system reports it (Linux)."""
     try:
         ran, kept, _ = Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()
     except OSError:

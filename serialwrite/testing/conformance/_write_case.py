@@ -1,4 +1,4 @@
-"""What each rule about writing is given: a stream of the kind that is checked, full or not, and its far end."""
+"""WriteCase: what each rule about writing gets: a stream, full or not, and its far end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of section 4 of the design, as they are checked on a stream that is written to."""
+"""The rules of section 4 of the design, checked on a stream that is written to."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ async def _stuck_some(case: WriteCase, stream: Any) -> tuple[int, Probe]:
 async def _by_type(case: WriteCase) -> None:
     async with case.ordinary() as (stream, far):
         probe = Probe(stream, case.timeout)
-        probe.signal.emit(TERMINAL)  # before the start: nobody listens
+        probe.signal.emit(TERMINAL)  # before the start: it has no listener
         probe.initiate(lambda handler: stream.async_write_some([memoryview(b"x")], handler))
         found = await probe.result("write_some, cancelled before its start")
         require(

@@ -1,4 +1,4 @@
-"""A child process that never outlives us, whichever way we end, and whose messages are kept."""
+"""A child process that ends with this process, however that ends. Its messages are kept."""
 
 from __future__ import annotations
 

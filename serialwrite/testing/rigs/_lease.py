@@ -13,7 +13,7 @@ from typing import Self
 
 from serialwrite._posix import fcntl, require
 
-LOCK_POLL_S = 0.02  # seconds between two looks at a lock that somebody else has
+LOCK_POLL_S = 0.02  # seconds between two tries to take a lock that is held
 
 
 class PortLease:
@@ -28,7 +28,7 @@ class PortLease:
         timeout: seconds to wait for a lease.
 
     Raises:
-        TimeoutError: somebody else has a device for longer than that; the message names who.
+        TimeoutError: another process holds a device for longer than that; the message names it.
         io.UnsupportedOperation: this system has no flock.
     """
 
@@ -73,7 +73,7 @@ class PortLease:
 
 
 def _folder() -> Path:
-    """A folder for the locks that nobody else can write to: names in a shared one could be taken by links."""
+    """A folder for the locks that only this user can write to: in a shared one, links could take the names."""
     folder = Path(tempfile.gettempdir(), f"serialwrite-leases-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()

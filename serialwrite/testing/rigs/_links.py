@@ -1,4 +1,4 @@
-"""A symbolic link of ours: made only where nothing is, removed only while it is still what we made."""
+"""A rig's symbolic link: made only at a free path, and removed only if it is still the link that was made."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Link:
     """A symbolic link to a device; `close()` takes it away again.
 
-    Raises `FileExistsError` where anything at all, a dangling link included, has that name already:
-    it may be someone else's, so it is neither followed nor replaced. Another `OSError` where no name can be made there.
+    Raises `FileExistsError` if the path exists, even as a dangling link: it may belong to another program, so it is
+    neither followed nor replaced. Another `OSError` where no name can be made there.
     """
 
     def __init__(self, path: str | os.PathLike[str], target: str) -> None:

@@ -1,4 +1,4 @@
-"""One pty as a rig holds it: the master that a pump works on, and the slave whose path the user opens."""
+"""One pty of a rig: the master that a pump reads and writes, and the slave whose path the user opens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pump: one thread that moves bytes between two pty masters, bounded, asleep while nothing can move."""
+"""The pump: one thread that moves a bounded number of bytes between two pty masters, and sleeps while none can move."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Pump:
         return max(0.0, min(timeouts)) if timeouts else None
 
     def _watch(self) -> None:
-        """Watch each master for just what its lanes can use: readiness that nobody uses would spin."""
+        """Watch each master only for what its lanes can use: unused readiness would spin."""
         wanted: dict[int, int] = {}
         for lane in self._lanes:
             if lane.wants_to_read():

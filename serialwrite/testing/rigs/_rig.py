@@ -1,4 +1,4 @@
-"""What every rig is: two ends of one line, had for a `with` block, its shortcomings stated as quirks."""
+"""Base class of all rigs: two connected ends, valid inside a `with` block; known limitations are listed in `quirks`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LOOPBACK = "loopback"  # one device with its output wired to its own input: port
 
 
 class RigUnavailable(RuntimeError):  # names a state of the machine, as a skip reason does
-    """A rig can't be had on this machine; the message names what is missing and how to get it."""
+    """The rig is not available on this machine. The message says what is missing and how to install it."""
 
 
 def check_end(end: str) -> End:
@@ -62,8 +62,8 @@ class Rig(ABC, Generic[EndT]):
     needs: ClassVar[tuple[str, ...]] = ()  # what of the system it calls that not every system has
 
     def __init__(self) -> None:
-        # Everything acquired is pushed here at once, so that a failure half-way, a forgotten rig and the
-        # interpreter's exit all give it back in reverse order.
+        # Everything acquired is pushed here at once. A failure half-way, a forgotten rig and the interpreter's exit
+        # then release it in reverse order.
         self._resources = contextlib.ExitStack()
         self._finalizer: weakref.finalize[..., Rig[EndT]] | None = None
         self._made_by = os.getpid()
@@ -71,7 +71,7 @@ class Rig(ABC, Generic[EndT]):
 
     @abstractmethod
     def _open(self, resources: contextlib.ExitStack) -> tuple[EndT, EndT]:
-        """Acquire everything, each piece pushed on `resources` as it is had, and return (port, peer)."""
+        """Acquire everything, each piece pushed on `resources` once acquired, and return (port, peer)."""
 
     @abstractmethod
     def open_port(self) -> EndT | io.FileIO:

@@ -1,4 +1,4 @@
-"""SocatPair: two ptys joined by socat, the way most serial tests are run today."""
+"""SocatPair: two ptys joined by socat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What arrives in place of the bytes that a fault strikes, as a tty gives it to its reader."""
+"""The bytes that a tty gives its reader instead of those that a fault strikes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def apply_fault(fault: Fault, before: bytes, input_flags: int) -> bytes:
 def _with_line_error(byte: bytes, input_flags: int) -> bytes:
     """What a reader gets for a byte with a parity or framing error.
 
-    PARMRK can't be had on a pty, where the mark would itself be taken as data.
+    PARMRK does not work on a pty, where the mark itself would be taken as data.
     """
     if not input_flags & termios.INPCK:
         return byte

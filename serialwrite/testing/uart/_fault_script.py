@@ -1,4 +1,4 @@
-"""The words that faults are written in: `at byte 10_000: stall 0.3 s`."""
+"""Parser of fault scripts, such as `at byte 10_000: stall 0.3 s`."""
 
 from __future__ import annotations
 

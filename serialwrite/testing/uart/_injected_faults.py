@@ -1,4 +1,4 @@
-"""What can go wrong on a simulated line, when it is due, and the record of what did."""
+"""The faults of a simulated line: their kinds, when each is due, and the log of those that happened."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Rule:
 
 
 class FaultRecord(NamedTuple):
-    """What happened at this offset in what `sender` sent: `after` arrived in place of `before`."""
+    """What happened at this offset in what `sender` sent: `after` arrived instead of `before`."""
 
     sender: End
     offset: int

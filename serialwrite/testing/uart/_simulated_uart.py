@@ -1,4 +1,4 @@
-"""SimulatedUart: a pty pair whose pump behaves as a UART does, and goes wrong when and how it is told to."""
+"""SimulatedUart: a pty pair whose pump behaves like a UART, and injects faults by a script."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SimulatedUart(PathRig):
     """Two pseudo-terminals joined by a simulated serial line: paced, finite, and faulty on demand.
 
     `log` has what happened, `replay_script()` makes it happen again,
-    and `what_arrives(sent, sender, log)` tells what the other end must have received.
+    and `what_arrives(sent, sender, log)` returns what the other end must have received.
 
     Args:
         baud: bits per second; None for as fast as it goes.
@@ -38,13 +38,13 @@ class SimulatedUart(PathRig):
         stopbits: 1, 1.5 or 2.
         fifo: bytes that the sender's UART holds.
         queue: bytes that its driver holds, before writes get EAGAIN.
-            In one burst of writes the kernel's pty takes 12 to 21 kB before that can be said.
+            In one burst of writes the kernel's pty takes 12 to 21 kB before EAGAIN.
         receive: bytes held for a program that doesn't read, besides some 15 kB in the kernel's pty.
-        flow_control: "rts-cts" or "xon-xoff", obeyed by both ends whatever their own settings;
+        flow_control: "rts-cts" or "xon-xoff", used by both ends whatever their own settings;
             "none": a receiver that is full loses bytes;
             "settings": RTS/CTS and XON/XOFF as each end's own user has set them.
         faults: a script such as `at byte 10_000: stall 0.3 s` (`FAULT_SCRIPT_HELP` has all words), or rules.
-        seed: of the faults that happen at random; None for a new one, which `.seed` tells.
+        seed: of the faults that happen at random; None for a new one, which `.seed` has.
         links: names for symbolic links to the devices. Without them, `port` and `peer` are links in a private
             directory: they stay the same paths when a device is unplugged and plugged in again.
 
@@ -148,7 +148,7 @@ class SimulatedUart(PathRig):
     def throttle(self, end: End) -> None:
         """Let `end` say stop by its flow control; what the sender's FIFO holds still comes.
 
-        Raises `RuntimeError` where the sender obeys no flow control.
+        Raises `RuntimeError` if the sender does not use flow control.
         """
         lane = self._lane_to(end)
 

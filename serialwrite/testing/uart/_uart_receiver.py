@@ -53,7 +53,7 @@ class Receiver:
         self._stops.discard(why)
 
     def coming(self, n: int) -> None:
-        """Count n bytes that the sender sends, against those of its FIFO where it was told to stop."""
+        """Count n bytes that the sender sends, against those of its FIFO if flow control has stopped it."""
         self._run_on = max(0, self._run_on - n)
 
     def deliver(self) -> int:

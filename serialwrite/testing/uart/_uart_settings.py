@@ -1,4 +1,4 @@
-"""How a simulated UART is built: its speed, the sizes of its buffers, its flow control."""
+"""The settings of a simulated UART: its speed, the sizes of its buffers, its flow control."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class UartWire:
     def _plug_or_record(self, end: End) -> None:
         try:
             self.plug(end)
-        except OSError:  # nobody waits for this; who does, asks the log
+        except OSError:  # not awaited here; the log has its result
             self.record(FaultRecord(end, self.lanes[end].sent, "plug failed"))
 
     def _unlink(self, end: End) -> None:
