@@ -108,7 +108,7 @@ def _opened(rig: Rig[Any]) -> Rig[Any]:
 
     try:
         return rig.open()
-    except RigUnavailable as missing:  # the user named it: if it is missing, fail instead of skipping
+    except RigUnavailable as missing:  # the user named it: fail, do not skip
         pytest.fail(str(missing), pytrace=False)
 
 

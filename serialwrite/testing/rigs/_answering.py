@@ -125,7 +125,7 @@ class DeviceLane(Lane):
             if self.failure is None:
                 try:
                     self._saying += self._answers.feed(data)
-                except Exception as error:  # the pump runs this: the test gets the error when it leaves the block
+                except Exception as error:  # the test gets it when it leaves the block
                     self.failure = error
         if self.wants_to_write():
             del self._saying[: self.target.write(self._saying)]
