@@ -163,7 +163,7 @@ def threaded(work: Callable[[], T], name: str) -> asyncio.Future[T]:
     done: asyncio.Future[T] = loop.create_future()
 
     def settle(error: BaseException | None, result: Any) -> None:
-        thread.join()  # it has nothing left to do; but who waited for it is to find no thread
+        thread.join()  # it has nothing left to do, and no thread is to be left once the result is there
         if error is None:
             done.set_result(result)
         else:

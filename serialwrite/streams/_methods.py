@@ -14,6 +14,10 @@ class WriteMethods:
     write = _write.write
     async_write = _write.async_write
 
+    # What few streams have: here, so that it is not looked for in vain.
+    _blocking_timeout: Any = None
+    _sized_transfer: Any = None
+
     if not TYPE_CHECKING:  # a checker would take any name for an attribute
 
         def __getattr__(self, name: str) -> Any:

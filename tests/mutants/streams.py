@@ -16,6 +16,7 @@ QUEUED = "streams/test_queued.py"
 PORTS = "streams/test_ports.py"
 RECONNECTING = "streams/test_reconnecting.py"
 LINES = "streams/test_line_wait.py"
+NAMES = "streams/test_pyserial_names.py::"
 MANY = "test_buffers.py::test_more_buffers_than_the_kernel_takes_at_once"
 PLUGIN = "test_pytest_plugin.py::"
 SIGPIPE = "streams/test_pollable.py::test_a_peer_that_has_gone_raises_no_sigpipe"
@@ -344,5 +345,42 @@ STREAMS = [
         "[port] if peer is None else [port, peer]",
         "[port]",
         PLUGIN + "test_the_peer_of_a_real_port_is_leased_too",
+    ),
+    # -- methods, and pyserial's names ----------------------------------------------------------------------
+    slip(
+        "streams/serial/_port.py",
+        "self._fixed = type(self) is SerialPort",
+        "self._fixed = False",
+        NAMES + "test_a_name_that_is_none_can_not_be_set",
+    ),
+    slip(
+        "streams/layers/_layer.py",
+        "return None if own is None else own(way)",
+        "return None",
+        NAMES + "test_the_ports_timeouts_are_those_of_the_blocking_forms",
+    ),
+    slip(
+        "streams/layers/_layer.py",
+        "not hasattr(type(self), name) and holder(self, name):",
+        "False:",
+        NAMES + "test_a_setting_of_the_port_is_not_set_on_a_layer",
+    ),
+    slip(
+        "streams/serial/_async_open.py",
+        "            opening.add_done_callback(_close)\n",
+        "",
+        NAMES + "test_a_cancelled_async_open_leaves_no_port_open",
+    ),
+    slip(
+        "streams/serial/_pyserial_names.py",
+        "or None\n",
+        "\n",
+        NAMES + "test_a_timeout_of_0_is_no_limit",
+    ),
+    slip(
+        "streams/fd/_stream.py",
+        "            await asyncio.to_thread(self.close)",
+        "            self.close()",
+        "streams/test_methods.py::test_leaving_a_block_waits_for_the_streams_own_loop",
     ),
 ]

@@ -79,7 +79,7 @@ class PeerLine(Setting[bool]):
 
 
 class PyserialNames(TtyStream):
-    """What a program that was written for a ``serial.Serial`` knows a port by. Whoever can set a name has set the port.
+    """What a program that was written for a ``serial.Serial`` knows a port by. What can be assigned is set on the port.
 
     A setting that the driver did not take is a ValueError that names it, and what was set before is in force again.
     On a pty, which has no line, every setting is what was asked for: :attr:`in_force` has what is really set.
