@@ -313,12 +313,14 @@ async def test_other_reads_get_the_surplus_first(line):
     lines, feed = line
     feed(b"header\nabcdefghij")
     assert await lines.async_readline(timeout=BOUND) == b"header\n"
+    feed(b"kl")  # the stream below has more by now
     into = bytearray(4)
     assert await sw.async_read(lines, into, timeout=BOUND) == 4
     assert (into, await sw.async_read(lines, 2, timeout=BOUND)) == (b"abcd", b"ef")
     n = await lines.async_read_some([memoryview(into)])
     got = bytes(into[:n])
     assert got + await lines.async_read(4 - n, timeout=BOUND) == b"ghij"
+    assert await lines.async_read(2, timeout=BOUND) == b"kl"
 
 
 async def test_a_size_with_a_condition_gives_what_it_wants(sock):
