@@ -33,7 +33,7 @@ for command, short_help, more in (
     (read, "Read, byte for byte, until a limit or Ctrl-C.", ""),
     (ask, "Send a line and print the reply.", ""),
     (ports, "List the serial ports.", ""),
-    (probe, "Tell what a port's driver can tell.", ""),
+    (probe, "Show what a port's driver reports.", ""),
     (loopback, "Prove a line: account for every byte.", ""),
     (rig, "Keep a pair of ports without hardware up.", f" {ENDINGS}\n\n{FAULTS}"),
     (demo, "See a write stall, time out and be resumed.", ""),

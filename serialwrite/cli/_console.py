@@ -1,4 +1,4 @@
-"""Where text goes: results to stdout, complaints to stderr, plain lines wherever nobody watches."""
+"""The consoles: results to stdout, complaints to stderr, plain lines if it is not a terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 
 # What asks a command to end; Windows has no SIGHUP.
-PLAIN_LINE_INTERVAL_S = 5.0  # between two lines of progress where there is no terminal
+PLAIN_LINE_INTERVAL_S = 5.0  # between two lines of progress without a terminal
 STOP_SIGNALS = tuple(
     signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
 )

@@ -1,4 +1,4 @@
-"""How a command ends: the exit codes, in one table for all commands, and what ended a transfer."""
+"""The exit codes, in one table for all commands, and the kinds of ending of a transfer."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class LineOptions:
 
 
 def with_line_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give ``command``, in place of its parameter ``line``, an option for each field of :class:`LineOptions`."""
+    """Give ``command``, instead of its parameter ``line``, an option for each field of :class:`LineOptions`."""
     shared, hints = fields(LineOptions), get_type_hints(LineOptions, include_extras=True)
 
     def run(**given: Any) -> None:

@@ -222,7 +222,7 @@ def must_have_jinja() -> None:
 
 
 def _write_files(result: Result, junit: Path | None, report: Path | None) -> int:
-    """Write what was asked for; the exit code of a file that can't be written, where the test itself is no failure."""
+    """Write what was asked for; return the exit code if a file can't be written, unless the test itself failed."""
     code = 0
     for path, write in ((junit, write_junit), (report, write_report)):
         if path is None:

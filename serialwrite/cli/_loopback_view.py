@@ -44,7 +44,7 @@ VERDICT_STYLES: Final = {
 
 
 class ProgressSink:
-    """Tells nothing: somebody reads the JSON only."""
+    """Shows nothing: only the JSON is read."""
 
     def tell(self, progress: Progress) -> None:
         """Take note of how it goes."""

@@ -1,4 +1,4 @@
-"""Standard output and standard error of the command line: whatever becomes of them, the work goes on."""
+"""Standard output and standard error of the command line, whose failures do not stop the work."""
 
 from __future__ import annotations
 

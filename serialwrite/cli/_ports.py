@@ -1,4 +1,4 @@
-"""`serialwrite ports`: the serial ports of this machine, told without opening any of them."""
+"""`serialwrite ports`: lists the serial ports of this machine without opening them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ASYNC_LOW_LATENCY = 0x2000  # <linux/tty_flags.h>
 
 @dataclass(frozen=True)
 class PortReport:
-    """One serial port. None stands for what is not told without opening it, which could reset the device behind it."""
+    """One serial port. None: unknown without opening the port, which could reset the device behind it."""
 
     device: str
     by_id: str | None
@@ -84,7 +84,7 @@ def _by_id(device: str) -> str | None:
 
 
 def _number(name: str, attribute: str) -> int | None:
-    """What a UART driver tells of a port in /sys; others tell nothing there."""
+    """What a UART driver reports about a port in /sys; others report nothing there."""
     with suppress(OSError, ValueError):
         return int((TTYS / name / attribute).read_text(), 0)
     return None

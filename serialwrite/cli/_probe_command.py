@@ -40,7 +40,7 @@ def probe(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Tell what a port's driver is, what it can tell, what of that is true, and what to set."""
+    """Show a port's driver, what it reports, which of that was measured, and what to set."""
     ask = partial(say, f"serialwrite: unplug {printable(port)} now, within {unplug or 0:g} s", stderr=True)
     card = probe_port(port, baudrate=line.baud, measure=measure, unplug=unplug, ask=ask, **line.settings)
     if json:

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-# What stands for itself in printf's format.
+# Characters that printf's format does not interpret.
 PRINTF_PLAIN = frozenset(string.ascii_letters + string.digits + " ./:=+,@_")
 
 
@@ -54,7 +54,7 @@ def _word(value: Any) -> str:
 
 
 def _program() -> list[str]:
-    """What starts this program again: its name where the PATH leads to it, else where it lies."""
+    """What starts this program again: its name if it is on the PATH, else its path."""
     given = sys.argv[0]
     if Path(given).name == "__main__.py":
         return [sys.executable, "-m", "serialwrite"]

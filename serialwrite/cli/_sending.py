@@ -13,7 +13,7 @@ UART_FIFO_MAX_SIZE = 128  # bytes, the largest of common UARTs: these leave unse
 
 
 class Watcher(Protocol):
-    """Who is told how it goes."""
+    """What a sending reports its progress to."""
 
     def advanced(self, offset: int) -> None:
         """All bytes before ``offset`` are accepted."""
@@ -127,7 +127,7 @@ class Sending:
                     watcher.advanced(first + self.accepted)
 
     async def _drain(self) -> None:
-        """Wait until what was accepted has left the port, as far as its driver can tell: closing drops the rest."""
+        """Wait until what was accepted has left the port, as far as its driver reports it: closing drops the rest."""
         if self._level == "none":
             return
         idle = self._idle_timeout

@@ -20,10 +20,10 @@ class SourceError(Exception):
 
 
 class Source:
-    """A file, or standard input (``-``). It ends where reading it ends, whatever size the file system tells.
+    """A file, or standard input (``-``). It ends where reading it ends, whatever size the file system reports.
 
     Attributes:
-        size: bytes in all, as the file system tells, for a progress bar. Once the end was read, it is exact.
+        size: bytes in all, as the file system reports, for a progress bar. Once the end was read, it is exact.
             None where it is unknown: for a pipe, a device, the files of /proc.
         offset: of the next byte to be read.
         waiting: whether the next bytes have not come yet.
@@ -58,7 +58,7 @@ class Source:
         return "standard input" if self.is_stdin else f"the file {self.name!r}"
 
     def _told_size(self) -> int | None:
-        """The size as the file system tells it now. 0 may mean anything: the files of /proc say it."""
+        """The size that the file system reports now. 0 may mean anything: the files of /proc have it."""
         if self._start is None:
             return None
         if self._is_regular:
@@ -87,7 +87,7 @@ class Source:
             if told and os.pread(self._fd, 1, start + told - 1):
                 return told
             while count < most and (data := os.pread(self._fd, min(SKIP_READ_SIZE, most - count), start + count)):
-                count += len(data)  # /sys tells a size that has nothing to do with the content
+                count += len(data)  # /sys reports a size that has nothing to do with the content
         except BlockingIOError:
             return most
         except OSError as error:

@@ -1,4 +1,4 @@
-"""How a demonstration is told: numbered steps, and below each what it proved, or what turned out untrue."""
+"""Prints a demonstration: numbered steps, and below each what it proved, or what turned out untrue."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def check_output(option: str, name: str | None, *others: str) -> None:
 
 
 def traced(stream: Any, name: str | None, resources: ExitStack) -> Any:
-    """``stream``, with its reads and writes told to the file ``name``; as it is if there is no name."""
+    """``stream``, with its reads and writes recorded in the file ``name``; as it is without a name."""
     if name is None:
         return stream
     if name == "-":

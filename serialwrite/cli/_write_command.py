@@ -117,8 +117,8 @@ def write(
             )
             with progress(console(stderr=json), source, resume_from, quiet=json) as watcher:
                 report.ended(asyncio.run(ended(sending.run(resume_from, watcher), SourceError)))
-            # What is in the driver's queue of a write that failed would go out at some time, or not: it is dropped,
-            # so that the resume knows where to begin.
+            # After a failed write, what is in the driver's queue might still go out. It is dropped, so that the resume
+            # knows where to begin.
             policy = ClosePolicy.DRAIN if report.outcome is Outcome.COMPLETE else ClosePolicy.DISCARD
             unsent = opened.close(cast("Any", close or policy).value)
             report.count(sending, source, unsent)

@@ -1,4 +1,4 @@
-"""How a write is going: a bar on a terminal, a line now and then where nobody watches."""
+"""The progress of a write: a bar on a terminal, else a line now and then."""
 
 from __future__ import annotations
 

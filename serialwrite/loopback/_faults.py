@@ -1,4 +1,4 @@
-"""Owns the words for what can happen to bytes on a line: kinds of fault, one fault, a cause, the account."""
+"""The data types of a check: kinds of fault, one fault, a cause, the account."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FaultKind(StrEnum):
     REORDERED = "reordered"
     """Arrived once, but out of their place."""
     INSERTED = "inserted"
-    """Arrived, and nobody sent them."""
+    """Arrived, and was not sent."""
     UNCLAIMED = "unclaimed"
     """Continue the stream rightly, beyond what the sender says it sent: bytes that went out uncounted."""
 
@@ -38,7 +38,7 @@ class Fault:
 
     kind: FaultKind
     offset: int | None
-    """Where in the sent stream; None where the pattern can't tell."""
+    """Where in the sent stream; None where the pattern does not determine it."""
     length: int
     """Bytes."""
     received_at: int

@@ -1,4 +1,4 @@
-"""Owns getting the line that is tested: a rig, one port with a plug, two ports, or pyserial URLs; both ends open."""
+"""Opens both ends of the line under test: a rig, one port with a plug, two ports, or pyserial URLs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class NotInForce(Exception):  # as above
 
 
 class LineUnavailable(Exception):  # a state of the machine, not a mistake in the test
-    """The line can't be had with these settings; the message says why."""
+    """The line can't be opened with these settings; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def open_line(
         except (OSError, TypeError, RuntimeError) as error:
             words = error.strerror if isinstance(error, OSError) else None
             raise LineUnavailable(words or str(error)) from error
-        except Exception as error:  # termios.error is no OSError
+        except Exception as error:  # termios.error is not an OSError
             raise LineUnavailable(f"{' ↔ '.join(settings.ports) or 'the port'}: {error}") from error
         if wrong := not_in_force(settings, in_force, swept):
             raise NotInForce("; ".join(wrong), in_force)

@@ -1,4 +1,4 @@
-"""Owns one run over an open line: the data both ways, the round trips, the checks, and the verdict with its reasons."""
+"""One run over an open line: the data both ways, the round trips, the checks, and the verdict with its reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns one way through the line: send, receive, check every byte, and drain the tail before the verdict."""
+"""One direction of the line: send, receive, check every byte, and drain the tail before the verdict."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class DirectionRun:
 
     @property
     def slack(self) -> float:
-        """Seconds of silence that are no news."""
+        """Seconds of silence that are normal."""
         return slack(self.settings, self.patience)
 
     def stop(self) -> None:
@@ -171,7 +171,7 @@ class DirectionRun:
     async def _receive(self) -> None:
         """Receive until everything has come and nothing more comes, or nothing has come for too long, or nothing right.
 
-        What is right is finite, but somebody may never stop talking: fast, or a few bytes now and then.
+        The expected data is finite, but a device may send unrelated data forever.
         """
         buffer = bytearray(READ_SIZE)
         view = memoryview(buffer)
@@ -272,7 +272,7 @@ class WriteMeter:
         return metered
 
     def writes(self) -> Writes | None:
-        """Return the counts; None where they could not be had."""
+        """Return the counts; None where the system does not report them."""
         if not self._metered:
             return None
         return Writes(calls=self._calls, short=self._short, blocked=self._blocked, smallest=self._smallest)

@@ -1,4 +1,4 @@
-"""Owns the typed result of a loopback test: what the run fills in, and tests, JSON and the report read."""
+"""The typed result of a loopback test, which JSON and the report are made from."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Direction:
     gaps: Gaps | None = None
     """Times without a byte; None where nothing came that could have gaps."""
     baud: float | None = None
-    """Bits per second while the line was busy; None where it can't be told."""
+    """Bits per second while the line was busy; None where too little arrived to measure it."""
     writes: Writes | None = None
     """How the operating system took the data."""
     kernel: KernelCounters | None = None
@@ -205,7 +205,7 @@ class Result:
     started: str = ""
     """ISO 8601, with the offset from UTC."""
     reasons: tuple[str, ...] = ()
-    """Why it could not run, where that is no single run's fault."""
+    """Why it could not run, if the cause is not a single run."""
     disconnected: bool = False
     """Whether a port was unplugged, hung up, or left by its server during the test."""
 

@@ -1,4 +1,4 @@
-"""Owns the measured run: settings in, a typed result out; one run, or those of a sweep."""
+"""run_loopback: runs a loopback test, or a sweep of them, and returns the typed result."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ async def async_run(
         trips: round trips to be measured afterwards, for 2 s at the most; 0 for none.
         checks: check the wiring in the first run, and the accounting in the first of each kind of flow control.
         require_lines: modem lines that are not wired are a failure, and not just unknown.
-        max_gap: seconds without a byte that are a failure; None: gaps are told, and no failure.
-        patience: seconds of silence after which what is missing is lost, and a write that goes nowhere has stalled.
+        max_gap: seconds without a byte that are a failure; None: gaps are reported, and are not a failure.
+        patience: seconds of silence after which missing bytes count as lost, and a write without progress as stalled.
         sweep: values to be tried for "baud", "databits", "parity", "stopbits", "flow" or "pattern", in all
             combinations; each is a run.
         stop_early: end a sweep with the first run that did not pass.
@@ -81,14 +81,14 @@ async def async_run(
         command: what the user typed, for the report.
 
     Returns:
-        The result; a line that could not be had is one, too, with the verdict "could not run", and one whose ports
-        have not taken the settings is "not tested".
+        The result. If the port could not be opened, its verdict is "could not run". If the ports have not taken the
+        settings, it is "not tested".
 
     Raises:
         ValueError: an argument that can't be used, before anything is opened.
         OSError: the file of a pattern can't be read.
 
-    Cancellation: the ports and a rig that was opened here are closed; there is no result.
+    Cancellation: the ports and a rig that was opened here are closed; no result is returned.
     """
     if bytes_to_send is not None and seconds is not None:
         raise ValueError("bytes_to_send or seconds: give one of them")

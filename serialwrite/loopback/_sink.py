@@ -1,4 +1,4 @@
-"""Owns telling how a test goes while it runs."""
+"""Progress of a running test, and its sink."""
 
 from __future__ import annotations
 

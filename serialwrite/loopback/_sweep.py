@@ -1,4 +1,4 @@
-"""Owns what a test is asked for: settings that make sense, and those of every run of a sweep."""
+"""Checks the settings of a test, and lists the settings of every run of a sweep."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def check_limits(*, patience: float, max_gap: float | None, trips: int) -> None:
 
 
 def expected(planned: list[Settings], *, patience: float, trips: int, checks: bool, paced: bool) -> Budget:
-    """Return the seconds that all runs take, as far as the rate that is set tells."""
+    """Return the seconds that all runs take, predicted from the rate that is set."""
     phases = [_budget.settling(each) for each in planned]
     phases += [_budget.data(each, patience, paced=paced) for each in planned]
     phases += [_budget.round_trips(each, patience, trips) for each in planned if trips]

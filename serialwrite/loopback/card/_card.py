@@ -1,4 +1,4 @@
-"""Owns the card of a port: what its driver is, what it can tell, what of that is true, and what to set."""
+"""The card of a port: its driver, what the driver reports, which of that was measured, and what to set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Card:
 
     port: str
     opened: bool
-    """Whether it could be opened; else only what its device tells is here."""
+    """Whether it could be opened; else the card has only the facts of its device."""
     facts: tuple[Fact, ...]
     advice: tuple[str, ...]
     """What to set, and what to beware of."""
@@ -41,11 +41,11 @@ def probe(
 ) -> Card:
     """Return the card of a port, which is opened for it, with `settings` as of SerialPort, and closed again.
 
-    Without `measure` nothing is sent. With it the output is held (TCOOFF) where the driver obeys, and filled with
-    0x55 until it takes no more, to measure the queue and to see whether discard and drain tell the truth: a driver
-    that does not hold sends these to whatever is connected, and so does a pty.
-    With `unplug` it waits up to so many seconds for the port to be unplugged, which `ask` is called to ask for, and
-    tells the error numbers that this gives; a byte is written once the port is gone.
+    Without `measure` nothing is sent. With `measure`, output is suspended (TCOOFF) and the queue is filled with 0x55 to
+    measure its size and to test discard and drain. Drivers that ignore TCOOFF, and ptys, send these bytes to the
+    connected device.
+    With `unplug`, `ask` is called to ask the user to unplug the port, within so many seconds. The card then has the
+    error numbers that this gives. A byte is written once the port is gone.
     """
     advice = _device_advice(port)
     device = _device_facts(port)  # before it is opened: who else has it open
@@ -113,7 +113,7 @@ def _device_advice(port: str) -> list[str]:
 
 
 def _remote_facts(port: sw.SerialPort) -> list[Fact]:
-    """Return what a port without a driver of this machine can tell: little, and little of it measured."""
+    """Return the card of a port without a driver on this machine: few facts, few of them measured."""
     url = str(port.driver.line.port)
     try:
         lines = _in_words(port.modem_lines)

@@ -1,4 +1,4 @@
-"""Owns what of a port's card is measured: the depth of its queue, drain and discard, and what an unplug gives."""
+"""The measured part of a port's card: the depth of its queue, drain and discard, and the errors of an unplug."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def is_remote(port: sw.SerialPort) -> bool:
 
 
 def measured(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
-    """Fill the port with its output held, and see whether what the driver tells of that is true."""
+    """Fill the port with its output held, and check what the driver reports of that."""
     tty: Any = port.driver.device
     if is_remote(port):
         return [Fact("queue, discard, drain", "not measured: no driver of this machine stands behind this port")]

@@ -1,4 +1,4 @@
-"""Owns what terminals and wrong settings do to bytes: translations that explain more than faults."""
+"""Translations that terminals and wrong settings make of bytes, and the search for one that explains many faults."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ DISCIPLINES: Final = (
 )
 
 _CONVINCING_SIZE: Final = 32
-"""Bytes that a discipline must explain before it is believed, two changed ones among them."""
+"""Bytes that a discipline must explain before it is accepted, two changed ones among them."""
 
 
 def find_discipline(

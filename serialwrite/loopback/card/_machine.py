@@ -1,4 +1,4 @@
-"""Owns what a reader needs to know of the machine and its ports to reproduce a result, read from /sys and ioctls."""
+"""The facts of the machine and its ports that reproduce a result, read from /sys and ioctls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns finding one's place again: pure functions that say how received bytes fit expected ones."""
+"""Pure functions that align received bytes with expected ones."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class AnchorSearch:
     """Where the look-ahead continues the expected stream, the likeliest and nearest place first.
 
     `read(offset, size)` gives expected bytes, `locate` places a window without a search (or None), `reach`
-    bounds the search in bytes, and `period` is the pattern's: a slip is never looked for beyond half of it,
-    because a longer one is the same as a shorter one the other way.
+    bounds the search in bytes, and `period` is the pattern's. A slip is never searched beyond half of it, because a
+    longer slip equals a shorter one the other way.
     """
 
     read: Read

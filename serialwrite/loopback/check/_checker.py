@@ -1,9 +1,9 @@
-"""Owns the check: every received byte gets its place in the account, at compare speed while all is right.
+"""Checker: compares received bytes with the expected stream, and classifies each one that does not match.
 
-Received bytes are compared with the expected stream in large blocks.  At the first that differs, the check
-waits for a look-ahead, finds where the received stream continues (_align) or what translates it
-(_disciplines), and enters what lies between in the books (_ledger).  Where the look-ahead fits nowhere, it is
-held as a gap until something does.
+Received bytes are compared with the expected stream in large blocks.  At the first block that differs, the check waits
+for a look-ahead. It then finds where the received stream continues (_align) or what translates it (_disciplines), and
+enters the bytes between in the ledger (_ledger). If the look-ahead fits nowhere, it is held as a gap until a later one
+does.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _PIECE_SIZE: Final = 1 << 18
 class Checker:
     """Accounts for every byte of a received stream, fed in pieces of any size.
 
-    A slip is looked for within `reach` bytes; beyond that only patterns that can locate themselves (PRBS,
-    counting, repeating) find their place again, and 64 times `reach` ahead for the others.  At most
+    A slip is searched within `reach` bytes. Beyond that, patterns that can locate themselves (PRBS, counting,
+    repeating) are found anywhere, and the others up to 64 times `reach` ahead.  At most
     LOOK_AHEAD_SIZE + `reach` received bytes are held back; `finish` judges them too.
     """
 

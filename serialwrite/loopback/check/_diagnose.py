@@ -1,4 +1,4 @@
-"""Owns naming the one cause behind many faults: newline translation, eaten XON/XOFF, a stripped bit."""
+"""Finds the one cause of many faults: newline translation, removed XON/XOFF, a stripped bit."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def diagnose(ledger: Ledger, read: Read, expected: int) -> tuple[Diagnosis, ...]
 
 
 class _Values:
-    """How often each byte value was sent; counted only when somebody asks."""
+    """How often each byte value was sent; counted only when it is used."""
 
     def __init__(self, read: Read, size: int) -> None:
         self._read, self._size = read, size
@@ -82,7 +82,7 @@ def _by_value(ledger: Ledger, values: _Values) -> Iterator[Diagnosis]:
 def _by_bit(changed: Counter[tuple[int, int]], values: _Values) -> Iterator[Diagnosis]:
     flips = {want ^ got for want, got in changed}
     total = changed.total()
-    if len(flips) != 1 or len(changed) < 8:  # one changed value is told better by its value
+    if len(flips) != 1 or len(changed) < 8:  # one changed value is described better by the value
         return
     (flip,) = flips
     if flip == 0xFF:

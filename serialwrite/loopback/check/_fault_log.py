@@ -1,4 +1,4 @@
-"""Owns the list of faults: the first ones whole, all of them counted, and a map of where they lie."""
+"""The fault log: the first faults whole, the count of all, and a map of their offsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns runs whose meaning may still change: holes that a late run may fill, insertions that came early."""
+"""Runs whose meaning may still change: holes that a late run may fill, insertions that came early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the books of a check: counts, holes that may yet be filled, faults, and where they lie."""
+"""The ledger of a check: counts, holes that may yet be filled, faults and their offsets."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Ledger:
         )
 
     def surplus(self, expected: int, at: int, got: bytes) -> None:
-        """Enter received bytes with nothing expected for them: late, repeated, or nobody's."""
+        """Enter received bytes that were not expected here: late, repeated, or never sent."""
         n = len(got)
         if hole := self._holes.take_like(got, expected):
             self._placed(FaultKind.REORDERED, hole.offset, at, got, expected - hole.whole_end)
@@ -104,7 +104,7 @@ class Ledger:
         self.inserted(expected, at, got)
 
     def inserted(self, expected: int, at: int, got: bytes) -> None:
-        """Enter received bytes that nobody sent."""
+        """Enter received bytes that were never sent."""
         n = len(got)
         if expected < TALLIED_SIZE and n == 1:
             self.added[got[0], self._read(expected, 1)[0]] += 1

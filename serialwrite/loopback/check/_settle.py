@@ -1,4 +1,4 @@
-"""Owns how the books end: what the last bytes were, and what the sender's total makes of all before."""
+"""Closes the ledger: classifies the last bytes, and settles the rest by the sender's total."""
 
 from __future__ import annotations
 

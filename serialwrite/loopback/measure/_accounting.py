@@ -1,4 +1,4 @@
-"""Owns the checks of what can be trusted: the count of a write that was cut off, flow control, the baud rate."""
+"""The accounting checks: the count of a write that was cut off, flow control, the baud rate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BAUD_TOLERANCE_RATIO: Final = 0.015  # of the baud rate: what one end may be off
 STARVED_RATIO_MAX: Final = (
     0.003  # of a busy line's time; more would blur its rate by a share of BAUD_TOLERANCE_RATIO that matters
 )
-BUSY_MIN_S: Final = 1.0  # seconds of a busy line, before its rate can be told
+BUSY_MIN_S: Final = 1.0  # seconds of a busy line, before its rate is measured
 
 
 async def check_accounting(
@@ -30,7 +30,7 @@ async def check_accounting(
 ) -> None:
     """Stall the peer, let a write time out, and compare its count with what arrives then; add the checks to `found`.
 
-    This is the promise of the library on the user's own adapter; what stopped the sender tells of the flow control.
+    Checks the library's main guarantee on this adapter, and reports which flow control stopped the sender.
     What is written is HELD_LINE_S of a line that carries `line_rate` bytes a second.
     A driver or a network that holds all of that gets more, at the line's own pace, until the time is up.
     """
@@ -103,9 +103,9 @@ async def _all_that_comes(
 ) -> tuple[int, bool]:
     """Read until `count` bytes are there and nothing more comes, or nothing has come for `silence` seconds.
 
-    Return how many came, and whether they are what `payload` begins with.  None is kept, as somebody may never stop
-    talking: then it ends `silence` seconds after `count` bytes, or `wrong_for` seconds after the first wrong one,
-    because what is right is finite, and what is wrong may trickle in for ever.
+    Return how many came, and whether they are what `payload` begins with.  No byte is kept, because the expected data
+    is finite, but a device may send unrelated data forever. So it ends `silence` seconds after `count` bytes, or
+    `wrong_for` seconds after the first wrong one.
     """
     came, right, piece = 0, True, bytearray(1 << 16)
     deadline: float | None = None
@@ -132,7 +132,7 @@ def check_baud(
 ) -> Check:
     """Return whether the line really runs at the baud rate that was set, by when the bytes arrived.
 
-    `kept_waiting`: the seconds by which this machine was late; where they matter, nothing can be told of the line.
+    `kept_waiting`: scheduling delay of this machine in seconds. If it is too large the check is inconclusive.
     `fed`: whether the sender gave the line all that it could carry, also where no write met a full port.
     """
     name = f"real baud rate, {direction.name}"

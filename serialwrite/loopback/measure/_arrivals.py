@@ -1,4 +1,4 @@
-"""Owns when bytes arrived, in memory that does not grow: gaps, throughput over time, the real baud rate."""
+"""Statistics of arrival times, in bounded memory: gaps, throughput over time, the real baud rate."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Arrivals:
             heapq.heappop(self._longest)
 
     def _note_pace(self, pause: float, size: int) -> None:
-        """Count what tells the line's pace: not the gaps, nor what had queued up behind one while nobody read."""
+        """Count what shows the line's pace, without the gaps and without what queued up during one."""
         if pause > self._threshold:
             self._behind = True
             return
@@ -75,7 +75,7 @@ class Arrivals:
         return Gaps(self._threshold, self._gap_count, self._gap_total, longest)
 
     def baud(self, bits_per_frame: float) -> float | None:
-        """Return the bits per second on the line while it was busy; None if too little arrived to tell.
+        """Return the bits per second on the line while it was busy; None if too little arrived to measure it.
 
         What arrives after a time was sent in that time, so bytes and times are added up pairwise.  A driver that
         hands bytes on in lumps (a latency timer) blurs each time by one lump, which a long run evens out.

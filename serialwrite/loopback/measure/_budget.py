@@ -43,7 +43,7 @@ def total(budgets: Iterable[Budget]) -> Budget:
 
 
 def slack(settings: Settings, patience: float) -> float:
-    """Return the seconds of silence that are no news: what was asked for, and the time of a lump of bytes."""
+    """Return the seconds of silence that are normal: what was asked for, and the time of a lump of bytes."""
     return patience + 64 / settings.line_rate
 
 

@@ -1,4 +1,4 @@
-"""Owns how long this machine kept the test from running: what is then measured is not the line's doing."""
+"""Measures the scheduling delay of this machine, which a measurement must not blame on the line."""
 
 from __future__ import annotations
 

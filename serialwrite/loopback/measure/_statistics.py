@@ -1,4 +1,4 @@
-"""Owns the figures of a run: percentiles and histograms, and what gaps and throughput look like."""
+"""The statistics of a run: percentiles, histograms, gaps and throughput."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ class Bin:
 class Latency:
     """Round-trip times in seconds.
 
-    A percentile is the smallest measured value that at least that share of values does not exceed (nearest
-    rank: never a number that was not measured), and None where there are too few values for it to differ
-    from the maximum.
+    A percentile is the smallest measured value that at least that share of values does not exceed (nearest rank). It is
+    None if there are too few values for it to differ from the maximum.
     """
 
     count: int

@@ -1,4 +1,4 @@
-"""Owns the checks of the wiring: RTS to CTS, DTR to DSR and DCD, a break; and round-trip times."""
+"""The wiring checks: RTS to CTS, DTR to DSR and DCD, a break; and round-trip times."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def _check_break(name: str, sender: sw.SerialPort, receiver: sw.SerialPort
             if after.brk > before.brk:
                 return Check(name, Outcome.PASS, "counted by the receiving driver")
             if time.monotonic() > deadline:
-                if after.frame > before.frame:  # some drivers tell a break as a character without a stop bit
+                if after.frame > before.frame:  # some drivers report a break as a character without a stop bit
                     return Check(name, Outcome.PASS, "seen as a framing error")
                 return Check(name, Outcome.UNKNOWN, "no break was counted: not all drivers pass it on")
             await asyncio.sleep(LINE_POLL_S)

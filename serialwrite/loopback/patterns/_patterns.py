@@ -1,4 +1,4 @@
-"""Owns the test patterns: endless byte streams that can be read from any offset."""
+"""The test patterns: endless byte streams that can be read from any offset."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Pattern(ABC):
     def locate(self, window: bytes, near: int) -> int | None:
         """Return the offset closest to `near` at which the stream holds `window`; None if it isn't known.
 
-        Only patterns that can tell without a search do.
+        Only patterns that need no search implement it.
         """
         return None
 

@@ -1,7 +1,7 @@
-"""Owns pseudo-random bit sequences (PRBS): ITU-T O.150 polynomials, jumping, expanding, locating, checking.
+"""Pseudo-random bit sequences (PRBS): ITU-T O.150 polynomials, jumping, expanding, locating, checking.
 
-Bits are numbered in the order of time and packed least significant bit first, as a UART puts them on the
-line, so a block of bytes read as a little-endian integer has bit *i* of the sequence at bit *i*.
+Bits are numbered in the order of time and packed least significant bit first, as a UART puts them on the line. So a
+block of bytes read as a little-endian integer has bit *i* of the sequence at bit *i*.
 
 The speed comes from one identity.  x[i] = x[i-k] ^ x[i-n] is the polynomial x^n + x^(n-k) + 1 over GF(2), and
 squaring a polynomial over GF(2) only doubles its exponents, so x[i] = x[i-k*m] ^ x[i-n*m] holds for every

@@ -1,4 +1,4 @@
-"""Owns writing a file whole or not at all."""
+"""Writes a file whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 def write_whole(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` to `path` as UTF-8, so that nobody ever sees a part of it.
+    """Write `text` to `path` as UTF-8, atomically.
 
     It goes to a new file beside the target, which then takes the target's name; a link is followed and stays.
-    Raises OSError, with the target as it was and nothing left beside it; and so for a target that is no
-    regular file (a device or a FIFO can't be replaced).
+    Raises OSError, also for a target that is not a regular file (a device or a FIFO can't be replaced). The target is
+    then as it was, without a temporary file beside it.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():

@@ -1,4 +1,4 @@
-"""Owns the result as JUnit XML, which CI systems read: a test case for each run and each check."""
+"""The result as JUnit XML, which CI systems read: a test case for each run and each check."""
 
 from __future__ import annotations
 

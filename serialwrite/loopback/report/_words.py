@@ -1,4 +1,4 @@
-"""Owns how figures are put in words, for the terminal and for the page: units, counts, verdict sentences."""
+"""Figures in words, for the terminal and for the page: units, counts, verdict sentences."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def run_sentence(run: Run) -> str:
 
 
 def settings_in_words(run: Run) -> str:
-    """Return what the ports are really set to; what was asked for only where no port can tell."""
+    """Return what the ports are really set to; what was asked for only if the ports do not report it."""
     held = dict.fromkeys(None if each is None else in_words(each) for each in run.in_force)
     known = " and ".join(each for each in held if each is not None)
     asked = f"{run.settings.mode}, flow {run.settings.flow}"
