@@ -305,6 +305,15 @@ def test_a_lease_is_for_one_and_says_who_has_it(temporary):
         pass
 
 
+def test_a_lease_of_a_url_is_of_its_place():
+    with PortLease(["rfc2217://Lab:4001?ign_set_control", "/dev/null"]):
+        for same in ("rfc2217://lab:4001", "socket://lab:4001?logging=debug"):
+            with pytest.raises(TimeoutError, match=r"^lab:4001 was not free within 0.1 s: process"):
+                PortLease([same], timeout=0.1).__enter__()
+        with PortLease(["rfc2217://lab:4002", "rfc2217://lab2:4001", "loop://"], timeout=0.1):
+            pass
+
+
 def test_a_lease_does_not_lock_the_device(temporary):
     with PtyPair() as rig, rig.open_port() as port, PortLease([rig.port]):
         fcntl.flock(port, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as pyserial's exclusive=True does

@@ -24,7 +24,8 @@ class PortLease:
     `exclusive=True` locks the device itself.
 
     Args:
-        paths: devices; a link and what it points to are the same one.
+        paths: devices; a link and what it points to are the same one. Or URLs of ports on other machines, which are
+            those of a host and a number, by whatever scheme and options.
         timeout: seconds to wait for a lease.
 
     Raises:
@@ -35,7 +36,7 @@ class PortLease:
     def __init__(self, paths: Iterable[str], timeout: float = 300.0) -> None:
         require("PortLease", "fcntl.flock", "os.getuid", instead="run one test process at a time")
         # Sorted: two processes that want the same two ports must not wait for each other.
-        self._paths = sorted({os.path.realpath(path) for path in paths})
+        self._paths = sorted({_place(path) for path in paths})
         self._timeout = timeout
         self._held = contextlib.ExitStack()
 
@@ -53,7 +54,7 @@ class PortLease:
         self._held.close()
 
     def _take(self, path: str, deadline: float) -> None:
-        name = path.strip("/").replace("/", "-") + ".lock"
+        name = path.strip("/").replace("/", "-").replace(":", "_") + ".lock"
         fd = os.open(_folder() / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._held.callback(os.close, fd)
         while True:
@@ -70,6 +71,15 @@ class PortLease:
                 os.truncate(fd, 0)
                 os.pwrite(fd, str(os.getpid()).encode(), 0)
                 return
+
+
+def _place(path: str) -> str:
+    """What is leased: a device, or the place that a URL names."""
+    scheme, is_url, place = path.partition("://")
+    if not is_url:
+        return os.path.realpath(path)
+    place = place.partition("?")[0].rstrip("/").lower()
+    return place if scheme in {"rfc2217", "socket"} else f"{scheme}://{place}"
 
 
 def _folder() -> Path:
