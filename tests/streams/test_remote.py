@@ -4,10 +4,14 @@ import asyncio
 import io
 import random
 import re
+import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import serial
@@ -323,3 +327,19 @@ async def test_pyserials_own_server_serves_it():
             assert port.served == 400
             assert await port.async_send_break(0.01, timeout=30) == 0
         server.serve_no_more().close()
+
+
+# -- a dead link --------------------------------------------------------------------------------------------
+
+
+def test_a_dead_link_ends_a_port_and_a_stopped_device_does_not():
+    own_network = [shutil.which("unshare") or "unshare", "-n"]
+    if subprocess.run([*own_network, "ip", "link"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace can be had here")
+    program = Path(__file__).parent.parent / "support/dead_link.py"
+    command = [*own_network, sys.executable, program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    told = [line.split() for line in done.stdout.splitlines()]
+    assert [name for name, _ in told] == ["Disconnected"] * 2, done.stdout
+    assert all(float(seconds) < 20 for _, seconds in told), done.stdout  # about 10; a busy machine may be late

@@ -24,7 +24,7 @@ from ._telnet import COM_PORT_OPTION, DO, DONT, SB, WILL, WONT, Command, Options
 # among them to its port (ser2net 4.3 and pyserial's own: 1,024). So a question that proves something is as far behind.
 PADDING_SIZE = 1024
 # The most bytes after which the server is asked how far it is.
-QUERY_SIZE = 1 << 14
+QUERY_SIZE = 1 << 16
 # Seconds for which a question may stay unanswered once a later one was answered; and the longest of one poll, as
 # another thread may have received what this one waits for.
 OVERTAKEN, LONGEST_POLL = 0.25, 0.02
@@ -42,13 +42,14 @@ class Connection:
     Attributes:
         window: the most bytes that may be accepted and not served; None for no limit.
         lost: why nothing goes out or comes in any more; None while the connection lives.
+        link: how its dead link is noticed.
         on_news: called once something came for whoever waits: ``on_news(data, credit)`` says what.
     """
 
     def __init__(self, sock: socket.socket, name: str) -> None:
         sock.setblocking(False)
         self.socket = sock
-        self._link = Link(sock)
+        self.link = Link(sock)
         self.name = name
         self.window: int | None = None
         self.lost: OSError | None = None
@@ -80,7 +81,7 @@ class Connection:
             except ValueError as error:
                 self._input.ended = True
                 self._lose(OSError(errno.EPROTO, f"{self.name} does not speak Telnet: {error}"))
-            self._link.received()
+            self.link.received()
             ended = self._input.ended
             if ended:
                 self._lose(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
@@ -178,12 +179,10 @@ class Connection:
             if not chunk and not any(map(len, buffers)):
                 return 0
             self._flush()
-            if self._output.waiting:
-                self._link.full()
             if self._output.waiting or not chunk or self.com_port.suspended:
                 raise BlockingIOError(errno.EAGAIN, "the server is not ready")
             n: int = self._attempt(lambda: self._output.write(chunk))
-            self._link.moved()
+            self.link.moved()
             if self.accepted - self._asked_at >= often or self._blocked():
                 self.query()
             return n
@@ -207,7 +206,6 @@ class Connection:
         try:
             return sending()
         except BlockingIOError:
-            self._link.full()
             raise
         except OSError as error:
             self._lose(error)

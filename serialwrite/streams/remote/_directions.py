@@ -12,7 +12,7 @@ from ..._errors import TransferError
 from ..fd._readiness import PinnedSide, Side
 from ..fd._stream import PollableStream
 from ._connection import Connection
-from ._link import LOOK
+from ._link import LOOK, Link
 
 
 class CreditSide(Side):
@@ -40,7 +40,10 @@ class CreditSide(Side):
 
     def _part(self) -> Side:
         """Where a step has to wait now."""
-        return self._room if self._connection.full else self._news
+        if not self._connection.full:
+            return self._news
+        self._connection.link.full()
+        return self._room
 
     def _move(self) -> None:
         if self.waiting and not self._part().waiting and self._wanted is not None:
@@ -109,14 +112,23 @@ class CreditSide(Side):
 
 
 def within_a_look(seconds: float | None) -> float:
-    """How long a thread may wait for room: it has to tell the link once a second that there is none."""
+    """How long a thread may wait for room: the link is to be told once a second that there is none."""
     return LOOK if seconds is None else min(seconds, LOOK)
 
 
 class RoomSide(Side):
     """The writing direction of a raw TCP port."""
 
+    def __init__(self, stream: PollableStream, link: Link) -> None:
+        super().__init__(stream, writing=True)
+        self._link = link
+
+    def step(self, buffers: Any, done: Done) -> None:
+        self._link.full()
+        super().step(buffers, done)
+
     def block(self, seconds: float | None, moved: bool) -> None:
+        self._link.full()
         super().block(within_a_look(seconds), moved)
 
 
@@ -163,6 +175,6 @@ def credit_side(stream: PollableStream, connection: Connection) -> CreditSide:
     return (PinnedCreditSide if stream._executor._pinned else CreditSide)(stream, connection)
 
 
-def room_side(stream: PollableStream) -> RoomSide:
+def room_side(stream: PollableStream, link: Link) -> RoomSide:
     """The writing direction of ``stream``, which is raw TCP."""
-    return (PinnedRoomSide if stream._executor._pinned else RoomSide)(stream, writing=True)
+    return (PinnedRoomSide if stream._executor._pinned else RoomSide)(stream, link)

@@ -46,14 +46,10 @@ class TcpPort:
         """There is nothing that could keep others out."""
 
     def directions(self, stream: PollableStream, /) -> tuple[Any, Any]:
-        return room_side(stream), side_for(stream, writing=False)
+        return room_side(stream, self._link), side_for(stream, writing=False)
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
-        try:
-            n = self._stream.write_some_nowait(buffers)
-        except BlockingIOError:
-            self._link.full()
-            raise
+        n = self._stream.write_some_nowait(buffers)
         self._link.moved()
         return n
 
