@@ -195,7 +195,7 @@ PORT = POLLABLE | {
         "dtr",
         "unsent",
     ),
-    *("async_close", "async_drain", "async_send_break", "discard_output", "async_configure"),
+    *("async_close", "async_drain", "async_send_break", "discard_output", "async_configure", "async_wait_for_lines"),
     *("port", "baudrate", "bytesize", "parity", "stopbits", "rtscts", "xonxoff", "dsrdtr", "timeout", "write_timeout"),
     *("in_waiting", "out_waiting", "cts", "dsr", "ri", "cd", "break_condition"),
     *("reset_input_buffer", "reset_output_buffer"),

@@ -355,7 +355,7 @@ async def closed_again(opened):
 
 async def test_async_open_times_out_while_the_loop_turns(rig, slow_opening):
     go_on, opened = slow_opening
-    with pytest.raises(sw.TransferTimeout, match=f"^timed out after 0.* s; port '{rig.port}' is not open yet$"):
+    with pytest.raises(sw.TransferTimeout, match=f"^waited 0.* s for port '{rig.port}' to open; timed out$"):
         await sw.async_open(rig.port, 9600, timeout=0.05)
     go_on.set()
     await closed_again(opened)

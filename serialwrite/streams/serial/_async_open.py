@@ -81,7 +81,7 @@ def async_open(
 
     def describe(error: TransferError) -> None:
         error.verb = ""  # nothing was to be transferred
-        error.awaited = f"port {os.fspath(port)!r} is not open yet"
+        error.awaited = f"port {os.fspath(port)!r} to open"
 
     return initiate(Spawned(executor, work, "async_open", timeout=timeout, describe=describe), token)
 
