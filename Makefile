@@ -2,15 +2,16 @@
 #   make        says what there is
 #   PYTHON      another Python than python3: make test PYTHON=python3.13
 #   MINUTES     how long a soak is: make soak MINUTES=1
+#   NEWEST      the folder that test-newest makes Debian's next release in, and NEWEST_PYTHON its Python
 
 PYTHON ?= python3
 MINUTES ?= 30
-# What is run on both builds.
-BOTH_BUILDS := $(wildcard tests/test_*.py) tests/streams tests/explorer tests/seeds
+NEWEST ?= /var/tmp/serialwrite-newest
+NEWEST_PYTHON ?= python3.15
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lab-test soak lint bench peers hw-test docs recordings format clean
+.PHONY: help demo check fast-tests test test-newest lab-test soak lint bench peers hw-test docs recordings format clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,9 +19,18 @@ help: ## Say what there is
 demo: .venv/have-cli ## See a write stall, time out with its exact count, and be resumed; no hardware needed
 	@$(BIN)/serialwrite demo
 
+check: .venv/have-dev ## Check format, style and types, and run the fast tests: under a minute, before each commit
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint fast-tests
+
+fast-tests: .venv/have-dev
+	$(BIN)/python -m pytest -q @tests/fast.txt
+
 test: .venv/have-dev ## Run the tests, and those of the core on both builds: compiled, and all in Python
 	$(BIN)/python -m pytest -n 4
-	SERIALWRITE_PURE=1 $(BIN)/python -m pytest -n 4 $(BOTH_BUILDS)
+	SERIALWRITE_PURE=1 $(BIN)/python -m pytest -n 4 @tests/both_builds.txt
+
+test-newest: ## Run make test on the newest Python that Debian has, as root; it needs debootstrap, and minutes
+	bash .ci/newest $(NEWEST) $(NEWEST_PYTHON)
 
 lab-test: .cache/lab/have ## Run the tests with labgrid's coordinator and exporter, in a network namespace of their own
 	unshare --net --map-root-user sh -c 'ip link set lo up && ip address add 192.0.2.9/32 dev lo && \

@@ -240,10 +240,12 @@ async def test_more_buffers_than_the_kernel_takes_at_once(kind):
                 far,
             )
             stack.enter_context(stream)
-        assert stream.write_some_nowait(list(map(memoryview, MANY[: MAX_BUFFER_COUNT + 1]))) == 5 * MAX_BUFFER_COUNT
+        taken = stream.write_some_nowait(list(map(memoryview, MANY[: MAX_BUFFER_COUNT + 1])))
+        # A pty takes 2,048 bytes at least; more if the kernel has passed these on meanwhile.
+        assert taken == 5 * MAX_BUFFER_COUNT or (kind == "pty" and 2048 <= taken < 5 * MAX_BUFFER_COUNT)
         fd = reader if isinstance(reader, int) else reader.fileno()
         os.set_blocking(fd, False)
-        assert await arrived(fd, 5 * MAX_BUFFER_COUNT) == b"".join(MANY[:MAX_BUFFER_COUNT])
+        assert await arrived(fd, taken) == b"".join(MANY)[:taken]
         for token in (sw.deferred, sw.use_promise):
             writing = asyncio.ensure_future(as_future(sw.async_write(stream, MANY, token, timeout=30)))
             assert await arrived(fd, 5 * len(MANY)) == b"".join(MANY)

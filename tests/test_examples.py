@@ -178,7 +178,10 @@ def test_python_on_a_page_comes_from_an_example():
 
 
 def test_a_task_has_an_example():
-    assert [page for page in HOW_TO if "{literalinclude} ../examples/" not in page.read_text(encoding="utf-8")] == []
+    of_the_command_line = {"from-the-shell.md", "labgrid.md"}
+    assert {
+        page.name for page in HOW_TO if "{literalinclude} ../examples/" not in page.read_text(encoding="utf-8")
+    } == of_the_command_line
 
 
 def test_the_marks_of_an_excerpt_are_in_its_file():
@@ -208,16 +211,16 @@ def excerpt(text, options):
 
 
 def blocks():
-    """Every block of Python that a page shows: page, line, text. A tutorial's reader types them into one file."""
+    """Every block of Python that a page shows, below a comment with its page and line. A tutorial's reader types them into one file."""
     for page in PAGES:
         text, so_far = page.read_text(encoding="utf-8"), {}
         for found in re.finditer(r"```\{literalinclude\} (\S+\.py)\n(.*?)```", text, re.DOTALL):
             shown = excerpt((page.parent / found[1]).read_text(encoding="utf-8"), dict(OPTION.findall(found[2])))
             if page.parent.name == "tutorial":
                 shown = so_far[found[1]] = so_far.get(found[1], "") + shown
-            yield pytest.param(shown, id=f"{page.relative_to(DOCS)}:{text.count(chr(10), 0, found.start()) + 1}")
+            yield f"# {page.relative_to(DOCS)}:{text.count(chr(10), 0, found.start()) + 1}\n{shown}"
     for found in re.finditer(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE):
-        yield pytest.param(found[1], id=f"README.md:{README.count(chr(10), 0, found.start()) + 1}")
+        yield f"# README.md:{README.count(chr(10), 0, found.start()) + 1}\n{found[1]}"
 
 
 def test_a_block_by_itself_has_all_its_names(tmp_path):
@@ -247,7 +250,15 @@ def test_a_transcript_is_what_is_printed(page, name, said):
     assert figures(done.stdout) == figures(said)
 
 
-COMMANDS = get_command(app).commands
+COMMANDS = {
+    name: command
+    for group, one in get_command(app).commands.items()
+    for name, command in (
+        {f"{group} {name}": command for name, command in one.commands.items()}
+        if hasattr(one, "commands")
+        else {group: one}
+    ).items()
+}
 CALLS = [
     (page, call)
     for page in [*PAGES, ROOT / "README.md", ROOT / "hw_tests" / "README.md"]
@@ -257,7 +268,7 @@ CALLS = [
 
 def test_the_options_of_a_command_exist():
     for page, call in CALLS:
-        _, command, *_ = call.split()
+        command = next(name for name in COMMANDS if call.startswith(f"serialwrite {name}"))
         own = call.partition(" --exec ")[0]  # what follows are another command's
         known = {name for one in COMMANDS[command].params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
         assert set(re.findall(r"(?<=\s)-{1,2}[a-z][\w-]*", own)) <= known, (page, call)
