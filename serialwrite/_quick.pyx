@@ -20,6 +20,7 @@ from os import strerror
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
+    object PyObject_GenericGetAttr(object, object)
     ctypedef enum PySendResult:
         PYGEN_RETURN
         PYGEN_ERROR
@@ -448,7 +449,7 @@ def async_write(
         and isinstance(stream, Port)
         and token is default_token
         and completion_condition is transfer_all
-        and stream.default_token is deferred
+        and PyObject_GenericGetAttr(stream, "default_token") is deferred  # past a __getattr__, which costs
     ):
         if idle_timeout is not None or type(timeout) is not float:
             if timeout is not None or idle_timeout is not None:
