@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import _read, _write
 from ._advice import absent, not_iterable
@@ -11,8 +11,9 @@ from ._advice import absent, not_iterable
 class WriteMethods:
     """Of a stream that can be written to; and what it says of names that it does not have."""
 
-    write = _write.write
-    async_write = _write.async_write
+    # Final, so that no type checker has to infer what may be assigned later.
+    write: Final = _write.write
+    async_write: Final = _write.async_write
 
     # What few streams have: here, so that it is not looked for in vain.
     _blocking_timeout: Any = None
@@ -32,10 +33,10 @@ class WriteMethods:
 class ReadMethods:
     """Of a stream that can be read."""
 
-    read = _read.read
-    async_read = _read.async_read
-    read_until = _read.read_until
-    async_read_until = _read.async_read_until
+    read: Final = _read.read
+    async_read: Final = _read.async_read
+    read_until: Final = _read.read_until
+    async_read_until: Final = _read.async_read_until
 
 
 class StreamMethods(WriteMethods, ReadMethods):

@@ -51,7 +51,7 @@ class Buffered(Layer):
 
     # -- reading -----------------------------------------------------------------------------------
 
-    @overload  # type: ignore[override] # the delimiter alone: what comes behind it has its place here
+    @overload  # type: ignore[misc, override] # the delimiter alone: what comes behind it has its place here
     def async_read_until(  # pyright: ignore[reportIncompatibleMethodOverride] # the same
         self,
         delimiter: Delimiter,
@@ -141,7 +141,7 @@ class Buffered(Layer):
         """Read ``size`` bytes, which may be more than ``limit``. Otherwise as :meth:`async_read_until`."""
         return SizedRead(self, self._surplus, checked_size(size)).started(token, timeout, idle_timeout)
 
-    def read_until(  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride] # the delimiter alone
+    def read_until(  # type: ignore[misc, override] # pyright: ignore[reportIncompatibleMethodOverride] # the delimiter alone
         self,
         delimiter: Delimiter,
         /,

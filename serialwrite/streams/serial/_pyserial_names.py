@@ -87,32 +87,32 @@ class PyserialNames(TtyStream):
 
     _fixed = False  # whether no name can be added any more
 
-    baudrate = Setting[int]()
+    baudrate: Setting[int] = Setting()
     """Bits per second. Assign to set it; on a remote port that waits for the server: see :meth:`async_configure`."""
-    bytesize = Setting[int]()
+    bytesize: Setting[int] = Setting()
     """Data bits: 5, 6, 7 or 8. Assign to set it."""
-    parity = Setting[str]()
+    parity: Setting[str] = Setting()
     """``"N"``, ``"E"``, ``"O"``, ``"M"`` or ``"S"``: none, even, odd, mark, space. Assign to set it."""
-    stopbits = Setting[float]()
+    stopbits: Setting[float] = Setting()
     """Stop bits: 1, 1.5 or 2. Assign to set it."""
-    rtscts = Setting[bool]()
+    rtscts: Setting[bool] = Setting()
     """Whether RTS and CTS control the flow. Assign to set it."""
-    xonxoff = Setting[bool]()
+    xonxoff: Setting[bool] = Setting()
     """Whether XON and XOFF control the flow. Assign to set it."""
-    dsrdtr = Setting[bool]()
+    dsrdtr: Setting[bool] = Setting()
     """Whether DSR and DTR control the flow, which Linux and macOS have not: there, True is a ValueError."""
-    rts = OwnLine()
+    rts: OwnLine = OwnLine()
     """Request To Send, which is ours. Assign to change it. ``io.UnsupportedOperation`` where the port has no modem
     lines: ``socket://``; a pty, where it is assigned."""
-    dtr = OwnLine()
+    dtr: OwnLine = OwnLine()
     """Data Terminal Ready, which is ours. Otherwise as :attr:`rts`."""
-    cts = PeerLine()
+    cts: PeerLine = PeerLine()
     """Clear To Send, now. ``io.UnsupportedOperation`` where the port has no modem lines."""
-    dsr = PeerLine()
+    dsr: PeerLine = PeerLine()
     """Data Set Ready, now. ``io.UnsupportedOperation`` where the port has no modem lines."""
-    ri = PeerLine()
+    ri: PeerLine = PeerLine()
     """Ring Indicator, now. ``io.UnsupportedOperation`` where the port has no modem lines."""
-    cd = PeerLine()
+    cd: PeerLine = PeerLine()
     """Carrier Detect, now. ``io.UnsupportedOperation`` where the port has no modem lines."""
 
     @property
