@@ -642,4 +642,4 @@ def test_ports_beyond_the_reach_of_select_are_used(kind):
             assert sw.write(port, b"x", timeout=10) == 1
             with pytest.raises(sw.TransferTimeout):
                 sw.read(port, bytearray(1), timeout=0.01)
-            (server.accept()[0] if kind == "socket://" else server.serve_no_more()).close()
+        (server.accept()[0] if kind == "socket://" else server.serve_no_more()).close()
