@@ -51,7 +51,7 @@ def place(argument) -> str:
 
 
 def metavar(one) -> str:
-    """What stands for the value: as declared, the values to choose from, or a name."""
+    """The placeholder of the value: as declared, the values to choose from, or a name."""
     kind = getattr(one, "type_descriptor", None) or getattr(one, "type", None)  # of typer's own click, or of click
     choices = [getattr(choice, "value", choice) for choice in getattr(kind, "choices", None) or ()]
     return one.metavar or "|".join(choices) or (one.name or "").upper()

@@ -52,7 +52,7 @@ def fixtures(module: str) -> dict[str, list[str]]:
 
 
 def options(module: str) -> dict[str, str]:
-    """Option and help, as the plugin tells them to pytest."""
+    """Option and help, as the plugin registers them with pytest."""
     told: dict[str, str] = {}
 
     class Parser:

@@ -1,4 +1,4 @@
-"""An AT modem: replies, retries, and lines that come unasked, told apart by one reader task."""
+"""An AT modem: replies, retries and unsolicited lines, separated by one reader task."""
 
 import asyncio
 import re
@@ -49,7 +49,7 @@ class Modem:
 
 async def main():
     rules = {b"AT\r": [None, b"\r\nOK\r\n"], b"AT+CSQ\r": b"\r\nRING\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n"}
-    with Answering(rules) as device:  # what stands for the modem here
+    with Answering(rules) as device:  # the simulated modem
         async with sw.SerialPort(device.port, 115200) as port:
             modem = Modem(port, unasked=print)
             await modem.command("AT", timeout=0.2)  # its first answer is silence: it is asked again

@@ -40,7 +40,7 @@ def send_block(lines, number, data, attempts):
 
 
 class Loader:
-    """What stands for the boot loader: it refuses block 2 once, and at block 5 it presses Ctrl-C."""
+    """The simulated boot loader: it refuses block 2 once, and at block 5 it presses Ctrl-C."""
 
     def __init__(self):
         self.image, self.events = bytearray(), {2: lambda: NAK, 5: lambda: os.kill(os.getpid(), signal.SIGINT)}

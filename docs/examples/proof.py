@@ -1,4 +1,4 @@
-"""How far is it proved to have come? What to wait for, and what to believe, on whatever port it is."""
+"""How far is it proved to have come? What to wait for, and what is proved, on any port."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from serialwrite.testing import PtyPair
 
 async def write_and_prove(port, data):
     await sw.async_write(port, data, timeout=5)  # accepted by the operating system
-    await port.async_drain(timeout=5)  # as far as this port's driver can tell
+    await port.async_drain(timeout=5)  # as far as this port's driver reports it
     return sw.strongest_proof(port)
 
 

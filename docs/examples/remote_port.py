@@ -1,4 +1,4 @@
-"""A port on another machine, by pyserial's URLs. Here a TCP server stands for that machine."""
+"""A port on another machine, by pyserial's URLs. Here a TCP server simulates that machine."""
 
 import asyncio
 import socket
@@ -11,7 +11,7 @@ async def send(url, data):
     """``socket://host:port`` is the bare bytes; ``rfc2217://host:port`` sets the baud rate over there, too."""
     async with await asyncio.to_thread(sw.SerialPort, url, 115200) as port:  # opening may take its time
         n = await sw.async_write(port, data, timeout=5.0)
-        await port.async_drain(timeout=5.0)  # as far as can be told from here
+        await port.async_drain(timeout=5.0)  # as far as the server has acknowledged it
         return n, sw.strongest_proof(port)
 
 

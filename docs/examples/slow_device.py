@@ -25,7 +25,7 @@ async def send_line_by_line(port):
 
 
 async def printer(peer):
-    """What stands for the device here: it reads a line, and says so when it is ready for the next."""
+    """The simulated device: it reads a line, and prints a prompt when it is ready for the next."""
     stream, lines = sw.as_stream(peer), sw.dynamic_buffer(bytearray())
     while True:
         n = await sw.async_read_until(stream, lines, b"\n")

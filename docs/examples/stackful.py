@@ -17,7 +17,7 @@ def session(port, received, yield_):
 
 
 async def main():
-    near, far = socket.socketpair()  # stands for a serial port and the modem behind it
+    near, far = socket.socketpair()  # replaces a serial port and its modem
     async with sw.SocketStream(near) as port, sw.SocketStream(far) as modem:
         received = sw.dynamic_buffer(bytearray())
         answer = asyncio.create_task(sw.spawn(port, lambda yield_: session(port, received, yield_)))
