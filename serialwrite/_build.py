@@ -33,7 +33,7 @@ else:
             """A stream with a ``_write_direction``."""
 
         def DirectWrite(number: Any, flags: int | None, otherwise: F, *_: object) -> F:  # noqa: N802
-            """``otherwise``: there is no shorter way."""
+            """Return ``otherwise``: only the compiled build has a direct write."""
             return otherwise
 
         DirectGather = DirectWrite

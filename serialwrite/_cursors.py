@@ -54,7 +54,7 @@ class ConsumingBuffers:
     Args:
         views: views of the caller's memory, which are exported until ``release``; or what is ``held`` until then.
         source: what they are views of.
-        held: keeps what is no view from being resized.
+        held: keeps what is not a view from being resized.
     """
 
     __slots__ = (

@@ -105,7 +105,7 @@ class Direction(Protocol):
         return False
 
     def unserved(self) -> int | None:
-        """Bytes accepted that the server of a remote port is not known to have taken; None where nobody can tell."""
+        """Bytes accepted that the server of a remote port is not known to have taken; None where that is unknown."""
         return None
 
     def stall_reason(self, count: int | None, quiet: float = QUIET_S, /) -> str | None:
@@ -197,7 +197,7 @@ class UserDirection(Direction):
         return False
 
     def unserved(self) -> int | None:
-        """Bytes accepted that the server of a remote port is not known to have taken; None where nobody can tell."""
+        """Bytes accepted that the server of a remote port is not known to have taken; None where that is unknown."""
         return None
 
     def stall_reason(self, count: int | None, quiet: float = QUIET_S) -> str | None:

@@ -330,7 +330,7 @@ class Deferred(CompletionToken["Operation[int]", "Operation[Completion]"]):
 
 
 class DefaultToken(Deferred):
-    """Stands for a token that was not given: the stream's ``default_token``, or ``deferred`` where it has none."""
+    """The default of a token that was not given: the stream's ``default_token``, or ``deferred`` where it has none."""
 
     def initiate(self, operation: Operation[Any], /) -> Any:
         return resolve(operation.take_default_token()).initiate(operation)

@@ -23,7 +23,7 @@ from ._handler import Args, Handler
 from ._operation import CompletionToken, Operation
 from ._transfer import Transfer
 
-DONE = object()  # in place of the general operation, where none was needed
+DONE = object()  # instead of the general operation, if none was needed
 # What each operation that completes at once costs of the budget of its direction, beside its bytes.
 PER_OPERATION = 1 << 12
 
@@ -64,7 +64,7 @@ class QuickWrite(Operation[int]):
         self._stream = stream
         self._data = data
         self._limits = limits
-        self._rest: Any = None  # the operation that the rest is left to; DONE where there is no rest
+        self._rest: Any = None  # the operation that the rest is left to; DONE without a rest
 
     def __repr__(self) -> str:
         if self._rest not in {None, DONE}:

@@ -17,7 +17,7 @@ from ._tokens import OperationFuture, use_future
 
 
 class Unsaid:
-    """Stands for a timeout that was not given."""
+    """The default of a timeout that was not given."""
 
     def __repr__(self) -> str:
         return "the port's own"

@@ -51,8 +51,8 @@ INSTEAD = {
     "exclusive": "pass it when opening: SerialPort(path, exclusive=False); by default nothing else can open the port",
     "rs485_mode": "pass it when opening: SerialPort(path, rs485_mode=...); or RS485(port) switches RTS itself",
     "set_low_latency_mode": "pass it when opening: SerialPort(path, low_latency=True)",
-    "get_settings": "in_force tells what is set; baudrate and the others, what was asked for",
-    "getSettingsDict": "in_force tells what is set; baudrate and the others, what was asked for",
+    "get_settings": "in_force has what is set; baudrate and the others, what was asked for",
+    "getSettingsDict": "in_force has what is set; baudrate and the others, what was asked for",
     "apply_settings": "await port.async_configure(baudrate=..., parity=...), or assign to each",
     "applySettingsDict": "await port.async_configure(baudrate=..., parity=...), or assign to each",
     "set_input_flow_control": FLOW,
@@ -89,7 +89,7 @@ def absent(stream: object, name: str) -> AttributeError:
         return AttributeError(name)
     kind, instead = type(stream).__name__, INSTEAD.get(name)
     if instead is None and (beneath := holder(stream, name)):
-        instead = f"use that of the port beneath, {beneath}.{name}"
+        instead = f"use that of the wrapped port, {beneath}.{name}"
     told = f"{kind!r} object has no attribute {name!r}" if instead is None else f"{kind} has no {name}: {instead}"
     return AttributeError(told, name=name, obj=stream)
 

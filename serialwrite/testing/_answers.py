@@ -58,7 +58,7 @@ def _each(answer: Any) -> Iterator[Answer]:
         if not (one is None or isinstance(one, bytes) or callable(one)):
             raise TypeError(f"an answer must be bytes, a function, None for silence, or a list of these, not {one!r}")
     if not several:
-        raise ValueError("a list of answers must have one at least; None stands for silence")
+        raise ValueError("a list of answers must have one at least; None means silence")
     return _on(several)
 
 

@@ -32,7 +32,7 @@ class Step:
 
     def __post_init__(self) -> None:
         if self.take is not None and (not isinstance(self.take, int) or self.take < 0):  # pyright: ignore[reportUnnecessaryIsInstance] # users' scripts
-            raise ValueError(f"take: {self.take!r} is not a number of bytes; None stands for all")
+            raise ValueError(f"take: {self.take!r} is not a number of bytes; None means all")
         if self.error is not None and not isinstance(self.error, BaseException):  # pyright: ignore[reportUnnecessaryIsInstance] # users' scripts
             raise TypeError(f"error: {self.error!r} is not an exception; pass OSError(errno.EIO, ...), for one")
         checked_seconds(self.after, "after")

@@ -514,7 +514,7 @@ BROKEN = [
     (TriesWrong, "rule 3, the count is the truth"),
     (Zombie, "rule 4, no zombies: .*they part at"),
     (Forgetful, "rule 4, no zombies: .*they part at"),
-    (WrongError, "rule 4, no zombies: .* in place of OperationAborted"),
+    (WrongError, "rule 4, no zombies: .* instead of OperationAborted"),
     (Deaf, "rule 4, no zombies: .*no handler was called within"),
     (TerminalOnly, "rule 5, cancellation by type: .*PARTIAL"),
     (Spins, "rule 8, nothing spins or blocks: .* uses the CPU"),

@@ -42,7 +42,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
         this.try_now = stream.write_some_nowait if writing else stream.read_some_nowait
         this.write_one = stream._write_one
         self.user: User | None = None
-        # The thread of the stream's loop, while nobody uses this direction and no turn is due; NOWHERE otherwise.
+        # The thread of the stream's loop, while this direction is idle and no turn is due; NOWHERE otherwise.
         # The thread, not the loop: Python 3.11 makes a system call to say which loop is running.
         self.idle_in: int = NOWHERE
         self.budget: int = FAIR_BUDGET
@@ -94,7 +94,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
         return self.budget <= 0 and self.user is None and self.running_loop() is not None
 
     def _left_behind(self) -> bool:
-        """Whether the user can neither go on nor be told: its event loop was closed, or is that of a parent process."""
+        """Whether the user can't be resumed: its event loop was closed, or is that of a parent process."""
         return self._loop_closed() or (self._step is not None and self._waits_in != os.getpid())
 
     def _loop_closed(self) -> bool:
@@ -173,8 +173,8 @@ class Side(Turn, QuickDirection, BlockingDirection):
         self._pause = None
         try:
             # A duplicate is watched, not the descriptor itself: both asyncio and uvloop refuse the number of a
-            # transport's own, a second watcher on a number replaces the first in silence, and when somebody closes
-            # the number beneath a watcher, uvloop aborts the process.
+            # transport's own, a second watcher on a number replaces the first in silence, and when a watched number is
+            # closed, uvloop aborts the process.
             fd = self._fd = os.dup(self._stream._wait_fd()) if self._fd is None else self._fd
         except OSError as error:
             self._loop.call_soon(self.abort, transfer_error(error))

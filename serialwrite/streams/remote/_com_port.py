@@ -56,7 +56,7 @@ _NAMES = {Code.BAUDRATE: "baudrate", Code.DATASIZE: "bytesize", Code.PARITY: "pa
 PARITIES = {"N": 1, "O": 2, "E": 3, "M": 4, "S": 5}
 STOP_SIZES = {1.0: 1, 2.0: 2, 1.5: 3}
 CTS, DSR, RI, CD = 0x10, 0x20, 0x40, 0x80  # of a modem state
-LINE_ERRORS = 0x1E  # of a line state: overrun, parity, framing, break. "Data ready" would be told for every byte
+LINE_ERRORS = 0x1E  # of a line state: overrun, parity, framing, break. "Data ready" would be sent for every byte
 ALL_LINES = 0xFF
 
 PURGE_INPUT, PURGE_OUTPUT = 1, 2
@@ -121,7 +121,7 @@ class ComPort:
     ) -> tuple[Question, bytes]:
         """Ask something: the question, and the command to send."""
         question = Question(code, value, position, awaited)
-        # Some servers never answer some questions: of those that nobody waits for, the last is enough.
+        # Some servers never answer some questions: of those that are not awaited, the last is enough.
         self._open = [one for one in self._open if one.awaited or awaited or one.family != question.family]
         self._open.append(question)
         return question, tell(code, value)

@@ -43,7 +43,7 @@ class Connection:
         window: the most bytes that may be accepted and not served; None for no limit.
         lost: why nothing goes out or comes in any more; None while the connection lives.
         link: how its dead link is noticed.
-        on_news: called once something came for whoever waits: ``on_news(data, credit)`` says what.
+        on_news: called once something came for a waiting operation: ``on_news(data, credit)`` says what.
     """
 
     def __init__(self, sock: socket.socket, name: str) -> None:
@@ -67,7 +67,7 @@ class Connection:
     def receive(self, *, reading: bool = False, writing: bool = False) -> None:
         """Take in what has come, by one receive. What ends the connection is kept in ``lost``.
 
-        ``reading``, ``writing``: that is what it is done for, and so need not be told of what it wants.
+        ``reading``, ``writing``: the direction that the caller works for, which needs no call about its own news.
         """
         with self.lock:
             if self._input.ended:
@@ -196,7 +196,7 @@ class Connection:
 
     def send(self, command: bytes) -> None:
         """Send ``command`` as soon as the socket takes it."""
-        with self.lock, suppress(OSError):  # it is told to who uses the connection next
+        with self.lock, suppress(OSError):  # the next user of the connection gets the error
             self._attempt(lambda: self._output.add(command))
 
     def _flush(self) -> None:

@@ -112,7 +112,7 @@ class CreditSide(Side):
 
 
 def within_a_look(seconds: float | None) -> float:
-    """How long a thread may wait for room: the link is to be told once a second that there is none."""
+    """How long a thread may wait for room: the link has to learn once a second that there is none."""
     return LOOK if seconds is None else min(seconds, LOOK)
 
 

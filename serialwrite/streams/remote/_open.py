@@ -60,6 +60,6 @@ def _open_tcp(url: str, settings: dict[str, Any]) -> TcpPort:
 
 
 def _check_in_flight(given: object) -> None:
-    """Refuse what is not a number of bytes; None stands for no limit."""
+    """Refuse what is not a number of bytes; None means without a limit."""
     if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 0):
         raise ValueError(f"in_flight={given!r}: pass a number of bytes, 1 or more, or None for no limit")

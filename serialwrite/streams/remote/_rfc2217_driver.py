@@ -32,7 +32,7 @@ SHORTEST_LOOK, LONGEST_LOOK = 0.0005, 0.02
 
 
 class Rfc2217Device(TcpDevice):
-    """What the server is asked, in place of a driver."""
+    """What the server is asked, instead of a driver."""
 
     tells_served = True
 
@@ -71,7 +71,7 @@ class Rfc2217Device(TcpDevice):
 
 
 class Rfc2217Driver:
-    """See :class:`Driver`. Its socket is tried and waited for as a descriptor is; there is no thread."""
+    """See :class:`Driver`. Its socket is tried and waited for as a descriptor is; it needs no thread."""
 
     serial = None
     pollable = True

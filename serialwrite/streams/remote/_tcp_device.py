@@ -1,4 +1,4 @@
-"""TcpDevice: what the kernel tells of a TCP connection, where it stands in for a serial device; and a dead link."""
+"""TcpDevice: the kernel's state of a TCP connection, as a Device; and the detection of a dead link."""
 
 from __future__ import annotations
 

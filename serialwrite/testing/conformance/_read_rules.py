@@ -30,7 +30,7 @@ async def _loop(case: ReadCase) -> None:
     async with case.made() as (stream, send):
         for buffers in ([], [memoryview(bytearray())]):
             found = await case.start_some(stream, buffers).result("read_some of no bytes")
-            require(found == (None, 0), f"read_some of no bytes ended with {found!r} in place of (None, 0)")
+            require(found == (None, 0), f"read_some of no bytes ended with {found!r} instead of (None, 0)")
         await send(b"x")
         await case.expect(stream, b"x", "a read after one of no bytes")
 

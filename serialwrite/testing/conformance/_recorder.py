@@ -156,7 +156,7 @@ async def cancelled(probe: Probe, type: CancellationType, what: str) -> int:
     """Cancel an operation that waits, and give the bytes that it had transferred."""
     probe.signal.emit(type)
     error, n = await probe.result(what)
-    require(isinstance(error, OperationAborted), f"{what}: it ended with {error!r} in place of OperationAborted")
+    require(isinstance(error, OperationAborted), f"{what}: it ended with {error!r} instead of OperationAborted")
     count = getattr(error, "bytes_transferred", None)
     require(count == n, f"{what}: the error says {count} bytes, the handler was given {n}")
     return n
@@ -218,5 +218,5 @@ def difference(found: bytes | bytearray, expected: bytes | bytearray) -> str:
     )
     return (
         f"{len(found):,} bytes came, {len(expected):,} were to come; they part at byte {at:,}: "
-        f"{excerpt(found[at : at + 8])} in place of {excerpt(expected[at : at + 8])}"
+        f"{excerpt(found[at : at + 8])} instead of {excerpt(expected[at : at + 8])}"
     )

@@ -31,10 +31,10 @@ async def _loop(case: WriteCase) -> None:
         for buffers in ([], [memoryview(b"")]):
             probe = case.start_some(stream, buffers)
             found = await probe.result("write_some of no bytes")
-            require(found == (None, 0), f"write_some of no bytes ended with {found!r} in place of (None, 0)")
+            require(found == (None, 0), f"write_some of no bytes ended with {found!r} instead of (None, 0)")
         _, probe = case.start(stream, b"")
         found = await probe.result("async_write of no bytes")
-        require(found == (None, 0), f"async_write of no bytes ended with {found!r} in place of (None, 0)")
+        require(found == (None, 0), f"async_write of no bytes ended with {found!r} instead of (None, 0)")
         await far.expect(b"", "writes of no bytes")
 
 

@@ -1,0 +1,54 @@
+"""Plain English, held by the sources: the words that name no actor, or the wrong one, stay out of prose."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BANNED = re.compile(
+    r"\b(nobody|somebody|whoever|beneath|of ours|in place of|stands? for|stands? still|goes nowhere"
+    r"|(is|are|be) (had|told)|\w+ tells (of|what|how|when)|(driver|system|nobody|it) can't tell"
+    r"|(is|are) no (?!longer|more|later|less|earlier))\b|^Owns ",
+    re.IGNORECASE,
+)
+# The words of generated tables, which come from the card of a port.
+ALLOWED = ("can't be told",)
+
+
+def prose(source: str) -> Iterator[str]:
+    """The docstrings and the comments of a module, or all of a page."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value.value
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def banned_in(path: Path, source: str) -> list[str]:
+    texts = prose(source) if path.suffix == ".py" else [source]
+    found = []
+    for text in texts:
+        plain = " ".join(text.split())
+        for allowed in ALLOWED:
+            plain = plain.replace(allowed, "")
+        found += [f"{path}: {match.group()!r}" for match in BANNED.finditer(plain)]
+    return found
+
+
+def test_prose_is_free_of_banned_words() -> None:
+    pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("serialwrite/**/*.py")]
+    assert [word for page in pages for word in banned_in(page.relative_to(ROOT), page.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    "planted", ['"""Owns it."""', "x = 1  # nobody\n# knows", '"""Wait for the stream\nbeneath it."""']
+)
+def test_a_planted_word_is_found(planted: str) -> None:
+    assert banned_in(Path("planted.py"), planted)
+    assert banned_in(Path("page.md"), "A close that\nnobody sees.")
