@@ -13,10 +13,10 @@ from typing import Any
 
 import serial
 import serial_asyncio
-from telnet_server import telnet_server
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair, SocatPair, TcpPair, UnixPair
+from tests.support.telnet_server import telnet_server
 
 # Bytes asked for the sockets' buffers: a megabyte must not fit. A smaller window makes TCP wait for timers.
 BUFFER = 65536
