@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Coroutine
 from numbers import Integral
-from typing import Any, TypeVar, Unpack, overload
+from typing import Any, Never, TypeVar, Unpack, overload
 
 from ._adapting import ReadTarget, as_stream
 from ._buffers import Buffers, DynamicBuffer
@@ -15,7 +15,7 @@ from ._cursors import read_into
 from ._deadlines import Limits, checked_limits
 from ._direction import READING
 from ._operation import CompletionToken, Deferred, Operation, default_token, deferred, initiate
-from ._options import TransferOptions, UntilOptions
+from ._options import TransferOptions, UntilOptions, unexpected
 from ._stackful import yield_context
 from ._sync import UNSAID, blocking_limits, run_blocking
 from ._tokens import OperationFuture, OperationPromise, UseAwaitable, UseFuture, UsePromise
@@ -24,6 +24,10 @@ from ._until import LONGEST_MATCH, Delimiter, SizedTransfer, UntilTransfer, chec
 
 R = TypeVar("R")
 MISSING: Any = None  # refused with what to write instead, which Python's own message would not say
+ALONE = (
+    "read_until of a delimiter alone: this stream has no place for what comes behind it; "
+    "make lines = Buffered(stream) once, and call read_until(delimiter), or async_read_until, on that"
+)
 
 
 @overload
@@ -77,6 +81,7 @@ def async_read(
     completion_condition: CompletionCondition = TRANSFER_ALL,
     timeout: float | None = None,
     idle_timeout: float | None = None,
+    **unknown: Any,
 ) -> Any:
     """Read until ``buffers`` are full, in as many read_some calls as it takes, and say exactly how far it got.
 
@@ -107,6 +112,8 @@ def async_read(
 
     Follows Asio's ``async_read``.
     """
+    if unknown:
+        raise unexpected("async_read", unknown, "async_read(4)")
     return _initiate(_reading(stream, buffers, completion_condition, checked_limits(timeout, idle_timeout)), token)
 
 
@@ -186,6 +193,7 @@ def read(
     completion_condition: CompletionCondition = TRANSFER_ALL,
     timeout: float | None = UNSAID,
     idle_timeout: float | None = None,
+    **unknown: Any,
 ) -> Any:
     """Read until ``buffers`` are full, and block until they are; otherwise as :func:`async_read`.
 
@@ -197,6 +205,8 @@ def read(
 
     Follows Asio's ``read``.
     """
+    if unknown:
+        raise unexpected("read", unknown, "read(4)")
     stream = as_stream(stream)
     limits = blocking_limits(stream, READING, timeout, idle_timeout)
     return run_blocking(_reading(stream, buffers, completion_condition, limits))
@@ -211,6 +221,7 @@ def read_until(
     longest_match: int = LONGEST_MATCH,
     timeout: float | None = UNSAID,
     idle_timeout: float | None = None,
+    **unknown: Never,
 ) -> int:
     """Read until ``delimiter`` is in the buffer, and block until it is; otherwise as :func:`async_read_until`.
 
@@ -222,6 +233,8 @@ def read_until(
 
     Follows Asio's ``read_until``.
     """
+    if unknown:
+        raise TypeError(f"read_until() has no argument {'=, '.join(unknown)}=; {ALONE}")
     stream = as_stream(stream)
     limits = blocking_limits(stream, READING, timeout, idle_timeout)
     n: int = run_blocking(_until(stream, dynamic_buffer, delimiter, longest_match, limits))
@@ -244,10 +257,7 @@ def _reading(stream: Any, buffers: Any, condition: CompletionCondition, limits: 
 
 def _until(stream: Any, dynamic: Any, delimiter: Any, longest_match: Any, limits: Limits) -> TransferOperation:
     if dynamic is MISSING or isinstance(dynamic, (bytes, re.Pattern)):
-        raise TypeError(
-            "read_until of a delimiter alone: this stream has no place for what comes behind it; "
-            "make lines = Buffered(stream) once, and call read_until(delimiter), or async_read_until, on that"
-        )
+        raise TypeError(ALONE)
     if not isinstance(dynamic, DynamicBuffer):
         raise TypeError(f"dynamic_buffer: got {type(dynamic).__name__}; pass dynamic_buffer(a_bytearray)")
     transfer = UntilTransfer(dynamic, *checked_delimiter(delimiter, longest_match))

@@ -105,6 +105,9 @@ MISTAKES = {
     "async_write(b'x', port)": (lambda port: sw.async_write(b"x", port), TypeError, "the stream comes first"),
     "write('/dev/ttyS9', b'x')": (lambda port: sw.write("/dev/ttyS9", b"x"), TypeError, r"open it first.*SerialPort\("),
     "port.read()": (read(), TypeError, r"pass a size in bytes, or memory to read into"),
+    "port.read(size=4)": (read(size=4), TypeError, r"no argument size=: .* without a name, read\(4\)"),
+    "port.async_read(size=4)": (lambda port: port.async_read(size=4), TypeError, r"without a name, async_read\(4\)"),
+    "port.read(4, timout=1)": (read(4, timout=1), TypeError, r"no argument timout=: .* timeout= and idle_timeout="),
     "port.read('4')": (read("4"), TypeError, "buffers: got str"),
     "port.read(4.0)": (read(4.0), TypeError, "buffers"),
     "port.read(-1)": (read(-1), ValueError, "size"),
@@ -112,6 +115,7 @@ MISTAKES = {
     "port.read_until()": (lambda port: port.read_until(), TypeError, BUFFERED),
     "port.read_until(b'\\n')": (lambda port: port.read_until(b"\n"), TypeError, BUFFERED),
     "port.read_until(b'\\n', 100)": (lambda port: port.read_until(b"\n", 100), TypeError, BUFFERED),
+    "port.read_until(expected=b'\\n')": (lambda port: port.read_until(expected=b"\n"), TypeError, BUFFERED),
     "port.read_until(bytearray(), b'\\n')": (
         lambda port: port.read_until(bytearray(), b"\n"),
         TypeError,
@@ -125,7 +129,21 @@ MISTAKES = {
         AttributeError,
         r"layer\.stream\.baudrate",
     ),
-    "lines.readline(b'\\r')": (lambda port: sw.Buffered(port).readline(b"\r"), TypeError, "positional argument"),
+    "lines.readline(b'\\r')": (
+        lambda port: sw.Buffered(port).readline(b"\r"),
+        TypeError,
+        r"a line ends with b'\\n' alone; read_until\(delimiter\) reads up to another end",
+    ),
+    "lines.readline(10)": (
+        lambda port: sw.Buffered(port).readline(10),
+        TypeError,
+        r"read_exactly\(size\) so many bytes",
+    ),
+    "lines.async_readline(10)": (
+        lambda port: sw.Buffered(port).async_readline(10),
+        TypeError,
+        r"async_read_exactly\(size\) so many bytes",
+    ),
     "lines.read_until('\\n')": (
         lambda port: sw.Buffered(port).read_until("\n"),
         TypeError,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, overload
+from typing import Any, Never, overload
 
 from ..._adapting import as_stream
 from ..._conditions import CompletionCondition
@@ -19,6 +19,7 @@ from ._refill import REFILLING, RefillDirection, SurplusDirection
 from ._surplus import LineTransfer, SizedLineTransfer, Surplus
 
 LIMIT_SIZE = 1 << 16  # bytes that may come without a delimiter
+NOTHING: Any = None  # a line end or a size is refused with what to write instead
 
 
 class Buffered(Layer):
@@ -119,6 +120,9 @@ class Buffered(Layer):
         plain = token is default_token and timeout is None and idle_timeout is None
         if plain and getattr(self.stream, "default_token", deferred) is deferred:
             return read
+        if isinstance(token, bytes | str | int):
+            read.abandon()
+            raise _no_line_of(token, "async_")
         return read.started(token, timeout, idle_timeout)
 
     @overload
@@ -166,8 +170,12 @@ class Buffered(Layer):
             read.longest_match = longest_match
         return read
 
-    def readline(self, *, timeout: float | None = UNSAID, idle_timeout: float | None = None) -> bytes:
+    def readline(
+        self, refused: Never = NOTHING, /, *, timeout: float | None = UNSAID, idle_timeout: float | None = None
+    ) -> bytes:
         r"""Read a line, up to and including ``b"\n"``, and block until it is there; see :meth:`read_until`."""
+        if refused is not NOTHING:
+            raise _no_line_of(refused)
         return LineRead(self, self._surplus).run(timeout, idle_timeout)
 
     def read_exactly(self, size: int, /, *, timeout: float | None = UNSAID, idle_timeout: float | None = None) -> bytes:
@@ -234,3 +242,11 @@ class Buffered(Layer):
     @property
     def _read_direction(self) -> Any:
         return SurplusDirection(self._surplus, direction_of(self.stream, READING), self.get_executor())
+
+
+def _no_line_of(what: object, form: str = "") -> TypeError:
+    """The error for ``readline`` of another line end, or of a size."""
+    return TypeError(
+        f"{form}readline({what!r}): a line ends with {LINE_END!r} alone; "
+        f"{form}read_until(delimiter) reads up to another end, {form}read_exactly(size) so many bytes"
+    )
