@@ -29,7 +29,9 @@ def read(
     until: Annotated[
         Optional[str],  # noqa: UP045 # typer reads it at run time, in 3.11's way too
         typer.Option(
-            metavar="PATTERN", help="Read up to this regular expression, of Python's syntax; ^ and $ match at lines."
+            metavar="PATTERN",
+            help="Read up to and including a match of this regular expression, of Python's syntax; "
+            "^ and $ match at lines. What comes behind it is dropped.",
         ),
     ] = None,
     most: Annotated[
@@ -38,7 +40,9 @@ def read(
     ] = None,
     lines: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option("--lines", "-l", min=1, metavar="N", help="Read so many lines."),
+        typer.Option(
+            "--lines", "-l", min=1, metavar="N", help="Read so many lines. What comes behind them is dropped."
+        ),
     ] = None,
     seconds: Annotated[Optional[float], seconds_option("Read for so long.", "--seconds", "-s")] = None,  # noqa: UP045
     idle_timeout: IdleTimeout = None,
@@ -144,7 +148,8 @@ class ReadReport:
             return f"serialwrite: nothing was read: {self.error}"
         amount = f"{self.reading.count:,} bytes read in {seconds_in_words(self.reading.seconds)}"
         if self.ending.outcome is Outcome.COMPLETE:
-            return amount
+            surplus = self.reading.surplus
+            return amount + (f"; {surplus:,} more came behind the end, and are dropped" if surplus else "")
         reason = self.reason()
         return f"serialwrite: {self.ending.outcome.label}{f' ({reason})' if reason else ''}: {amount}"
 

@@ -9,6 +9,8 @@ import pytest
 
 from serialwrite import EndOfFile, EventLoopExecutor, SocketStream, TransferTimeout, async_initiate, deferred
 from serialwrite.cli import _reading
+from serialwrite.cli._endings import Ending, Outcome
+from serialwrite.cli._read_command import ReadReport
 from serialwrite.cli._reading import Lines, Match, Reading, Shown
 
 
@@ -80,6 +82,15 @@ async def test_ends_at_first_limit_and_counts_surplus(limits, pieces, shown, sur
     reading = await read(Pieces(*pieces), made)
     assert (reading.shown, reading.surplus, reading.ended_by) == (shown, surplus, ended_by)
     assert reading.count == len(shown)
+
+
+@pytest.mark.parametrize(
+    ("piece", "said"), [(b"OK\r\n>", "; 3 more came behind the end, and are dropped"), (b"OK", "")]
+)
+async def test_summary_counts_what_came_behind_the_end(piece, said):
+    reading = await read(Pieces(piece), {"until": Match(re.compile(b"OK"))})
+    report = ReadReport("port", "file", None, reading, Ending(Outcome.COMPLETE))
+    assert re.fullmatch(rf"2 bytes read in [^;]* s{said}", report.summary())
 
 
 async def test_number_of_bytes_asks_port_for_no_more():
