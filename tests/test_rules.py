@@ -660,14 +660,14 @@ async def test_rule_10_closing_is_bounded_and_says_what_was_unsent(rig):
         assert receive_available(pair.peer) == payload[:n]
 
 
-async def test_rule_10_the_error_says_what_the_driver_still_had(write):
+async def test_rule_10_close_returns_what_the_driver_still_had(write):
     class Queueing(ScriptedPort):
         queued = 4095
 
     stream = Queueing(2, WAIT)
     pending = asyncio.ensure_future(write(stream, b"abcdef"))
     await turns(3)
-    stream.close()
+    assert stream.close() == 4095
     error, n = await pending
     assert (type(error), n, error.queued) == (sw.StreamClosed, 2, 4095)
     assert stream.close() is None

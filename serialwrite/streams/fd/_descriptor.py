@@ -163,6 +163,9 @@ class DescriptorStream(PollableStream):
         """Bytes accepted that are in the output queue of a tty (TIOCOUTQ); None of a pty, and of all else."""
         return tty_queue(self._fd) if self.is_open else None
 
+    def _unsent(self) -> int | None:
+        return None  # the system goes on sending what it has accepted
+
     def _asked(self) -> int:
         """The number of a file object, which says whether it is open."""
         assert self._file is not None

@@ -173,7 +173,8 @@ class PollableStream(StreamMethods, QuickStream):
         In a forked child it closes the child's descriptor and no more.
 
         Returns:
-            None: what was accepted before is the system's, which goes on sending it. (A SerialPort can say more.)
+            Bytes accepted before that were still in the driver's queue, and are not sent; None where that is unknown,
+            and of a descriptor or transport that its owner may keep open: the system goes on sending them.
         """
         if self._inherited:
             self._close_inherited()
@@ -237,12 +238,18 @@ class PollableStream(StreamMethods, QuickStream):
         return StreamClosed(reason=f"{self!r} was closed")
 
     def _close_here(self) -> int | None:
-        if not self._closed:
-            self._closed = True
-            for side in (self._write_direction, self._read_direction):
-                side.abort(StreamClosed())
-            self._close()
-        return None
+        if self._closed:
+            return None
+        unsent = self._unsent()
+        self._closed = True
+        for side in (self._write_direction, self._read_direction):
+            side.abort(StreamClosed())
+        self._close()
+        return unsent
+
+    def _unsent(self) -> int | None:
+        """Bytes in the driver's queue that a close drops."""
+        return self.queued if self.is_open else None
 
     def _close(self) -> None:
         raise NotImplementedError

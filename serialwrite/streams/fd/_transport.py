@@ -77,6 +77,9 @@ class TransportStream(PollableStream):
         except OSError:
             return None
 
+    def _unsent(self) -> int | None:
+        return None  # the system goes on sending what it has accepted
+
     def _close(self) -> None:
         """The transport is its owner's."""
 

@@ -47,8 +47,7 @@ class Paced(Layer):
         on_reply: called with all that the device says: once with each answer, from the line's end to its prompt and the
             silence behind it; and once with what came before a line went out, if anything did. None drops both.
 
-    Cancellation: as the wrapped stream; TOTAL while waiting for the next send time, because nothing has been written
-        then.
+    Cancellation: as the wrapped stream; total while it waits for the next send time, as nothing was written then.
     What had come of an answer counts in the next write.
     """
 
