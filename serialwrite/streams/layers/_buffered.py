@@ -176,6 +176,12 @@ class Buffered(Layer):
         r"""Read a line, up to and including ``b"\n"``, and block until it is there; see :meth:`read_until`."""
         if refused is not NOTHING:
             raise _no_line_of(refused)
+        if (
+            timeout is UNSAID and idle_timeout is None
+        ):  # nothing to be refused: an operation would take most of the time
+            line = self._surplus.take_blocking(LINE_END)
+            if line is not None:
+                return line
         return LineRead(self, self._surplus).run(timeout, idle_timeout)
 
     def read_exactly(self, size: int, /, *, timeout: float | None = UNSAID, idle_timeout: float | None = None) -> bytes:

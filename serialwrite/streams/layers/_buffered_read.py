@@ -8,7 +8,7 @@ from typing import Any, Self
 from ..._composed import TransferOperation
 from ..._conditions import TRANSFER_ALL
 from ..._deadlines import UNLIMITED, Deadline, Limits, checked_limits
-from ..._executors import Executor, running_loop
+from ..._executors import Executor
 from ..._handler import Args, Handler
 from ..._operation import CompletionToken, Operation, default_token, deferred, initiate
 from ..._sync import UNSAID, blocking_limits, run_blocking
@@ -85,7 +85,7 @@ class BufferedRead(Operation[bytes]):
         """Block until it has ended; return the bytes."""
         self.adopt()
         checked_limits(None if timeout is UNSAID else timeout, idle_timeout)  # before anything is taken
-        taken = self._surplus.take_now(self._wanted) if running_loop() is None else None
+        taken = self._surplus.take_blocking(self._wanted)
         if taken is None:
             self.limits = blocking_limits(self._buffered, REFILLING, timeout, idle_timeout)
             taken = run_blocking(self._general())

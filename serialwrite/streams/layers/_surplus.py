@@ -13,6 +13,7 @@ from ..._conditions import MAX_TRANSFER, CompletionCondition, asking
 from ..._cursors import GrowingBuffer
 from ..._direction import NOWHERE
 from ..._errors import TransferError
+from ..._executors import running_loop
 from ..._transfer import OWN_CONDITIONS
 from ..._until import Delimiter, UntilTransfer
 
@@ -78,6 +79,10 @@ class Surplus:
         if self._reads_left <= 0:
             self._idle_in = NOWHERE
         return came.read(size)
+
+    def take_blocking(self, wanted: Delimiter | int) -> bytes | None:
+        """The same, for a blocking form, which an event loop refuses."""
+        return self.take_now(wanted) if running_loop() is None else None
 
     def _find(self, wanted: Delimiter | int) -> int | None:
         came = self._came
