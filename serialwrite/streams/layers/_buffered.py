@@ -176,9 +176,7 @@ class Buffered(Layer):
         r"""Read a line, up to and including ``b"\n"``, and block until it is there; see :meth:`read_until`."""
         if refused is not NOTHING:
             raise _no_line_of(refused)
-        if (
-            timeout is UNSAID and idle_timeout is None
-        ):  # nothing to be refused: an operation would take most of the time
+        if timeout is UNSAID and idle_timeout is None:  # an operation would take most of the time
             line = self._surplus.take_blocking(LINE_END)
             if line is not None:
                 return line
