@@ -1,4 +1,4 @@
-"""CreditSide: the writing direction of a remote port, which waits for room in its socket, or for the server's word."""
+"""CreditSide: the writing direction of a remote port, which waits for the server's word, and for room in its socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from ._link import LOOK, Link
 
 
 class CreditSide(Side):
-    """As :class:`Side`; but a step waits in one of two parts: for room, or for something to come to be read."""
+    """As :class:`Side`; but a step waits for something to come to be read, and for room, if that is what it lacks.
+
+    The end of the connection comes to be read, too: a server that has gone may leave the socket without room for good.
+    """
 
     def __init__(self, stream: PollableStream, connection: Connection) -> None:
         super().__init__(stream, writing=True)
@@ -30,7 +33,7 @@ class CreditSide(Side):
             try:
                 return attempt(buffers)
             except BlockingIOError:
-                if self.waiting and not self._part().waiting:  # by now it is something else that it has to wait for
+                if self._misplaced():  # by now it is something else that it has to wait for
                     self._stream._executor.post(self._move)
                 raise
 
@@ -38,21 +41,36 @@ class CreditSide(Side):
             this: Any = each
             this.try_now = try_now
 
-    def _part(self) -> Side:
-        """Where a step has to wait now."""
-        if not self._connection.full:
-            return self._news
-        self._connection.link.full()
-        return self._room
+    def _misplaced(self) -> bool:
+        return self.waiting and self._connection.full != self._room.waiting
 
     def _move(self) -> None:
-        if self.waiting and not self._part().waiting and self._wanted is not None:
+        if self._misplaced():
+            self._wait()
+
+    def _wait(self) -> None:
+        """Let the last step wait for what it has to wait for now."""
+        assert self._wanted is not None
+        buffers, _ = self._wanted
+        self._news.step(buffers, self._stepped)
+        if self._connection.full:
+            self._connection.link.full()
+            self._room.step(buffers, self._stepped)
+        else:
+            self._room.stop()
+
+    def _stepped(self, error: BaseException | None, n: int) -> None:
+        assert self._wanted is not None
+        _, done = self._wanted
+        for part in (self._room, self._news):
+            part.rest()
+        done(error, n)
+        if not self.waiting:
             self.stop()
-            self._part().step(*self._wanted)
 
     @property
     def waiting(self) -> bool:
-        return self._room.waiting or self._news.waiting
+        return self._news.waiting
 
     def release(self) -> None:
         self._wanted = self._room._bell = self._news._bell = None
@@ -60,10 +78,11 @@ class CreditSide(Side):
 
     def step(self, buffers: Any, done: Done) -> None:
         self._wanted = buffers, done
-        self._part().step(buffers, done)
+        self._wait()
 
     def cancel(self, requested: CancellationType) -> bool:
-        return self._room.cancel(requested) or self._news.cancel(requested)
+        self._room.cancel(requested)
+        return self._news.cancel(requested)
 
     def stop(self) -> None:
         self._room.stop()
@@ -92,8 +111,11 @@ class CreditSide(Side):
         super()._forget()
 
     def block(self, seconds: float | None, moved: bool) -> None:
-        part = self._part()
-        part.block(seconds if part is self._news else within_a_look(seconds), moved)
+        if self._connection.full:
+            self._connection.link.full()
+            self._room.block(within_a_look(seconds), moved)
+        else:
+            self._news.block(seconds, moved)
 
     def _ring(self) -> None:
         self._room._ring()
@@ -139,8 +161,15 @@ class _Part(Side):
         super().__init__(stream, writing=writing)
         self._owner = owner
 
+    def rest(self) -> None:
+        """The step is over; the watcher stays for the next one, unless it was slowed down."""
+        self._step, self._spurious = None, 0
+        if self._pause is not None:
+            self.stop()
+
     def abort(self, error: TransferError) -> None:
-        self._owner.abort(error)
+        if self.waiting:  # the other part may have ended the step
+            self._owner.abort(error)
 
 
 class Waker:
