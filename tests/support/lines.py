@@ -15,7 +15,7 @@ import serial
 import serial_asyncio
 
 import serialwrite as sw
-from serialwrite.testing import PtyPair, SocatPair, TcpPair, UnixPair
+from serialwrite.testing import PtyPair, SocatPair, TcpPair, UnixPair, receive
 from tests.support.telnet_server import telnet_server
 
 # Bytes asked for the sockets' buffers: a megabyte must not fit. A smaller window makes TCP wait for timers.
@@ -107,7 +107,9 @@ async def pyserial(need_tool):
 async def reconnecting(need_tool):
     with PtyPair() as rig, rig.open_peer() as peer:
         async with sw.Reconnecting(rig.port, 115200) as port:
-            yield Line(port, peer, lambda: rig.hang_up("port"), lambda: port.stream.serial.close())  # noqa: PLW0108 # it is not open yet
+            await sw.async_write(port, b"!", timeout=30)  # this opens it: a name that is free may become another pty's
+            await asyncio.to_thread(receive, peer, 1)
+            yield Line(port, peer, lambda: rig.hang_up("port"), port.stream.serial.close)
 
 
 # -- sockets -----------------------------------------------------------------------------------------
