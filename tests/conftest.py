@@ -121,10 +121,23 @@ def _need_tool(name):
 
 @contextlib.contextmanager
 def no_leaked_tasks(item):
-    """No test leaves a task behind: seen before the runner's end, which would cancel what is left."""
+    """No test leaves a task behind: seen before the runner's end, which would cancel what is left.
+
+    The tasks of a test that fails are ended here, too. Its traceback keeps them: the error of such a task would be
+    logged when that goes, and be blamed on a later test.
+    """
     loop = loop_of(item)
     of_fixtures = asyncio.all_tasks(loop) if loop else set()  # these end when the fixtures are torn down
-    yield
+    try:
+        yield
+    except Exception:
+        if loop and (tasks := asyncio.all_tasks(loop) - of_fixtures):
+            for task in tasks:
+                task.cancel()
+            done, _ = loop.run_until_complete(asyncio.wait(tasks, timeout=SETTLE))
+            for task in done:
+                _ = task.cancelled() or task.exception()
+        raise
     tasks = asyncio.all_tasks(loop) - of_fixtures if loop else None
     if tasks:
         loop.run_until_complete(asyncio.wait(tasks, timeout=SETTLE))

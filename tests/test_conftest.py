@@ -27,6 +27,23 @@ async def test_error_in_a_callback():
     asyncio.get_running_loop().call_soon(int, "no number")
     await asyncio.sleep(0)
 
+class Failure(Exception):
+    pass
+
+async def fail_when_cancelled():
+    try:
+        await asyncio.sleep(60)
+    finally:
+        raise Failure("of the test before")
+
+async def test_that_fails_beside_a_task():
+    test_that_fails_beside_a_task.task = asyncio.create_task(fail_when_cancelled())
+    await asyncio.sleep(0)
+    assert False
+
+def test_after_it():
+    del test_that_fails_beside_a_task.task
+
 async def test_nothing():
     reader, writer = os.pipe()
     thread = threading.Thread(target=time.sleep, args=(0.05,))
@@ -93,6 +110,11 @@ def test_a_bad_test_is_reported(report, test, why):
 
 def test_a_test_that_gives_everything_back_passes(report):
     assert "PASSED test_leaky.py::test_nothing[asyncio]" in report[""]
+
+
+def test_a_failed_test_leaves_no_error_to_the_next(report):
+    assert "FAILED test_leaky.py::test_that_fails_beside_a_task[asyncio]" in report[""]
+    assert "of the test before" not in report[""]
 
 
 def test_a_missing_tool_skips_by_name_and_fails_in_ci(report):
