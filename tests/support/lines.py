@@ -107,7 +107,7 @@ async def pyserial(need_tool):
 async def reconnecting(need_tool):
     with PtyPair() as rig, rig.open_peer() as peer:
         async with sw.Reconnecting(rig.port, 115200) as port:
-            await sw.async_write(port, b"!", timeout=30)  # this opens it: a name that is free may become another pty's
+            await sw.async_write(port, b"!", timeout=30)  # its first operation opens it
             await asyncio.to_thread(receive, peer, 1)
             yield Line(port, peer, lambda: rig.hang_up("port"), port.stream.serial.close)
 

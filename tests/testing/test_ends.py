@@ -1,5 +1,6 @@
 """The helpers at an end say how far they got, on devices and on sockets."""
 
+import select
 import threading
 
 import pytest
@@ -16,6 +17,7 @@ def ends(request):
 def test_receive_says_how_much_came(ends):
     port, peer = ends
     send(port, b"abc")
+    assert select.select([peer], [], [], 10)[0]
     with pytest.raises(TimeoutError, match=r"3 of 10 bytes received in 0\.2 s"):
         receive(peer, 10, timeout=0.2)
 

@@ -13,6 +13,7 @@ import pytest
 
 import serialwrite
 from serialwrite.testing import (
+    Answering,
     PtyPair,
     RigUnavailable,
     SimulatedUart,
@@ -110,6 +111,16 @@ def test_hang_up_fails_the_writes(make):
                 os.write(port.fileno(), b"x")
         assert not isinstance(caught.value, BlockingIOError)
         rig.hang_up("port")
+
+
+@pytest.mark.parametrize("make", [PtyPair, functools.partial(Answering, {})], ids=["pty", "answering"])
+def test_a_name_that_hung_up_is_not_given_to_another_pty(make):
+    with make() as rig:
+        rig.hang_up("port")
+        with PtyPair() as other:
+            assert rig.port not in tuple(other)
+            with pytest.raises(FileNotFoundError):
+                rig.open_port()
 
 
 @pytest.mark.parametrize("make", RIGS)

@@ -82,7 +82,7 @@ class Answering(PathRig):
 
         def cut() -> None:
             self._pump.forget(self._end)
-            self._end.close()
+            self._end.hang_up()
 
         self._pump.call(cut)
 

@@ -85,6 +85,7 @@ class PtyPair(PathRig):
     def hang_up(self, end: End) -> None:
         """Cut `end` off: its writes fail with EIO, its reads give end-of-file.
 
+        Its device can't be opened again, and no other pty gets its name while the rig is open.
         What `end` had written by then still reaches the other end.
         What the other end writes from now on stays undelivered: its writes get EAGAIN.
         """
@@ -98,7 +99,7 @@ class PtyPair(PathRig):
                 device.hold_output()
                 lane.take_all()
                 self._pump.forget(device)
-                device.close()
+                device.hang_up()
 
         self._pump.call(cut)
 

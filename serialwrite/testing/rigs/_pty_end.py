@@ -69,11 +69,21 @@ class PtyEnd:
         except BlockingIOError:
             return 0
 
-    def close(self) -> None:
-        """Hang up: the slave's users get EIO on a write, end-of-file on a read. Idempotent."""
-        master, slave, self.master, self._slave = self.master, self._slave, -1, -1
+    def hang_up(self) -> None:
+        """The slave's users get EIO on a write, end-of-file on a read. Idempotent.
+
+        The device's name stays taken until `close`: else the system would give it to the next pty of any process,
+        and a program that opens its device again would write into that.
+        """
+        master, self.master = self.master, -1
         if master >= 0:
             os.close(master)
+
+    def close(self) -> None:
+        """Hang up, and give back the device's name. Idempotent."""
+        self.hang_up()
+        slave, self._slave = self._slave, -1
+        if slave >= 0:
             os.close(slave)
 
     def _flags(self, index: int) -> int:
