@@ -170,20 +170,31 @@ def cancellable(stream: Any) -> CancellationType:
 
 async def require_idle(what: str) -> None:
     """What waits is to leave the CPU alone for some time: of the time that this thread could have had it."""
-    began, (ran, kept) = time.monotonic(), _seconds_of_thread()
+    began, began_running = _available_and_ran()
     await asyncio.sleep(0.3)  # what an idle wait costs is measured over some time
-    took, (ran_by_now, kept_by_now) = time.monotonic() - began, _seconds_of_thread()
-    ran, could = ran_by_now - ran, took - (kept_by_now - kept)
+    ended, ended_running = _available_and_ran()
+    ran, could = ended_running - began_running, ended - began
     require(ran < could / 10, f"{what} uses the CPU: {ran:.2f} of {could:.2f} s")
 
 
-def _seconds_of_thread() -> tuple[float, float]:
-    """How long this thread has run, and how long others kept it from running, where the system reports it (Linux)."""
+def _available_and_ran() -> tuple[float, float]:
+    """The clock without the time that others kept this thread from running, and how long the thread has run."""
+    kept = _seconds_kept()
+    while True:
+        # Of one moment: had another thread the core in between, one would be of before that and the other of after it.
+        now, ran, before = time.monotonic(), time.thread_time(), kept
+        kept = _seconds_kept()
+        if kept == before:
+            return now - kept, ran
+
+
+def _seconds_kept() -> float:
+    """How long others have kept this thread from running, where the system reports it (Linux), else 0."""
     try:
-        ran, kept, _ = Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()
+        # Not also how long it has run: of the turn under way that counts what was before the last tick.
+        return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
     except OSError:
-        return time.thread_time(), 0.0
-    return int(ran) / 1e9, int(kept) / 1e9
+        return 0.0
 
 
 async def until(condition: Callable[[], object], seconds: float) -> bool:
