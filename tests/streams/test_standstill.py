@@ -15,13 +15,16 @@ from serialwrite.testing import PtyPair
 
 @contextmanager
 def reading(receive):
-    """A peer that reads 200 kB a second."""
+    """A peer that reads up to 3 MB a second, so that room is made many times in half a second.
+
+    TCP makes room by its segment, 64 kB on the loopback. At 200 kB a second a busy machine took longer for one.
+    """
     stop = threading.Event()
 
     def read():
         while not stop.wait(0.005):
             with suppress(BlockingIOError):
-                receive(1000)
+                receive(1 << 14)
 
     thread = threading.Thread(target=read)
     thread.start()
