@@ -148,15 +148,15 @@ def test_a_link_that_someone_replaced_is_left_alone(tmp_path):
 def test_nothing_is_accepted_between_the_last_read_and_the_close(monkeypatch):
     refused = []
 
-    def close(end):
+    def hang_up(end):
         if end.alive and not refused:
             with pytest.raises(BlockingIOError):
                 os.write(port.fileno(), b"late")
             refused.append(end)
-        really_close(end)
+        really_hang_up(end)
 
-    really_close = PtyEnd.close
-    monkeypatch.setattr(PtyEnd, "close", close)
+    really_hang_up = PtyEnd.hang_up
+    monkeypatch.setattr(PtyEnd, "hang_up", hang_up)
     with PtyPair() as rig, rig.open_port() as port:
         rig.hang_up("port")
         assert refused
