@@ -38,7 +38,8 @@ class Worker:
             await asyncio.sleep(self.rng.uniform(0, PAUSE))
         if last != "left" and account.accepted + loaded.most_of_one <= loaded.most_bytes:
             await self._end(loaded, last)
-        if last == "hung up" and not loaded.delivers_when_cut:
+        delivered = {"hung up": loaded.delivers_when_cut, "left": True}
+        if not delivered.get(last, loaded.delivers_when_closed):
             await account.drain()
         else:
             await account.settle(BOUND)
