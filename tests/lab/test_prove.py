@@ -5,6 +5,7 @@ import contextlib
 import pytest
 
 from serialwrite.lab._prove import Prover
+from serialwrite.lab._reports import write_html
 from serialwrite.lab._row import Line, NotAcquired, Row, State, exit_code, wired
 
 PLUG = Line("console", ("loop://",), 115200, ("bench/console/port",))
@@ -96,3 +97,18 @@ def test_ports_named_port_and_peer_are_wired_together():
     pair = Line("port ↔ peer", ("loop://1", "loop://2"), 9600, ("a", "b"))
     assert wired({"peer": peer, "port": port, "console": PLUG}) == [pair, PLUG]
     assert wired({"port": port}) == [port]
+
+
+def test_the_page_has_a_row_for_each_state(tmp_path):
+    checks = {"checks": [{"outcome": "fail", "name": "accounting", "detail": "4,090 of <4,096> arrived"}]}
+    rows = [Row("bench", PLUG, state, f"because of {state}", 1.0, checks) for state in State]
+    write_html(
+        [*rows, Row("busy place", None, State.BUSY, "acquired by <ann>")],
+        "lab:1",
+        "2026-11-28T20:00:00",
+        tmp_path / "lab.html",
+    )
+    page = (tmp_path / "lab.html").read_text(encoding="utf-8")
+    assert all(f"because of {state}" in page for state in State)
+    assert "acquired by &lt;ann&gt;" in page
+    assert "4,090 of &lt;4,096&gt; arrived" in page
