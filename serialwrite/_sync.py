@@ -13,7 +13,7 @@ from ._direction import WRITING, BlockingDirection, Way
 from ._errors import OperationAborted, StreamBusy, TransferError
 from ._executors import EventLoopExecutor, Executor, clock_of, running_loop
 from ._signal_safe import ledger
-from ._tokens import OperationFuture, use_future
+from ._tokens import OperationFuture
 
 
 class Unsaid:
@@ -66,8 +66,9 @@ async def _awaited(operation: TransferOperation) -> Any:
 
 
 def _wait_for_future(operation: TransferOperation) -> Any:
-    future: OperationFuture[Any] = use_future.initiate(operation)
+    future: OperationFuture[Any] = OperationFuture(operation)
     try:
+        future.launch()
         return future.result()
     except BaseException:
         if not future.done():  # Ctrl-C: stop the operation, which its own thread does, before going on

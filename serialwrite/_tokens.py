@@ -18,6 +18,7 @@ from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeVar
 
 from ._cancellation import CancellationSignal
+from ._errors import OperationAborted
 from ._executors import EventLoopExecutor, running_loop
 from ._handler import Completion, Handler
 from ._operation import CompletionToken, Operation, default_token, deferred
@@ -46,16 +47,41 @@ async def _await(operation: Operation[T]) -> T:
 
 
 class OperationFuture(Future[T]):
-    """The future of an operation that has been launched.
+    """The future of an operation.
 
     ``result(timeout)`` may be called from any thread but the operation's own. ``cancel()`` asks the operation to
     stop; the future then ends with :class:`OperationAborted`, which carries the exact count.
     """
 
-    def __init__(self, operation: Operation[Any], signal: CancellationSignal) -> None:
+    def __init__(self, operation: Operation[Any]) -> None:
         super().__init__()
         self._operation = operation
-        self._signal = signal
+        self._signal = CancellationSignal()
+        self._hooks: Any = getattr(operation.executor, "cancel_hooks", None)
+        self.set_running_or_notify_cancel()
+
+    def launch(self) -> None:
+        """Start the operation, once. What can be refused at once is raised here."""
+        if self._hooks is not None:
+            self._hooks.add(self._signal.emit)
+        try:
+            self._operation.launch(Handler(self._complete, self._operation.executor, self._signal.slot))
+        except BaseException:
+            self._forget_hook()
+            raise
+
+    def _complete(self, *args: Any) -> None:
+        self._forget_hook()
+        try:
+            result = self._operation.result(args)
+        except Exception as error:
+            self.set_exception(error)
+        else:
+            self.set_result(result)
+
+    def _forget_hook(self) -> None:
+        if self._hooks is not None:
+            self._hooks.discard(self._signal.emit)
 
     @property
     def bytes_transferred(self) -> int:
@@ -76,39 +102,22 @@ class OperationFuture(Future[T]):
         """Ask the operation to stop. True when it had not ended yet. May be called from any thread."""
         if self.done():
             return False
-        self._operation.executor.post(self._signal.emit)  # behind a launch that was posted before it
+        self._operation.executor.post(self._stop)  # behind a launch that was posted before it
         return True
+
+    def _stop(self) -> None:
+        if self._operation.has_begun:
+            self._signal.emit()
+        elif not self.done():  # a signal's handler raised before the launch was posted, and nothing will begin
+            self.set_exception(OperationAborted())
 
 
 class UseFuture(CompletionToken[OperationFuture[int], OperationFuture[Completion]]):
     """Start now; give a :class:`concurrent.futures.Future`. Follows Asio's ``use_future``."""
 
     def initiate(self, operation: Operation[Any], /) -> Any:
-        signal = CancellationSignal()
-        future: OperationFuture[Any] = OperationFuture(operation, signal)
-        executor = operation.executor
-        hooks: Any = getattr(executor, "cancel_hooks", None)
-        cancel = signal.emit
-
-        def complete(*args: Any) -> None:
-            if hooks is not None:
-                hooks.discard(cancel)
-            try:
-                result = operation.result(args)
-            except Exception as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        future.set_running_or_notify_cancel()
-        if hooks is not None:
-            hooks.add(cancel)
-        try:
-            operation.launch(Handler(complete, executor, signal.slot))
-        except BaseException:
-            if hooks is not None:
-                hooks.discard(cancel)
-            raise
+        future: OperationFuture[Any] = OperationFuture(operation)
+        future.launch()
         return future
 
     def __repr__(self) -> str:

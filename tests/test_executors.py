@@ -331,6 +331,30 @@ def test_ctrl_c_over_an_io_thread_stops_the_write_before_it_goes_on():
         assert 0 < caught.value.bytes_transferred < 8 << 20
 
 
+@pytest.mark.parametrize("posted", [True, False])
+def test_ctrl_c_while_an_io_thread_is_asked_to_start_stops_it(monkeypatch, posted):
+    """A signal's handler may raise between any two bytecodes: before the launch is posted, or behind it."""
+    dispatch = sw.EventLoopExecutor.dispatch
+
+    def interrupted(self, function, /, *args):
+        if posted:
+            dispatch(self, function, *args)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    near, far = socket.socketpair()
+    with near, far, sw.IoThread() as io:
+        stream = sw.SocketStream(near, io.get_executor())
+        monkeypatch.setattr(sw.EventLoopExecutor, "dispatch", interrupted)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            sw.write(stream, bytes(8 << 20))
+        assert stream._write_direction.user is None
+        count = caught.value.bytes_transferred
+        assert (0 < count < 8 << 20) if posted else count == 0
+        far.setblocking(False)
+        assert len(receive_available(far)) == count
+
+
 def test_io_thread_stops_the_future_of_an_operation_of_the_users_own():
     io = sw.IoThread()
     executor = io.get_executor()

@@ -610,7 +610,7 @@ CORE = [
         "            super().cancel(self._cancel_message)",
         ENDINGS + "::test_promise_cancel",
     ),
-    slip("_tokens.py", "            hooks.add(cancel)", "            pass", EXECUTORS),
+    slip("_tokens.py", "            self._hooks.add(self._signal.emit)", "            pass", EXECUTORS),
     slip("_direction.py", "            if initiating:  #", "            if False:  #", USERS),
     slip(
         "_direction.py",
