@@ -11,11 +11,20 @@ from typing import Annotated
 
 import typer
 
-from serialwrite.loopback import PATTERN_NAMES
+from serialwrite.lab._prove import Prover
+from serialwrite.lab._reports import summary, to_json, write_html, write_json, write_junit
+from serialwrite.lab._row import Row, exit_code
 
 from ._console import STOP_SIGNALS, console, say
 from ._endings import EXIT_CODES
-from ._loopback import must_be_writable, must_have_jinja
+from ._loopback import (
+    CountOption,
+    JunitOption,
+    PatternOption,
+    SecondsOption,
+    must_be_writable,
+    must_have_jinja,
+)
 
 LAB_EXIT_CODES = (
     f"{EXIT_CODES} 3 stands also for a line that could not be proved (busy, could not run), and for a file that "
@@ -39,25 +48,16 @@ def loopback(
         list[str] | None, typer.Argument(metavar="[PLACE]...", help="Places to test. None: all of them.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Places tested at once.")] = 4,
-    count: Annotated[
-        int | None,
-        typer.Option("--bytes", "-n", min=1, metavar="N", help="Bytes to send each way.", show_default=False),
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option("--seconds", "-s", metavar="S", help="How long to send.", show_default="2")
-    ] = None,
-    pattern: Annotated[
-        str, typer.Option("--pattern", "-p", metavar="NAME", help=f"What is sent: {', '.join(PATTERN_NAMES)}.")
-    ] = "prbs31",
+    count: CountOption = None,
+    seconds: SecondsOption = None,
+    pattern: PatternOption = "prbs31",
     trips: Annotated[int, typer.Option(min=0, metavar="N", help="Round trips to measure; 0 for none.")] = 50,
     checks: Annotated[bool, typer.Option(help="Check the wiring and the accounting.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print all rows as one JSON object.")] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json-file", metavar="FILE", help="Write all rows as JSON.", show_default=False)
     ] = None,
-    junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write JUnit XML for a CI system.", show_default=False)
-    ] = None,
+    junit: JunitOption = None,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE.html", help="Write one page with a row a line.", show_default=False),
@@ -71,9 +71,6 @@ def loopback(
         from serialwrite.lab._coordinator import Coordinator  # noqa: PLC0415 # labgrid is an extra
     except ImportError as error:
         raise typer.BadParameter(str(error)) from error
-    from serialwrite.lab._prove import Prover  # noqa: PLC0415
-    from serialwrite.lab._reports import summary, to_json, write_html, write_json, write_junit  # noqa: PLC0415
-    from serialwrite.lab._row import Row, exit_code  # noqa: PLC0415
 
     must_be_writable(json_file, junit, report)
     if report is not None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -47,6 +47,20 @@ def _swept(words: list[str]) -> dict[str, list[str]]:
     return axes
 
 
+PatternOption: TypeAlias = Annotated[
+    str, typer.Option("--pattern", "-p", metavar="NAME", help=f"What is sent: {', '.join(PATTERN_NAMES)}.")
+]
+CountOption: TypeAlias = Annotated[
+    int | None, typer.Option("--bytes", "-n", min=1, metavar="N", help="Bytes to send each way.", show_default=False)
+]
+SecondsOption: TypeAlias = Annotated[
+    float | None, typer.Option("--seconds", "-s", metavar="S", help="How long to send.", show_default="2")
+]
+JunitOption: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write JUnit XML for a CI system.", show_default=False)
+]
+
+
 @with_line_options
 def loopback(
     ports: Annotated[
@@ -66,17 +80,10 @@ def loopback(
             metavar="pty|socat|uart", help="A line without hardware.", show_default="pty, where no port is given"
         ),
     ] = None,
-    pattern: Annotated[
-        str, typer.Option("--pattern", "-p", metavar="NAME", help=f"What is sent: {', '.join(PATTERN_NAMES)}.")
-    ] = "prbs31",
+    pattern: PatternOption = "prbs31",
     seed: Annotated[int, typer.Option(metavar="N", help="Of the pattern `random`.")] = 0,
-    count: Annotated[
-        int | None,
-        typer.Option("--bytes", "-n", min=1, metavar="N", help="Bytes to send each way.", show_default=False),
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option("--seconds", "-s", metavar="S", help="How long to send.", show_default="2")
-    ] = None,
+    count: CountOption = None,
+    seconds: SecondsOption = None,
     block: Annotated[int, typer.Option(min=1, metavar="BYTES", help="Bytes given to one write.")] = 4096,
     one_way: Annotated[bool, typer.Option("--one-way", help="Send from PORT to PEER only.")] = False,
     trips: Annotated[int, typer.Option(min=0, metavar="N", help="Round trips to measure; 0 for none.")] = 200,
@@ -100,9 +107,7 @@ def loopback(
         float, typer.Option(min=0.01, metavar="S", help="Silence after which what is missing is lost.")
     ] = 2.0,
     json: Annotated[bool, typer.Option("--json", help="Print the whole result as one JSON object.")] = False,
-    junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write JUnit XML for a CI system.", show_default=False)
-    ] = None,
+    junit: JunitOption = None,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE.html", help="Write a report, one page for any browser.", show_default=False),
