@@ -7,9 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ..._errors import StreamClosed
 from .._coroutine import Result
-from .._proof import UNKNOWN, ProofLevel, ProofLevels
+from .._proof import ProofLevel, ProofLevels
 from ..fd._readiness import side_for
 from ..fd._standstill import NOT_READING, Standstill
 from ..fd._stream import PollableStream
@@ -21,7 +20,7 @@ from ..serial._stall import CTS_LOW
 from ._connection import Connection
 from ._directions import Waker, credit_side
 from ._rfc2217_line import Rfc2217Line
-from ._tcp_device import SIOCOUTQ, TcpDevice
+from ._tcp_device import PROOFS, TcpDevice, open_number
 
 # A server's tty says that it has room only once it is nearly empty: what it holds may be served in one lump.
 LUMP = 4096
@@ -104,20 +103,10 @@ class Rfc2217Driver:
         return self.connection.read_some(buffers)
 
     def wait_fd(self) -> int:
-        fd = self.socket.fileno()
-        if fd < 0:
-            raise StreamClosed(reason=f"port {self.line.port} is closed; open it again")
-        return fd
+        return open_number(self.socket, self.line.port)
 
     def proofs(self) -> ProofLevels:
-        return {
-            ProofLevel.ACCEPTED: "send(2)",
-            ProofLevel.ACKNOWLEDGED: SIOCOUTQ,
-            ProofLevel.SERVED: "SET-BAUDRATE 0",
-            ProofLevel.DRAINED: UNKNOWN,
-            ProofLevel.TRANSMITTED: UNKNOWN,
-            ProofLevel.CONFIRMED: UNKNOWN,
-        }
+        return PROOFS | {ProofLevel.SERVED: "SET-BAUDRATE 0"}
 
     def note(self, queued: int | None, accepted: int | None, /) -> None:
         self._standstill.see(queued, self.connection.accepted)

@@ -8,10 +8,28 @@ import socket
 import struct
 import sys
 
+from ..._errors import StreamClosed
+from .._proof import UNKNOWN, ProofLevel
 from ..fd._socket import unacknowledged
 from ..serial._device import CLOSING_WAIT_NONE, Device
 
-SIOCOUTQ = "SIOCOUTQ" if sys.platform == "linux" else "unknown"
+# What proves each level over a plain TCP connection.
+PROOFS = {
+    ProofLevel.ACCEPTED: "send(2)",
+    ProofLevel.ACKNOWLEDGED: "SIOCOUTQ" if sys.platform == "linux" else UNKNOWN,
+    ProofLevel.SERVED: UNKNOWN,
+    ProofLevel.DRAINED: UNKNOWN,
+    ProofLevel.TRANSMITTED: UNKNOWN,
+    ProofLevel.CONFIRMED: UNKNOWN,
+}
+
+
+def open_number(connection: socket.socket, url: str | None) -> int:
+    """The descriptor of the port ``url``; StreamClosed if it was closed."""
+    fd = connection.fileno()
+    if fd < 0:
+        raise StreamClosed(reason=f"port {url} is closed; open it again")
+    return fd
 
 
 class TcpDevice(Device):

@@ -6,9 +6,8 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from ..._errors import StreamClosed
 from .._coroutine import Result
-from .._proof import UNKNOWN, ProofLevel, ProofLevels
+from .._proof import ProofLevels
 from ..fd._readiness import side_for
 from ..fd._socket import SocketStream
 from ..fd._standstill import NOT_READING, Standstill
@@ -19,7 +18,7 @@ from ..serial._no_line import no_line
 from ._directions import room_side
 from ._link import Link
 from ._network_line import NetworkLine
-from ._tcp_device import SIOCOUTQ, TcpDevice
+from ._tcp_device import PROOFS, TcpDevice, open_number
 
 
 class TcpPort:
@@ -60,20 +59,10 @@ class TcpPort:
         return self._stream.read_some_nowait(buffers)
 
     def wait_fd(self) -> int:
-        fd = self.socket.fileno()
-        if fd < 0:
-            raise StreamClosed(reason=f"port {self.line.port} is closed; open it again")
-        return fd
+        return open_number(self.socket, self.line.port)
 
     def proofs(self) -> ProofLevels:
-        return {
-            ProofLevel.ACCEPTED: "send(2)",
-            ProofLevel.ACKNOWLEDGED: SIOCOUTQ,
-            ProofLevel.SERVED: UNKNOWN,
-            ProofLevel.DRAINED: UNKNOWN,
-            ProofLevel.TRANSMITTED: UNKNOWN,
-            ProofLevel.CONFIRMED: UNKNOWN,
-        }
+        return PROOFS
 
     def note(self, queued: int | None, accepted: int | None, /) -> None:
         self._standstill.see(queued, accepted)

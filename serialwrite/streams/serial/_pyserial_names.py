@@ -30,8 +30,9 @@ class Setting(Generic[T]):
     @overload
     def __get__(self, port: PyserialNames, owner: type, /) -> T: ...
     def __get__(self, port: PyserialNames | None, owner: type, /) -> Self | T:
-        if port is None:
-            return self
+        return self if port is None else self._value(port)
+
+    def _value(self, port: PyserialNames) -> T:
         value: T = getattr(port._line, self._name)
         return value
 
@@ -42,13 +43,7 @@ class Setting(Generic[T]):
 class OwnLine(Setting[bool]):
     """A modem line that this end drives. A pty has none, and keeps what it was given at opening."""
 
-    @overload
-    def __get__(self, port: None, owner: type, /) -> Self: ...
-    @overload
-    def __get__(self, port: PyserialNames, owner: type, /) -> bool: ...
-    def __get__(self, port: PyserialNames | None, owner: type, /) -> Self | bool:
-        if port is None:
-            return self
+    def _value(self, port: PyserialNames) -> bool:
         port._check_open()
         lines = port.modem_lines
         if lines is None and not port.driver.device.keeps_own_lines():  # pyserial's value is a default
@@ -62,13 +57,7 @@ class OwnLine(Setting[bool]):
 class PeerLine(Setting[bool]):
     """A modem line that the other end drives."""
 
-    @overload
-    def __get__(self, port: None, owner: type, /) -> Self: ...
-    @overload
-    def __get__(self, port: PyserialNames, owner: type, /) -> bool: ...
-    def __get__(self, port: PyserialNames | None, owner: type, /) -> Self | bool:
-        if port is None:
-            return self
+    def _value(self, port: PyserialNames) -> bool:
         lines = port.modem_lines
         if lines is None:
             raise port._no_lines(self._name)
