@@ -64,7 +64,7 @@ async def test_reconnecting(device: Device):
 
 
 async def test_waiting_for_a_line(device: Device):
-    """A change of CTS is told at once, and the thread that waits for it can be ended."""
+    """A wait for CTS ends when it changes, and cancelling a wait ends its thread."""
     device.without("no-modem-lines")
     async with opened(device, rtscts=True) as port:
         await port.async_wait_for_lines(cts=True, timeout=BOUND_SECONDS)

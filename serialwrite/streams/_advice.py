@@ -88,21 +88,21 @@ def absent(stream: object, name: str) -> AttributeError:
     if name.startswith("_"):  # asked for by the library itself, where it may be there
         return AttributeError(name)
     kind, instead = type(stream).__name__, INSTEAD.get(name)
-    if instead is None and (beneath := holder(stream, name)):
-        instead = f"use that of the wrapped port, {beneath}.{name}"
+    if instead is None and (wrapped := holder(stream, name)):
+        instead = f"use that of the wrapped port, {wrapped}.{name}"
     told = f"{kind!r} object has no attribute {name!r}" if instead is None else f"{kind} has no {name}: {instead}"
     return AttributeError(told, name=name, obj=stream)
 
 
 def holder(layer: object, name: str) -> str | None:
     """Where the stream that ``layer`` is over, and that has the attribute, is found; None where there is none."""
-    path, beneath = "layer.stream", _beneath(layer)
-    while beneath is not None and not _has(beneath, name):
-        path, beneath = f"{path}.stream", _beneath(beneath)
-    return None if beneath is None else path
+    path, wrapped = "layer.stream", _wrapped(layer)
+    while wrapped is not None and not _has(wrapped, name):
+        path, wrapped = f"{path}.stream", _wrapped(wrapped)
+    return None if wrapped is None else path
 
 
-def _beneath(layer: object) -> object:
+def _wrapped(layer: object) -> object:
     return getattr(layer, "__dict__", {}).get("stream")
 
 

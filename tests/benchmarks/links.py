@@ -8,7 +8,7 @@ from typing import Self
 
 
 def allow_descriptors(count: int) -> None:
-    """Let this process and its children have so many; where they may not, whoever opens the last of them is told."""
+    """Let this process and its children have so many. Where that is not allowed, opening the last of them fails."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
         try:

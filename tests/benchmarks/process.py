@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 # As an installed package is: imported from bytecode, whatever the environment says.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "benchmarks" / "bytecode")}
 NOTHING: Mapping[str, str] = MappingProxyType({})
-LIMIT = 180.0  # seconds for one piece of work; whoever takes longer hangs
+LIMIT = 180.0  # seconds for one piece of work; a process that takes longer hangs
 
 
 class Failed(Exception):

@@ -282,8 +282,8 @@ STREAMS = [
     slip(LAYERS + "_rs485.py", "                if not more:  #", "                if True:  #", WIRE),
     slip(
         LAYERS + "_queued.py",
-        "            self._beneath.release()\n        self._leave()",
-        "            self._beneath.release()",
+        "            self._wrapped.release()\n        self._leave()",
+        "            self._wrapped.release()",
         QUEUED,
     ),
     slip(LAYERS + "_queued.py", "            self._line.remove(self)\n", "            self._line.popleft()\n", QUEUED),

@@ -1,4 +1,4 @@
-"""BufferedTransportStream over a transport that does as it is told: what is handed over, and when it is given up."""
+"""BufferedTransportStream over a scripted transport: what is handed over, and when the write is given up."""
 
 import asyncio
 

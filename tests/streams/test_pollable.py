@@ -220,7 +220,7 @@ def test_closed_by_another_thread_for_which_the_loop_has_no_time(monkeypatch, ki
 
 
 def test_closed_by_another_thread_as_the_loop_stops(monkeypatch):
-    """The loop will not get round to it: whoever closes does it."""
+    """The loop will not get round to it: the thread that closes does it."""
     near, far = socket.socketpair()
     loop = asyncio.new_event_loop()
     stream = sw.SocketStream(near)

@@ -24,7 +24,7 @@ def kind(request):
 
 
 class Reader:
-    """Reads what comes at the far end, as slowly as it is told."""
+    """Reads what comes at the far end, at the given pace."""
 
     def __init__(self, peer, pause=0.0):
         self.peer, self.pause, self.data = peer, pause, bytearray()

@@ -18,7 +18,7 @@ BOUND = 30  # seconds
 
 @contextlib.contextmanager
 def plugged(link):
-    """A pty under a name of ours, until it is pulled out; and what is at its other end."""
+    """A pty under a link, until it is unplugged, and the peer at its other end."""
     with PtyPair(links=(link, None)) as rig, rig.open_peer() as peer:
         yield rig, peer
 

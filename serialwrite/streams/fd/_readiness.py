@@ -253,7 +253,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
         if self._step is not None and not self._stream.is_open:
             self.abort(why_closed(self._fd))
 
-    def closed_beneath(self) -> None:
+    def closed_by_owner(self) -> None:
         """Its file was closed, on whatever thread: have what waits here see that."""
         self._ring()
         if self._loop is not None and self._waits_in == os.getpid():

@@ -41,13 +41,13 @@ class Queued(Layer):
 class Place(Direction):
     """A queued stream's direction for writing, for one operation: its place in the line."""
 
-    def __init__(self, queued: Queued, line: deque[Place], beneath: Direction) -> None:
-        self.way = beneath.way
-        self.cancellable = beneath.cancellable
-        self.verb = beneath.verb
+    def __init__(self, queued: Queued, line: deque[Place], wrapped: Direction) -> None:
+        self.way = wrapped.way
+        self.cancellable = wrapped.cancellable
+        self.verb = wrapped.verb
         self._queued = queued
         self._line = line
-        self._beneath = beneath
+        self._wrapped = wrapped
         self.user: Any = None
         self._admitted = False
         self._step: tuple[Any, Done] | None = None  # that waits for its turn
@@ -66,7 +66,7 @@ class Place(Direction):
 
     def _admit(self) -> None:
         try:
-            self._beneath.claim(self.user)
+            self._wrapped.claim(self.user)
         except BaseException:
             self._leave()
             raise
@@ -74,7 +74,7 @@ class Place(Direction):
 
     def release(self) -> None:
         if self._admitted:
-            self._beneath.release()
+            self._wrapped.release()
         self._leave()
 
     def _leave(self) -> None:
@@ -95,42 +95,42 @@ class Place(Direction):
             self.user.end_with(busy)
             done(None, 0)
         else:
-            take_step(self._beneath, self._queued.get_executor(), buffers, done)
+            take_step(self._wrapped, self._queued.get_executor(), buffers, done)
 
     # -- as the operation sees it ----------------------------------------------------------------------------
 
     def try_now(self, buffers: Any) -> int:
         if not self._admitted:
             raise BlockingIOError
-        return self._beneath.try_now(buffers)
+        return self._wrapped.try_now(buffers)
 
     def step(self, buffers: Any, done: Done) -> None:
         if self._admitted:
-            self._beneath.step(buffers, done)
+            self._wrapped.step(buffers, done)
         else:
             self._step = buffers, done
 
     def cancel(self, type: CancellationType) -> bool:
         if self._admitted:
-            return self._beneath.cancel(type)
+            return self._wrapped.cancel(type)
         return self._step is not None
 
     def stop(self) -> None:
         self._step = None
         if self._admitted:
-            self._beneath.stop()
+            self._wrapped.stop()
 
     def catch_up(self) -> None:
         if self._admitted:
-            self._beneath.catch_up()
+            self._wrapped.catch_up()
 
     def leave(self, then: Callable[[], object]) -> bool:
-        return self._admitted and self._beneath.leave(then)
+        return self._admitted and self._wrapped.leave(then)
 
     def unserved(self) -> int | None:
-        return self._beneath.unserved()
+        return self._wrapped.unserved()
 
     def stall_reason(self, count: int | None, quiet: float = QUIET_S) -> str | None:
         if self._admitted:
-            return self._beneath.stall_reason(count, quiet)
+            return self._wrapped.stall_reason(count, quiet)
         return f"waiting behind {self._line.index(self)} other writes" if self in self._line else None

@@ -128,9 +128,9 @@ class CreditSide(Side):
         self._room.look()
         self._news.look()
 
-    def closed_beneath(self) -> None:
-        self._room.closed_beneath()
-        self._news.closed_beneath()
+    def closed_by_owner(self) -> None:
+        self._room.closed_by_owner()
+        self._news.closed_by_owner()
 
 
 def within_a_look(seconds: float | None) -> float:

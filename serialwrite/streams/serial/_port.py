@@ -141,7 +141,7 @@ class SerialPort(PyserialNames):
         )
         if mine:
             self._told_when_closed = True
-            notify_when_closed(self._line, weakref.WeakMethod(self._closed_beneath))
+            notify_when_closed(self._line, weakref.WeakMethod(self._closed_by_owner))
 
         self._fixed = type(self) is SerialPort  # a subclass has names of its own, and may set them later
 
@@ -245,10 +245,10 @@ class SerialPort(PyserialNames):
 
         return Spawned(self._executor, work, "async_close", before=self._stop_operations, sure=True)
 
-    def _closed_beneath(self) -> None:
+    def _closed_by_owner(self) -> None:
         """The ``serial.Serial`` was closed, on whatever thread."""
         for side in (self._write_direction, self._read_direction):
-            side.closed_beneath()
+            side.closed_by_owner()
 
     def _stop_operations(self) -> None:
         """From here on nothing is accepted any more; what waits ends."""

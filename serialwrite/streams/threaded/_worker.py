@@ -148,7 +148,7 @@ class WorkerDirection(Direction):
         if self._step is not None and not self._stream.is_open:
             self.abort(StreamClosed())
 
-    def closed_beneath(self) -> None:
+    def closed_by_owner(self) -> None:
         """The port was closed, on whatever thread: have what waits here see that."""
         if self._claimed_on is not None and self._thread is not None and self._thread.is_alive():  # else a parent's
             with suppress(RuntimeError):  # the loop was closed

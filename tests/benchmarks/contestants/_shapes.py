@@ -13,7 +13,7 @@ a contestant gives                         which is
 The loops are the contestant's own, written as its users would write them: nothing of the harness runs in between.
 """
 
-# ruff: noqa: PLC0415 # uvloop is imported only by whoever measures it
+# ruff: noqa: PLC0415 # uvloop is imported only where it is measured
 
 import asyncio
 import importlib.util
@@ -244,4 +244,4 @@ class Awaited(Contestant):
         # Some peers still hold bytes of their own here: their loop has to go on until these have gone out.
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
         sys.stdout.flush()
-        os._exit(0)  # whoever does not end by himself is not waited for
+        os._exit(0)  # a contestant that does not end by itself is not waited for

@@ -1,6 +1,6 @@
 """Who reads lines: ours, asyncio's StreamReader, pyserial. Each is fed by a process of its own."""
 
-# ruff: noqa: PLC0415 # a peer is imported only by whoever measures it
+# ruff: noqa: PLC0415 # a peer is imported only where it is measured
 
 import asyncio
 import os

@@ -1,6 +1,6 @@
 """serialwrite: its default token at every work, and every token, adapter and stream at W1."""
 
-# ruff: noqa: PLC0415 # a peer is imported only by whoever measures it
+# ruff: noqa: PLC0415 # a peer is imported only where it is measured
 
 import asyncio
 from collections.abc import Callable

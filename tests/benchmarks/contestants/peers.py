@@ -1,6 +1,6 @@
 """The other libraries for serial ports, each used as its own documentation shows."""
 
-# ruff: noqa: PLC0415 # a peer is imported only by whoever measures it
+# ruff: noqa: PLC0415 # a peer is imported only where it is measured
 
 import asyncio
 import importlib

@@ -1,6 +1,6 @@
 """What Python has: asyncio's StreamWriter and sock_sendall, on asyncio's loop and on uvloop's; trio's streams."""
 
-# ruff: noqa: PLC0415 # trio is imported only by whoever measures it
+# ruff: noqa: PLC0415 # trio is imported only where it is measured
 
 import asyncio
 import os
