@@ -22,6 +22,7 @@ import serial.urlhandler.protocol_socket
 from rfc2217_server import rfc2217_server
 
 import serialwrite as sw
+from serialwrite.streams.fd._bell import Bell
 from serialwrite.streams.serial import _drain
 from serialwrite.testing import PtyPair, receive, receive_available
 
@@ -643,3 +644,9 @@ def test_ports_beyond_the_reach_of_select_are_used(kind):
             with pytest.raises(sw.TransferTimeout):
                 sw.read(port, bytearray(1), timeout=0.01)
         (server.accept()[0] if kind == "socket://" else server.serve_no_more()).close()
+
+
+def test_a_bell_that_is_not_heard_holds_no_ringer_up():
+    bell = Bell()
+    for _ in range(100_000):  # a pipe holds 65,536
+        bell.ring()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import starmap
 
 
@@ -20,6 +21,7 @@ class Bell:
         self._ends = made = list[tuple[int, int]]()
         # In one bytecode, in C: what the handler of a signal raises comes before it, or finds what is to be closed.
         made.extend(starmap(os.pipe, [()]))
+        os.set_blocking(made[0][1], False)  # who rings is never held up: a full pipe has been rung
 
     def __del__(self) -> None:
         for ends in self._ends:
@@ -33,7 +35,8 @@ class Bell:
     def ring(self) -> None:
         """Wake the thread that polls it, or will."""
         if self._made_by == os.getpid():  # else a forked child would wake its parent
-            os.write(self._ends[0][1], b"!")
+            with suppress(BlockingIOError):
+                os.write(self._ends[0][1], b"!")
 
     def silence(self) -> None:
         """It was rung, and heard."""

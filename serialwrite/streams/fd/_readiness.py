@@ -242,11 +242,9 @@ class Side(Turn, QuickDirection, BlockingDirection):
             self._arm()
 
     def _pause_length(self) -> float:
-        return (
-            0.0
-            if self._spurious < SPURIOUS_LIMIT
-            else float(min(FIRST_PAUSE_S * 2 ** min(self._spurious - SPURIOUS_LIMIT, 10), LONGEST_PAUSE_S))
-        )
+        if self._spurious < SPURIOUS_LIMIT:
+            return 0.0
+        return float(min(FIRST_PAUSE_S * 2 ** min(self._spurious - SPURIOUS_LIMIT, 10), LONGEST_PAUSE_S))
 
     def look(self) -> None:
         """The owner of the file may have closed it: the watcher would never hear of it."""

@@ -59,7 +59,7 @@ class Connection:
         self.com_port = ComPort()
         self.lock = threading.RLock()
         self._output = Output(sock)
-        self._input = Input(sock, self._obey)
+        self._input = Input(sock, self._handle)
         self._asked_at = 0  # bytes that were accepted when the server was last asked how far it is
 
     # -- what comes in ----------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ class Connection:
         if self.lost is None:
             self.lost = error
 
-    def _obey(self, command: Command) -> None:
+    def _handle(self, command: Command) -> None:
         kind, option, said = command
         if self.logger is not None:
             self.logger.debug("received %s %s %r", _WORDS[kind], option, said)

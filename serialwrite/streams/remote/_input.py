@@ -1,4 +1,4 @@
-"""Input: what comes in on a Telnet connection: data, kept until it is read, and commands, which are obeyed."""
+"""Input: what comes in on a Telnet connection: data, kept until it is read, and commands, which are handled."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Input:
 
     Args:
         sock: the connection.
-        obey: called with each command.
+        handle: called with each command.
     """
 
-    def __init__(self, sock: socket.socket, obey: Callable[[Command], object]) -> None:
+    def __init__(self, sock: socket.socket, handle: Callable[[Command], object]) -> None:
         self._sock = sock
-        self._obey = obey
+        self._handle = handle
         self._raws: list[bytes] = []  # received, and not done with: one at most
         self._frames: deque[_Frame] = deque()
         self._held = b""
@@ -84,7 +84,7 @@ class Input:
         frame = frames[-1]
         self._held, self._received = frame.held, frame.end
         while frame.commands:
-            self._obey(frame.commands.popleft())
+            self._handle(frame.commands.popleft())
         self._raws.clear()
         frame.raw = None
         self._drop()
