@@ -166,9 +166,9 @@ cdef enum:
     INTERRUPTED = -2
 
 
-cdef inline Py_ssize_t accepted(Py_ssize_t n, Py_ssize_t size, int error) except -1:
-    """``n``, what a system call took of ``size`` bytes; INTERRUPTED: it is to be called again. OSError: it took none."""
-    if n > 0 or n == size:
+cdef inline Py_ssize_t accepted(Py_ssize_t n, int error) except -1:
+    """``n``, what a system call took; INTERRUPTED: it is to be called again. OSError: it took none."""
+    if n > 0:
         return n
     if n == 0:
         error = EAGAIN  # full, whatever it said
@@ -214,7 +214,7 @@ cdef class DirectWrite:
                 with nogil:
                     n = c_send(fd, start, size, self.flags) if self.sends else c_write(fd, start, size)
                     error = errno
-            n = accepted(n, size, error)
+            n = accepted(n, error)
             if n != INTERRUPTED:
                 return n
 
@@ -282,7 +282,7 @@ cdef class DirectGather:
                     with nogil:
                         n = c_sendmsg(fd, &message, self.flags) if self.sends else c_writev(fd, vector, count)
                         error = errno
-                n = accepted(n, size, error)
+                n = accepted(n, error)
                 if n != INTERRUPTED:
                     return n
         finally:
@@ -401,8 +401,8 @@ cdef class FirstTry:
         return repr(self.left())
 
     def __dealloc__(self):
-        if not (self.done or self.handed_over):
-            self.left()  # it warns: this was forgotten
+        if not self.done:
+            self.left()  # made now, it warns: this was forgotten
 
 
 cdef PySendResult send(object operation, object value, PyObject **result) except PYGEN_ERROR:
