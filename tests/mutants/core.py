@@ -2,24 +2,24 @@
 
 from .slips import slip
 
-LOOP = "test_rules.py::test_rule_1_asios_loop_exactly"
-ASKED = "test_rules.py::test_rule_1_the_condition_is_asked_before_the_first_step_and_after_each_that_leaves_something"
+LOOP = "contract/test_rules.py::test_rule_1_asios_loop_exactly"
+ASKED = "contract/test_rules.py::test_rule_1_the_condition_is_asked_before_the_first_step_and_after_each_that_leaves_something"
 QUICK = "test_quick.py"
-BOTH = "test_both_builds.py"
-USERS = "test_users_code.py"
+BOTH = "contract/test_both_builds.py"
+USERS = "contract/test_users_code.py"
 BUFFERS = "test_buffers.py"
 CANCELLATION = "test_cancellation.py"
 EXECUTORS = "test_executors.py"
-OVER = "test_loops_that_are_over.py"
-INLINE = "test_never_inline.py"
+OVER = "contract/test_loops_that_are_over.py"
+INLINE = "contract/test_never_inline.py"
 ERRORS = "test_errors.py"
-UNTIL = "test_read_until.py"
-SIZE = "test_read_size.py"
-BAD = "test_bad_input.py"
-IDLE = "test_idle_timeout.py"
-PROPERTIES = "test_transfer_properties.py"
-ENDINGS = "streams/test_endings.py"
-INTERRUPTED = "test_interrupted.py"
+UNTIL = "test_until.py"
+SIZE = "test_read.py"
+BAD = "contract/test_bad_input.py"
+IDLE = "test_deadlines.py"
+PROPERTIES = "contract/test_transfer_properties.py"
+ENDINGS = "contract/test_endings.py"
+INTERRUPTED = "contract/test_interrupted.py"
 
 CORE = [
     # -- the loop ---------------------------------------------------------------------------------------
@@ -36,14 +36,14 @@ CORE = [
         "_transfer.py",
         "        if self._max_size == 0:\n            self.finish(error)\n        elif self.cancelled:",
         "        if self._max_size == 0 and not self.cancelled:\n            self.finish(error)\n        elif self.cancelled:",
-        "test_rules.py::test_rule_1_cancellation_is_looked_at_last",
+        "contract/test_rules.py::test_rule_1_cancellation_is_looked_at_last",
     ),
     slip(
         "_transfer.py",
         "        elif self.cancelled:\n            self.finish(OperationAborted())",
         "",
-        "test_rules.py::test_rule_4_nothing_goes_out_after_a_cancellation_has_been_seen",
-        "test_rules.py::test_rule_1_a_condition_that_cancels_is_heard_at_once",
+        "contract/test_rules.py::test_rule_4_nothing_goes_out_after_a_cancellation_has_been_seen",
+        "contract/test_rules.py::test_rule_1_a_condition_that_cancels_is_heard_at_once",
     ),
     slip(
         "_transfer.py",
@@ -61,13 +61,13 @@ CORE = [
         "_transfer.py",
         "            turn -= n + STEP_COST_SIZE",
         "            turn -= n",
-        "test_rules.py::test_9_small_steps_let_the_loop_turn",
+        "contract/test_rules.py::test_9_small_steps_let_the_loop_turn",
     ),
     slip(
         "_transfer.py",
         "                turn -= TURN_SIZE // 16  #",
         "                pass  #",
-        "test_users_code.py::test_a_condition_that_goes_on_in_spite_of_errors_lets_the_loop_turn",
+        "contract/test_users_code.py::test_a_condition_that_goes_on_in_spite_of_errors_lets_the_loop_turn",
     ),
     slip("_transfer.py", "if blocking and not of_the_system(error):", "if False:", INTERRUPTED),
     slip("_transfer.py", "        if self._max_size is None:\n", "        if True:\n", ASKED, LOOP),
@@ -84,7 +84,7 @@ CORE = [
         "_conditions.py",
         "return MAX_TRANSFER if error is None and n < self.minimum else 0",
         "return MAX_TRANSFER if error is None and n <= self.minimum else 0",
-        "test_rules.py::test_rule_1_cancellation_is_looked_at_last",
+        "contract/test_rules.py::test_rule_1_cancellation_is_looked_at_last",
         LOOP,
     ),
     slip("_conditions.py", "return self.size - n if error is None", "return self.size if error is None", LOOP),
@@ -214,15 +214,15 @@ CORE = [
         "self._rest is None and not self._wrappers:",
         "self._rest is None:",
         QUICK,
-        "test_default_and_forgotten.py",
+        "test_operation.py",
     ),
     slip("_quick.py", "or handler.immediate_bound):", "):", QUICK),
-    slip("_quick.py", "            direction.claim(self)\n", "", "test_callback_at_once.py"),
+    slip("_quick.py", "            direction.claim(self)\n", "", QUICK),
     slip(
         "_quick.py",
         "            direction.release()\n        super()",
         "        super()",
-        "test_rules.py::test_rule_7_the_fast_path_is_kept_for_one_writer_too",
+        "contract/test_rules.py::test_rule_7_the_fast_path_is_kept_for_one_writer_too",
         QUICK,
         LOOP,
     ),
@@ -230,7 +230,7 @@ CORE = [
         "_quick.py",
         "                loop.call_soon(self._deliver, direction, handler)",
         "                self._deliver(direction, handler)",
-        "test_callback_at_once.py",
+        QUICK,
     ),
     slip("_quick.py", "            self._rest.adopt()\n", "", QUICK),
     slip(
@@ -244,13 +244,13 @@ CORE = [
         "                self.tried(None, n)\n            return",
         "                self.tried(None, 0)\n            return",
         LOOP,
-        "test_transfer_properties.py::test_on_a_port",
+        "contract/test_transfer_properties.py::test_on_a_port",
     ),
     slip(
         "_quick.py",
         "                    direction.budget -= n + PER_OPERATION\n",
         "",
-        "test_rules.py::test_rule_9_fair",
+        "contract/test_rules.py::test_rule_9_fair",
     ),
     slip("_quick.py", "            self._general()  # so that an await does not try it\n", "            pass\n", BOTH),
     # -- the quick way, compiled ------------------------------------------------------------------------
@@ -265,7 +265,7 @@ CORE = [
         BOTH,
     ),
     slip("_quick.pyx", "        if number is None:\n            return self.otherwise(data)\n", "", BOTH),
-    slip("_quick.pyx", "if turn.idle_in == PyThread_get_thread_ident():", "if True:", OVER, "test_rules.py"),
+    slip("_quick.pyx", "if turn.idle_in == PyThread_get_thread_ident():", "if True:", OVER, "contract/test_rules.py"),
     slip("_quick.pyx", "if not self.handed_over and not self.done and", "if not self.handed_over and", BOTH),
     slip("_quick.pyx", "if not self.handed_over and not self.done and", "if not self.done and", BOTH),
     slip("_quick.pyx", "turn.budget -= n + per_operation", "pass", BOTH),
@@ -287,7 +287,7 @@ CORE = [
         "_quick.pyx",
         'PyObject_GenericGetAttr(stream, "default_token") is deferred',
         "True",
-        "test_default_and_forgotten.py",
+        "test_operation.py",
     ),
     # -- the operation ----------------------------------------------------------------------------------
     slip(
@@ -308,7 +308,7 @@ CORE = [
         "        handler(*self._args())\n        self._release()",
         QUICK,
         BUFFERS,
-        "test_rules.py::test_rule_2_never_inline_once_and_after_everything_is_released",
+        "contract/test_rules.py::test_rule_2_never_inline_once_and_after_everything_is_released",
     ),
     slip("_composed.py", "        self._conclude()\n        transfer.release()\n", "        self._conclude()\n", QUICK),
     slip(
@@ -316,7 +316,7 @@ CORE = [
         "        if not self._launched:\n            self.transfer.release()\n        super().abandon()",
         "        super().abandon()",
         QUICK,
-        "test_default_and_forgotten.py",
+        "test_operation.py",
     ),
     slip(
         "_composed.py",
@@ -324,7 +324,7 @@ CORE = [
         "            raise\n        self._claimed",
         USERS,
         QUICK,
-        "test_rules.py::test_rule_7_busy_is_raised_at_once",
+        "contract/test_rules.py::test_rule_7_busy_is_raised_at_once",
     ),
     slip(
         "_composed.py",
@@ -336,13 +336,13 @@ CORE = [
         "_composed.py",
         "        requested &= self._cancellable & direction.cancellable\n",
         "        requested &= direction.cancellable\n",
-        "test_rules.py::test_rule_5_partial_and_terminal_not_total",
+        "contract/test_rules.py::test_rule_5_partial_and_terminal_not_total",
     ),
     slip(
         "_composed.py",
         "        requested &= self._cancellable & direction.cancellable\n",
         "        requested &= self._cancellable\n",
-        "test_rules.py::test_rule_5_only_terminal_where_the_stream_has_only_that",
+        "contract/test_rules.py::test_rule_5_only_terminal_where_the_stream_has_only_that",
     ),
     slip(
         "_composed.py",
@@ -355,9 +355,9 @@ CORE = [
         "_composed.py",
         "        transfer.cancelled = True\n",
         "",
-        "test_rules.py::test_rule_6_a_cancel_that_meets_the_end_is_not_swallowed",
-        "test_rules.py::test_rule_4_nothing_goes_out_after_a_cancellation_has_been_seen",
-        "test_rules.py::test_rule_1_cancellation_is_looked_at_last",
+        "contract/test_rules.py::test_rule_6_a_cancel_that_meets_the_end_is_not_swallowed",
+        "contract/test_rules.py::test_rule_4_nothing_goes_out_after_a_cancellation_has_been_seen",
+        "contract/test_rules.py::test_rule_1_cancellation_is_looked_at_last",
     ),
     slip(
         "_composed.py", "if expired is not None and type(error) is OperationAborted:", "if expired is not None:", USERS
@@ -366,22 +366,22 @@ CORE = [
         "_composed.py",
         "        if transfer.size == 0:  # nothing to do is done",
         "        if False:  # nothing to do is done",
-        "streams/test_blocking.py::test_nothing_to_write_is_done_whatever_the_timeout",
-        "streams/test_queued.py::test_nothing_to_write_that_stands_in_line_is_done_when_its_time_is_over",
+        "streams/threaded/test_thread_driver.py::test_nothing_to_write_is_done_whatever_the_timeout",
+        "streams/layers/test_queued.py::test_nothing_to_write_that_stands_in_line_is_done_when_its_time_is_over",
     ),
     slip(
         "_composed.py",
         "            deadline.disarm()\n",
         "            pass\n",
-        "test_asio_write.py::test_a_timer_that_did_not_fire_is_gone",
-        "test_rules.py::test_rule_2_never_inline_once_and_after_everything_is_released",
+        "contract/test_asio_write.py::test_a_timer_that_did_not_fire_is_gone",
+        "contract/test_rules.py::test_rule_2_never_inline_once_and_after_everything_is_released",
     ),
     slip(
         "_composed.py",
         "            self._handler.cancellation_slot.clear()\n",
         "            pass\n",
         USERS,
-        "test_rules.py::test_rule_5_nothing_before_the_start_and_after_the_end",
+        "contract/test_rules.py::test_rule_5_nothing_before_the_start_and_after_the_end",
     ),
     slip(
         "_composed.py",
@@ -408,7 +408,7 @@ CORE = [
         "    except BaseException:  # cancelled before it began\n        pass",
         QUICK,
         OVER,
-        "test_rules.py::test_rule_9_fair",
+        "contract/test_rules.py::test_rule_9_fair",
     ),
     slip(
         "_operation.py",
@@ -420,7 +420,7 @@ CORE = [
         "_operation.py",
         "        if self._generator is None:  # a task that was cancelled before its first step\n            self.abandon()\n",
         "",
-        "test_default_and_forgotten.py",
+        "test_operation.py",
     ),
     slip("_operation.py", "        if self._generator is not None:\n            self._generator.close()\n", "", QUICK),
     slip(
@@ -433,11 +433,11 @@ CORE = [
         "_operation.py",
         "for wrap, _ in reversed(wrappers):",
         "for wrap, _ in wrappers:",
-        "test_never_inline.py::test_nor_does_one_that_is_adapted",
+        "contract/test_never_inline.py::test_nor_does_one_that_is_adapted",
         CANCELLATION,
         USERS,
         "peers/test_trio.py",
-        "test_rules.py::test_rule_2_never_inline_once_and_after_everything_is_released",
+        "contract/test_rules.py::test_rule_2_never_inline_once_and_after_everything_is_released",
         QUICK,
     ),
     slip(
@@ -458,8 +458,8 @@ CORE = [
         "_handler.py",
         "            self._function = completed_twice",
         "            pass",
-        "test_rules.py::test_rule_2_a_condition_that_closes_the_stream_ends_it_once",
-        "testing/test_conformance.py",
+        "contract/test_rules.py::test_rule_2_a_condition_that_closes_the_stream_ends_it_once",
+        "contract/test_conformance.py",
         INLINE,
     ),
     slip(
@@ -496,7 +496,7 @@ CORE = [
         "_adapters.py",
         "                finally:\n                    kept = None",
         "                finally:\n                    pass",
-        "test_consign.py",
+        "test_adapters.py",
     ),
     slip(
         "_cancelling.py",

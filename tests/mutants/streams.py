@@ -3,23 +3,23 @@
 from .slips import slip
 
 FD, SERIAL, THREADED, LAYERS = (f"streams/{name}/" for name in ("fd", "serial", "threaded", "layers"))
-BUFFERED = "streams/test_buffered_transport.py"
-POLLABLE = "streams/test_pollable.py"
-DESCRIPTOR = "streams/test_descriptor.py"
+BUFFERED = "streams/fd/test_buffered_transport.py"
+POLLABLE = "streams/fd/test_stream.py"
+DESCRIPTOR = "streams/fd/test_descriptor.py"
 ADAPT = "streams/test_adapt.py"
-PACED = "streams/test_paced.py"
-WIRE = "streams/test_on_wire.py"
-BLOCKING = "streams/test_blocking.py"
-CLOSING = "streams/test_closing.py"
-DRAIN = "streams/test_drain.py"
-QUEUED = "streams/test_queued.py"
-PORTS = "streams/test_ports.py"
-RECONNECTING = "streams/test_reconnecting.py"
-LINES = "streams/test_line_wait.py"
-NAMES = "streams/test_pyserial_names.py::"
+PACED = "streams/layers/test_paced.py"
+WIRE = "streams/layers/test_on_wire.py"
+BLOCKING = "streams/threaded/test_thread_driver.py"
+CLOSING = "streams/serial/test_close.py"
+DRAIN = "streams/serial/test_drain.py"
+QUEUED = "streams/layers/test_queued.py"
+PORTS = "streams/serial/test_ports.py"
+RECONNECTING = "streams/layers/test_reconnecting.py"
+LINES = "streams/serial/test_line_wait.py"
+NAMES = "streams/serial/test_pyserial_names.py::"
 MANY = "test_buffers.py::test_more_buffers_than_the_kernel_takes_at_once"
 PLUGIN = "test_pytest_plugin.py::"
-SIGPIPE = "streams/test_pollable.py::test_a_peer_that_has_gone_raises_no_sigpipe"
+SIGPIPE = "streams/fd/test_stream.py::test_a_peer_that_has_gone_raises_no_sigpipe"
 
 STREAMS = [
     # -- descriptors ------------------------------------------------------------------------------------
@@ -59,80 +59,80 @@ STREAMS = [
         FD + "_socket.py",
         "        if n == 0:\n            raise EndOfFile\n",
         "",
-        "streams/test_transport.py",
-        "test_read_size.py",
+        "streams/fd/test_transport.py",
+        "test_read.py",
     ),
-    slip(FD + "_socket.py", 'if hasattr(sock, "context"):', "if False:", "test_bad_input.py"),
+    slip(FD + "_socket.py", 'if hasattr(sock, "context"):', "if False:", "contract/test_bad_input.py"),
     # -- readiness --------------------------------------------------------------------------------------
     slip(FD + "_readiness.py", "            self.budget = FAIR_BUDGET  #", "            pass  #", "test_quick.py"),
     slip(
         FD + "_readiness.py",
         "        self.budget -= n + PER_OPERATION",
         "        self.budget -= 0",
-        "test_rules.py::test_rule_9_fair",
+        "contract/test_rules.py::test_rule_9_fair",
     ),
     slip(
         FD + "_readiness.py",
         "            if not self._left_behind():\n                raise",
         "            if False:\n                raise",
-        "test_rules.py::test_rule_7_one_write_at_a_time",
+        "contract/test_rules.py::test_rule_7_one_write_at_a_time",
     ),
     slip(
         FD + "_readiness.py",
         "        if user is not None:\n            user.detach()\n",
         "",
-        "test_loops_that_are_over.py",
+        "contract/test_loops_that_are_over.py",
     ),
     slip(
         FD + "_readiness.py",
         "        self._spurious += 1\n        if self._spurious >= SPURIOUS_LIMIT",
         "        if self._spurious >= SPURIOUS_LIMIT",
-        "test_rules.py::test_rule_8_readiness_that_lies_backs_off_and_comes_back",
+        "contract/test_rules.py::test_rule_8_readiness_that_lies_backs_off_and_comes_back",
     ),
     slip(
         FD + "_readiness.py",
         "            fd = self._fd = os.dup(self._stream._wait_fd()) if self._fd is None else self._fd",
         "            fd = self._fd = os.dup(self._stream._wait_fd())",
-        "test_rules.py::test_rule_8_readiness_that_lies_backs_off_and_comes_back",
+        "contract/test_rules.py::test_rule_8_readiness_that_lies_backs_off_and_comes_back",
         POLLABLE,
     ),
     slip(
         FD + "_readiness.py",
         "            self._step = None  # the watcher stays",
         "            pass  # the watcher stays",
-        "test_rules.py::test_rule_1_asios_loop_exactly",
+        "contract/test_rules.py::test_rule_1_asios_loop_exactly",
         POLLABLE,
-        "test_asio_write.py",
+        "contract/test_asio_write.py",
     ),
     slip(
         FD + "_readiness.py",
         "        else:\n            self.user.end_with(error)",
         "",
-        "test_rules.py::test_rule_2_a_condition_that_closes_the_stream_ends_it_once",
+        "contract/test_rules.py::test_rule_2_a_condition_that_closes_the_stream_ends_it_once",
     ),
     slip(
         FD + "_readiness.py",
         "LONGEST_POLL_S if heard else LOOK_INTERVAL_S",
         "LONGEST_POLL_S",
-        "streams/test_lookout.py",
+        "streams/fd/test_lookout.py",
     ),
     slip(
         FD + "_readiness.py",
         "            self.user.end_with(error)\n            self._ring()",
         "            self.user.end_with(error)",
-        "streams/test_lookout.py",
+        "streams/fd/test_lookout.py",
     ),
     slip(
         FD + "_readiness.py",
         "        self._ring()\n        if self._loop",
         "        if self._loop",
-        "streams/test_lookout.py",
+        "streams/fd/test_lookout.py",
     ),
     slip(
         SERIAL + "_port.py",
         "            notify_when_closed(",
         "            (lambda *_: None)(",
-        "streams/test_lookout.py",
+        "streams/fd/test_lookout.py",
     ),
     slip(FD + "_readiness.py", "        except PermissionError:  #", "        except LookupError:  #", POLLABLE),
     slip(
@@ -140,27 +140,29 @@ STREAMS = [
         "        if poller.poll(0):\n            return Disconnected",
         "        if False:\n            return Disconnected",
         POLLABLE,
-        "streams/test_transport.py",
+        "streams/fd/test_transport.py",
     ),
     slip(
         FD + "_readiness.py",
         "return NOWHERE if loop is None or loop.is_closed() else self._idle_in",
         "return self._idle_in",
-        "test_loops_that_are_over.py",
+        "contract/test_loops_that_are_over.py",
     ),
     slip(
         FD + "_lookout.py",
         "            if one.waiting:\n                one.look()",
         "            if one.waiting:\n                pass",
-        "streams/test_lookout.py",
+        "streams/fd/test_lookout.py",
     ),
-    slip(FD + "_lookout.py", "loop is not None and not self._armed:", "loop is not None:", "streams/test_lookout.py"),
+    slip(
+        FD + "_lookout.py", "loop is not None and not self._armed:", "loop is not None:", "streams/fd/test_lookout.py"
+    ),
     slip(
         FD + "_transport.py",
         "        if transport.get_write_buffer_size():\n",
         "        if False:\n",
-        "streams/test_transport.py::test_plain_writes_before_and_after_keep_their_order",
-        "streams/test_transport.py::test_behind_a_plain_write_that_is_stalled_nothing_is_accepted",
+        "streams/fd/test_transport.py::test_plain_writes_before_and_after_keep_their_order",
+        "streams/fd/test_transport.py::test_behind_a_plain_write_that_is_stalled_nothing_is_accepted",
     ),
     # -- transports that can't be written past ----------------------------------------------------------
     slip(FD + "_buffered_transport.py", "view[: CHUNK - len(chunk)]", "view[:CHUNK]", BUFFERED),
@@ -181,7 +183,7 @@ STREAMS = [
         FD + "_buffered_transport.py",
         "        if requested & CancellationType.TERMINAL:",
         "        if True:",
-        "streams/test_transport.py::test_through_tls_only_terminal_cancellation_is_to_be_had",
+        "streams/fd/test_transport.py::test_through_tls_only_terminal_cancellation_is_to_be_had",
         BUFFERED,
     ),
     slip(
@@ -211,7 +213,7 @@ STREAMS = [
         SERIAL + "_open.py",
         "    except BaseException:\n        made.close()\n",
         "    except BaseException:\n",
-        "streams/test_serial_port.py::test_a_port_that_is_refused_at_opening_is_closed_again",
+        "streams/serial/test_open.py::test_a_port_that_is_refused_at_opening_is_closed_again",
     ),
     slip(
         SERIAL + "_drain.py",
@@ -244,7 +246,7 @@ STREAMS = [
         THREADED + "_worker.py",
         "            self._kept += data",
         "            pass",
-        "test_loops_that_are_over.py::test_what_a_read_left_behind_had_taken_from_the_port_goes_to_the_next_one",
+        "contract/test_loops_that_are_over.py::test_what_a_read_left_behind_had_taken_from_the_port_goes_to_the_next_one",
     ),
     slip(
         THREADED + "_worker.py",

@@ -22,4 +22,4 @@ def test_the_list_is_long_and_has_no_slip_twice():
 
 def test_a_slip_whose_text_is_gone_says_so():
     with pytest.raises(StaleSlip, match="the old text is in the file 0 times"):
-        slip("_transfer.py", "not there", "x", "test_rules.py").applied()
+        slip("_transfer.py", "not there", "x", "contract/test_rules.py").applied()

@@ -20,9 +20,9 @@ from fake_uart import simulated_port
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair, TcpPair, UnixPair, receive_available, receive_only
-from tests.streams.test_paced import ends
-from tests.streams.test_queued import queued_and_cancelled
-from tests.streams.test_rfc2217 import DATA, opened, served
+from tests.streams.layers.test_paced import ends
+from tests.streams.layers.test_queued import queued_and_cancelled
+from tests.streams.remote.test_ser2net import DATA, opened, served
 
 wrong = []
 

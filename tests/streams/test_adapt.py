@@ -51,6 +51,10 @@ async def test_what_was_adapted_and_closed_is_not_kept():
         del pair
     gc.collect()
     assert sum(kept() is not None for kept in gone) <= 1  # the last one goes when the next is adapted
+    with UnixPair() as pair:
+        assert await sw.async_write(pair.port, b"x") == 1
+        gc.collect()
+        assert not any(kept() for kept in gone)
 
 
 def test_a_port_that_was_closed_and_opened_again():

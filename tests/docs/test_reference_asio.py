@@ -6,7 +6,7 @@ from pathlib import Path
 import serialwrite as sw
 from serialwrite import _adapters
 
-PAGE = Path(__file__).parent.parent / "docs" / "reference" / "asio.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "asio.md"
 ROWS = [
     [cell.strip() for cell in line.strip("|\n").split("|")]
     for line in PAGE.read_text(encoding="utf-8").splitlines()

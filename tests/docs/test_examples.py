@@ -19,7 +19,7 @@ import serialwrite as sw
 from serialwrite.cli._app import app
 from serialwrite.testing import PtyPair, receive, send
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 SERIALWRITE = [sys.executable, "-m", "serialwrite"]

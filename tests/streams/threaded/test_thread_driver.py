@@ -650,3 +650,16 @@ def test_a_bell_that_is_not_heard_holds_no_ringer_up():
     bell = Bell()
     for _ in range(100_000):  # a pipe holds 65,536
         bell.ring()
+
+
+async def test_a_wake_up_left_over_from_an_earlier_read_is_no_end_of_file():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        with sw.as_stream(serial.serial_for_url(url)) as port:  # on a thread
+            with server.accept()[0] as peer:
+                port.driver.device.interrupt()  # as a timeout does that comes just when its read has ended
+                with pytest.raises(sw.TransferTimeout):
+                    await sw.async_read(port, bytearray(1), timeout=0.3)
+                peer.sendall(b"x")
+                assert await sw.async_read(port, got := bytearray(1), timeout=10) == 1
+                assert got == b"x"

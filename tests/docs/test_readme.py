@@ -11,7 +11,7 @@ import pytest
 import serialwrite
 from serialwrite.testing import PtyPair, receive, send
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PORT = "/dev/ttyUSB0"
 BLOCKS = [

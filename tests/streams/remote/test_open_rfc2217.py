@@ -336,7 +336,7 @@ def test_a_dead_link_ends_a_port_and_a_stopped_device_does_not():
     own_network = [shutil.which("unshare") or "unshare", "-n"]
     if subprocess.run([*own_network, "ip", "link"], capture_output=True, check=False).returncode:
         pytest.skip("no network namespace can be had here")
-    program = Path(__file__).parent.parent / "support/dead_link.py"
+    program = Path(__file__).parents[2] / "support/dead_link.py"
     command = [*own_network, sys.executable, program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

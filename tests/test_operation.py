@@ -1,10 +1,9 @@
-"""A default token that is short for one over deferred; an operation that never began; adapted objects that are gone."""
+"""A default token that is short for one over deferred, and an operation that never began."""
 
 import asyncio
 import gc
 import socket
 import warnings
-import weakref
 
 import pytest
 
@@ -44,16 +43,3 @@ async def test_a_task_cancelled_before_its_first_step_gives_the_memory_back_and_
             await operation
         del operation, task
         gc.collect()
-
-
-async def test_an_adapted_socket_that_was_closed_is_forgotten_with_the_next_one(pair):
-    one, two = socket.socketpair()
-    with two:
-        await sw.async_write(one, b"x")
-        gone = weakref.ref(one)
-        one.close()
-        del one
-        await sw.async_write(pair[0], b"x")
-        gc.collect()
-        assert gone() is None
-    assert sw.as_stream(pair[0]) is sw.as_stream(pair[0])

@@ -9,7 +9,7 @@ import serial
 import serialwrite as sw
 from serialwrite.streams._advice import INSTEAD
 
-PAGE = Path(__file__).parent.parent / "docs" / "how-to" / "move-from-pyserial.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "move-from-pyserial.md"
 ROWS = [
     (re.findall(r"`(\w+)`", names), kind)
     for names, kind in re.findall(r"^\| (`\w+`.*?) \| (same|other|not here) \|", PAGE.read_text(), re.MULTILINE)

@@ -9,7 +9,7 @@ import pytest
 
 from serialwrite.cli._app import app
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {page: page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md")}
 REFERENCE = {page.stem: text for page, text in PAGES.items() if page.parent.name == "reference"}
 
