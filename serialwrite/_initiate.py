@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._cancellation import CancellationSignal
 from ._deadlines import Deadline
 from ._errors import OperationAborted, timed_out
 from ._executors import Executor, clock_of
 from ._handler import Handler, Initiation
-from ._operation import CompletionToken, Operation, initiate
+from ._operation import CompletionToken, Operation, initiate, not_awaited
 
 R = TypeVar("R")
 
@@ -27,6 +27,11 @@ class InitiatedOperation(Operation[int]):
     @property
     def bytes_transferred(self) -> int:
         return self._count
+
+    if not TYPE_CHECKING:  # its result may be anything
+
+        def __getattr__(self, name: str) -> Any:
+            raise not_awaited(self, name)
 
     def _begin(self, handler: Handler) -> None:
         outer, signal = handler, CancellationSignal()

@@ -15,6 +15,7 @@ from functools import partial
 from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, cast, overload
 
+from ._absent import lacks
 from ._cancellation import UNCONNECTED
 from ._conditions import TransferAll, TransferAtLeast, TransferExactly
 from ._deadlines import Deadline
@@ -31,6 +32,17 @@ P_co = TypeVar("P_co", covariant=True)
 Wrapper: TypeAlias = tuple[Callable[[Handler], Handler], Callable[[Args], Args] | None]
 
 
+def not_awaited(operation: Any, name: str) -> AttributeError:
+    """The error for asking an operation for what its result has."""
+    told = f"{operation.name} has no {name}: await it first, and use what that gives"
+    return AttributeError(told, name=name, obj=operation)
+
+
+# Of a count, of bytes that were read, of a port that was opened.
+OF_RESULTS = {name for name in (*dir(bytes), *dir(int), "read", "write") if not name.startswith("_")}
+
+
+@lacks(OF_RESULTS, not_awaited)
 class Operation(Coroutine[Any, Any, T_co]):
     """Work that is ready to start. Await it, hand it to ``asyncio.create_task``, or call it with a token.
 
@@ -212,12 +224,6 @@ class Operation(Coroutine[Any, Any, T_co]):
     def __call__(self: Operation[int], token: WriteHandler, /) -> None: ...
     def __call__(self, token: object, /) -> object:
         return initiate(self, token)
-
-    if not TYPE_CHECKING:  # a checker would take any name for an attribute
-
-        def __getattr__(self, name: str) -> Any:
-            told = f"{self.name} has no {name}: await it first, and use what that gives"
-            raise AttributeError(told, name=name, obj=self)
 
     # -- awaited -------------------------------------------------------------------------------------
 

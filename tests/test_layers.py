@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).parent.parent / "serialwrite"
 RANKS = """
     .: _compiled
     .: _build
-    .: _buffers _cancellation _errors _ledger _posix _timers
+    .: _absent _buffers _cancellation _errors _ledger _posix _timers
     .: _conditions _cursors _executors _signal_safe
     .: _adapting _deadlines _handler _options _transfer
     .: _direction _operation _until

@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .._cancellation import CancellationSignal, CancellationType
 from .._deadlines import Deadline, checked_limits, deadlines
 from .._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
 from .._executors import Executor, timers_of
 from .._handler import Handler
-from .._operation import Operation
+from .._operation import Operation, not_awaited
 
 T = TypeVar("T")
 Result: TypeAlias = tuple[BaseException | None, Any]
@@ -78,6 +78,11 @@ class Spawned(Operation[Any]):
     def bytes_transferred(self) -> int:
         """Bytes that have gone the operation's way so far."""
         return self.count
+
+    if not TYPE_CHECKING:  # its result may be anything
+
+        def __getattr__(self, name: str) -> Any:
+            raise not_awaited(self, name)
 
     def _begin(self, handler: Handler) -> None:
         if self._before is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import _read, _write
-from ._advice import absent, not_iterable
+from .._absent import lacks
+from ._advice import INSTEAD, absent, not_iterable
 
 
+@lacks(INSTEAD, absent)
 class WriteMethods:
     """Of a stream that can be written to; and what it says of names that it does not have."""
 
@@ -19,10 +21,7 @@ class WriteMethods:
     _blocking_timeout: Any = None
     _sized_transfer: Any = None
 
-    if not TYPE_CHECKING:  # a checker would take any name for an attribute
-
-        def __getattr__(self, name: str) -> Any:
-            raise absent(self, name)
+    if not TYPE_CHECKING:  # a checker would take a stream for an iterable
 
         def __iter__(self) -> Any:
             raise not_iterable(self)

@@ -237,6 +237,32 @@ def test_what_is_not_awaited_yet_says_so(port, use):
     operation.close()
 
 
+def test_a_port_that_is_not_open_yet_says_so():
+    operation = sw.async_open("/dev/none", 9600)
+    with pytest.raises(AttributeError, match=r"async_open has no async_write: await it first"):
+        operation.async_write  # noqa: B018
+    operation.close()
+
+
+def test_a_class_of_the_users_may_have_an_absent_name():
+    class Lines:
+        def readline(self):
+            return b"a line"
+
+        @property
+        def portstr(self):
+            return "mine"
+
+    class Stream(sw.SocketStream, Lines):
+        pass
+
+    near, far = socket.socketpair()
+    with near, far, Stream(near) as stream:
+        assert (stream.readline(), stream.portstr, Stream.readline) == (b"a line", "mine", Lines.readline)
+        assert not hasattr(stream, "readlines")
+        assert not hasattr(Stream, "readlines")
+
+
 async def test_a_line_without_an_end_says_how_much_came(port):
     with PtyPair() as rig, rig.open_peer() as peer:
         async with sw.SerialPort(rig.port) as device:

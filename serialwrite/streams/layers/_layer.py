@@ -35,7 +35,10 @@ class Layer(StreamMethods):
     def __init__(self, stream: Any) -> None:
         self.stream: Any = stream
 
-    if not TYPE_CHECKING:
+    if not TYPE_CHECKING:  # a checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise absent(self, name)  # the wrapped stream may have it
 
         def __setattr__(self, name: str, value: object) -> None:
             if not name.startswith("_") and not hasattr(type(self), name) and holder(self, name):
