@@ -90,6 +90,8 @@ class TransferError(OSError):
         return type(self), (self.errno, self.strerror), state
 
     def __str__(self) -> str:
+        if not self.verb and self.awaited is None:
+            return self._reason()
         if not self.verb:  # of an operation that transfers nothing
             waited = "waited" if self.elapsed is None else f"waited {self.elapsed:.2f} s"
             return f"{waited} for {self.awaited}; {self._reason()}"

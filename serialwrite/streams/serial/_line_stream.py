@@ -17,20 +17,6 @@ from ._settings import Settings
 from ._tty import os_errors
 
 
-@contextmanager
-def errors_of_the_port() -> Generator[None]:
-    """An ``OSError`` of the system's, or of pyserial's, as a TransferError; ``io.UnsupportedOperation`` as it is."""
-    try:
-        with os_errors():
-            yield
-    except io.UnsupportedOperation:
-        raise
-    except OSError as error:
-        told = transfer_error(error)
-        told.verb = ""  # nothing was to be transferred
-        raise told from error
-
-
 class LineStream(PollableStream):
     """A stream with a ``driver``, whose ``serial.Serial`` is open."""
 
@@ -63,7 +49,7 @@ class LineStream(PollableStream):
         Raises:
             TransferError: the port is closed, hung up or unplugged.
         """
-        with errors_of_the_port():
+        with self._line_in_use():
             return self.driver.device.modem_lines()
 
     @property
@@ -76,15 +62,28 @@ class LineStream(PollableStream):
         Raises:
             TransferError: the port is closed, hung up or unplugged.
         """
-        self._check_open()
-        with errors_of_the_port():
+        with self._line_in_use():
             return self.driver.device.settings()
 
     @property
     def line_counters(self) -> LineCounters | None:
         """The driver's counts of characters, errors and changes of the modem lines; None where it has none."""
-        with errors_of_the_port():
+        with self._line_in_use():
             return self.driver.device.counters()
+
+    @contextmanager
+    def _line_in_use(self) -> Generator[None]:
+        """Around what asks or sets the line: an OSError becomes a TransferError; ``io.UnsupportedOperation`` stays."""
+        try:
+            self._check_open()
+            with os_errors():
+                yield
+        except io.UnsupportedOperation:
+            raise
+        except OSError as error:
+            told = transfer_error(error)
+            told.verb = ""  # nothing was to be transferred
+            raise told from told.__cause__
 
     def _check_open(self) -> None:
         if not self.is_open:

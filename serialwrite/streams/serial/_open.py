@@ -207,11 +207,10 @@ def _set_low_latency(port: Any) -> None:
 def _told(port: str, error: OSError) -> serial.SerialException:
     """Convert ``error`` to one that says what to do; without an errno its text would be "[Errno None]"."""
     words = _advice(port, error)
-    if error.errno is not None:
+    if error.errno not in {None, errno.ENOTTY}:
         return serial.SerialException(error.errno, words)
     told = serial.SerialException(words)
-    if os.strerror(errno.ENOTTY) in str(error):
-        told.errno = errno.ENOTTY
+    told.errno = error.errno
     return told
 
 
@@ -223,7 +222,7 @@ def _advice(port: str, error: OSError) -> str:
         return f"port {port!r} may not be opened by this user; on most systems: add the user to its group (dialout)"
     if error.errno in {errno.EBUSY, errno.EAGAIN} or "exclusively lock" in str(error):
         return f"port {port!r} is in use by {_users(place.partition('?')[0] if is_url else port)}; close it there first"
-    if os.strerror(errno.ENOTTY) in str(error):
+    if error.errno == errno.ENOTTY:
         return f"port {port!r} is not a serial port: it has no settings of one"
     # pyserial's words have the number and the path in them, and the system's words behind those.
     why = os.strerror(error.errno) if error.errno and not is_url else error

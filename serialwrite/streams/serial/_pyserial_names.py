@@ -10,7 +10,6 @@ from ..._operation import default_token as unspecified
 from ..._timers import checked_timeout
 from .._advice import absent, forbidden
 from .._coroutine import Result, Spawned, in_thread
-from ._line_stream import errors_of_the_port
 from ._read_back import configure
 from ._settings import checked_flag, checked_settings
 from ._tty import UNSUPPORTED
@@ -44,7 +43,6 @@ class OwnLine(Setting[bool]):
     """A modem line that this end drives. A pty has none, and keeps what it was given at opening."""
 
     def _value(self, port: PyserialNames) -> bool:
-        port._check_open()
         lines = port.modem_lines
         if lines is None and not port.driver.device.keeps_own_lines():  # pyserial's value is a default
             raise port._no_lines(self._name)
@@ -137,15 +135,14 @@ class PyserialNames(TtyStream):
         Raises:
             TransferError: the port is closed, hung up or unplugged.
         """
-        self._check_open()
-        with errors_of_the_port():
+        with self._line_in_use():
             return int(self._line.in_waiting)
 
     @property
     def out_waiting(self) -> int | None:
         """As ``queued``: bytes accepted that are still in the driver's output queue; None where that is unknown."""
-        self._check_open()
-        return self.queued
+        with self._line_in_use():
+            return self.queued
 
     @property
     def break_condition(self) -> bool:
@@ -157,8 +154,7 @@ class PyserialNames(TtyStream):
 
     @break_condition.setter
     def break_condition(self, on: bool) -> None:
-        self._check_open()
-        with errors_of_the_port():
+        with self._line_in_use():
             self.driver.device.set_break(checked_flag("break_condition", on))
         self._line._break_state = on
 
@@ -168,8 +164,7 @@ class PyserialNames(TtyStream):
         Raises:
             TransferError: the port is closed, hung up or unplugged.
         """
-        self._check_open()
-        with errors_of_the_port():
+        with self._line_in_use():
             self._line.reset_input_buffer()
 
     def reset_output_buffer(self) -> int:
@@ -211,16 +206,14 @@ class PyserialNames(TtyStream):
     # -- how ----------------------------------------------------------------------------------------------
 
     def _configure(self, checked: dict[str, Any]) -> None:
-        self._check_open()
-        with errors_of_the_port():
+        with self._line_in_use():
             configure(self._line, checked)
 
     def _set_line(self, name: str, on: bool) -> None:
         on = checked_flag(name, on)
-        self._check_open()
         before = getattr(self._line, name)
         try:
-            with errors_of_the_port():
+            with self._line_in_use():
                 setattr(self._line, name, on)
         except OSError as error:
             setattr(self._line, f"_{name}_state", before)  # pyserial believes in what it has not set

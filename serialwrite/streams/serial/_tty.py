@@ -218,9 +218,13 @@ class Tty(Device):
 
 @contextmanager
 def os_errors() -> Generator[None]:
-    """Convert termios.error, which is not an OSError."""
+    """Convert termios.error, which is not an OSError, and what pyserial makes of one."""
     kinds: tuple[type[Exception], ...] = () if lacking("termios.error") else (termios.error,)
     try:
         yield
     except kinds as error:
         raise OSError(*error.args) from error
+    except OSError as error:
+        if error.errno is None and isinstance(error.__context__, kinds):
+            raise OSError(*error.__context__.args) from error
+        raise

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from ..._direction import QUIET_S
-from ..._errors import OperationAborted, TransferError, transfer_error
+from ..._errors import OperationAborted, TransferError
 from ..._executors import EventLoopExecutor
 from ..._operation import Operation, default_token as unspecified, initiate
 from ..._timers import checked_seconds
@@ -141,10 +141,8 @@ class TtyStream(LineStream):
         Raises:
             TransferError: the port is closed, hung up or unplugged.
         """
-        try:
+        with self._line_in_use():
             return discard(self.driver.device, hold=not self._line.xonxoff)
-        except OSError as error:
-            raise transfer_error(error) from error
 
     @overload
     def async_send_break(self, seconds: float = ..., /, *, timeout: float | None = ...) -> Operation[int]: ...

@@ -372,3 +372,35 @@ async def test_a_cancelled_async_open_leaves_no_port_open(rig, slow_opening):
     go_on.set()
     await closed_again(opened)
     os.close(os.open(rig.port, os.O_RDWR | os.O_NOCTTY))
+
+
+# -- a port that is gone ---------------------------------------------------------------------------------------
+
+USES = {
+    "baudrate=": lambda port: setattr(port, "baudrate", 1200),
+    "rts=": lambda port: setattr(port, "rts", False),
+    "in_waiting": lambda port: port.in_waiting,
+    "reset_input_buffer": lambda port: port.reset_input_buffer(),
+    "discard_output": lambda port: port.discard_output(),
+    "modem_lines": lambda port: port.modem_lines,
+    "cts": lambda port: port.cts,
+    "in_force": lambda port: port.in_force,
+    "line_counters": lambda port: port.line_counters,
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_hung_up_port_is_disconnected_in_all_its_uses(use, rig, port):
+    rig.hang_up("port")
+    with pytest.raises(sw.Disconnected) as caught:
+        USES[use](port)
+    assert str(caught.value) == "disconnected (Input/output error)"
+    assert caught.value.errno == errno.EIO
+
+
+@pytest.mark.parametrize("use", [*USES, "out_waiting"])
+def test_a_closed_port_says_so_in_all_its_uses(use, port):
+    port.close()
+    with pytest.raises(sw.StreamClosed) as caught:
+        USES.get(use, lambda port: port.out_waiting)(port)
+    assert str(caught.value) == f"{port!r} is closed"
