@@ -23,7 +23,7 @@ check: .venv/have-dev ## Check format, style and types, and run the fast tests: 
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint fast-tests
 
 fast-tests: .venv/have-dev
-	$(BIN)/python -m pytest -q @tests/fast.txt
+	$(BIN)/python -m pytest -q -n 2 @tests/fast.txt
 
 test: .venv/have-dev ## Run the tests, and those of the core on both builds: compiled, and all in Python
 	$(BIN)/python -m pytest -n 4

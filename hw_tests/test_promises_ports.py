@@ -68,12 +68,13 @@ async def test_waiting_for_a_line(device: Device):
     device.without("no-modem-lines")
     async with opened(device, rtscts=True) as port:
         await port.async_wait_for_lines(cts=True, timeout=BOUND_SECONDS)
-        waiting = asyncio.create_task(port.async_wait_for_lines(cts=False, timeout=BOUND_SECONDS))
-        await asyncio.sleep(0.2)  # it waits in the driver by now, or is looking
         started = time.monotonic()
-        device.drop_cts()
-        assert not (await waiting).cts
-        assert time.monotonic() - started < 0.5  # the look of each second alone would miss that, half of the time
+        for on, change in [(False, device.drop_cts), (True, device.resume)] * 2 + [(False, device.drop_cts)]:
+            waiting = asyncio.create_task(port.async_wait_for_lines(cts=on, timeout=BOUND_SECONDS))
+            await asyncio.sleep(0.2)  # it waits in the driver by now, or is polling
+            change()
+            assert (await waiting).cts is on
+        assert time.monotonic() - started < 4  # the look of each second alone takes 5
         waiting = asyncio.create_task(port.async_wait_for_lines(cts=True))
         await asyncio.sleep(0.2)
         waiting.cancel()
