@@ -6,6 +6,7 @@ import socket
 import weakref
 
 import pytest
+from waiting import until
 
 import serialwrite as sw
 
@@ -64,9 +65,7 @@ async def test_values_live_until_the_handler_has_returned(pair, data, raises):
     del kept
     await asyncio.sleep(0)
     signal.emit()
-    async with asyncio.timeout(BOUND):
-        while not seen:
-            await asyncio.sleep(0)
+    await until(lambda: seen)
     await asyncio.sleep(0)
     assert (seen, ref()) == ([True], None)
 
@@ -85,9 +84,7 @@ async def test_values_live_until_a_handler_bound_elsewhere_has_returned(pair, ou
         token = sw.consign(sw.bind_executor(elsewhere, handler), kept)
     sw.async_write(pair, b"data", token)
     del kept, token
-    async with asyncio.timeout(BOUND):
-        while not elsewhere.posted:
-            await asyncio.sleep(0)
+    await until(lambda: elsewhere.posted)
     assert ref() is not None
     elsewhere.run()
     gc.collect()

@@ -10,6 +10,7 @@ from array import array
 
 import pytest
 from hypothesis import given, strategies as st
+from waiting import until
 
 import serialwrite as sw
 from serialwrite._buffers import MAX_BUFFER_COUNT, views
@@ -140,8 +141,7 @@ class stalled_pipe:  # noqa: N801 # a function in all but its form
 
 
 async def stream_is_idle(stream):
-    while stream._write_direction.user is not None:
-        await asyncio.sleep(0)
+    await until(lambda: stream._write_direction.user is None)
 
 
 async def test_a_dynamic_buffer_loses_what_was_written_on_every_ending():

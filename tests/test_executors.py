@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 import serialwrite as sw
 from serialwrite import _timers
@@ -29,8 +30,7 @@ async def test_post_is_later_and_dispatch_is_now():
 async def test_dispatch_from_another_thread_is_posted():
     executor, threads = sw.EventLoopExecutor(asyncio.get_running_loop()), []
     await asyncio.to_thread(executor.dispatch, lambda: threads.append(threading.get_ident()))
-    while not threads:
-        await asyncio.sleep(0)
+    await until(lambda: threads)
     assert threads == [threading.get_ident()]
 
 
@@ -89,8 +89,7 @@ async def test_a_timer_fires_once_and_never_early_whatever_it_waits_with(timerfd
     for delay in (0.0, 0.0004, 0.0025, 0.0137):
         deadline = time.monotonic() + delay
         _timers.LoopTimer(asyncio.get_running_loop(), delay, lambda d=deadline: fired.append(time.monotonic() - d), ())
-    while len(fired) < 4:
-        await asyncio.sleep(0.001)
+    await until(lambda: len(fired) >= 4)
     await asyncio.sleep(0.005)
     assert len(fired) == 4
     assert min(fired) >= 0
@@ -173,8 +172,7 @@ async def test_io_thread_stops_what_another_loop_awaits():
         io = sw.IoThread()
         port = sw.SerialPort(rig.port, executor=io.get_executor())
         task = asyncio.create_task(sw.async_write(port, bytes(1 << 20)))
-        while not port._write_direction.waiting:
-            await asyncio.sleep(0)
+        await until(lambda: port._write_direction.waiting)
         await asyncio.to_thread(io.close)
         done, _ = await asyncio.wait([task], timeout=10)
         assert done
@@ -246,8 +244,7 @@ def test_a_stream_outlives_the_loop_of_a_write_that_was_left_waiting():
 async def test_made_in_a_loop_and_first_used_by_a_thread_without_one_it_runs_there():
     executor, threads = sw.EventLoopExecutor(), []
     await asyncio.to_thread(executor.post, lambda: threads.append(threading.get_ident()))
-    while not threads:
-        await asyncio.sleep(0)
+    await until(lambda: threads)
     assert threads == [threading.get_ident()]
 
 

@@ -8,9 +8,11 @@ import warnings
 from array import array
 
 import pytest
-from scripted import PlainStream, stream_of
+from scripted import stream_of
+from waiting import until
 
 import serialwrite as sw
+from serialwrite.testing import ScriptedStream
 
 BOUND = 10
 
@@ -29,12 +31,6 @@ async def pair():
 def ended():
     future = asyncio.get_running_loop().create_future()
     return future, lambda *args: future.set_result(args)
-
-
-async def until(condition):
-    async with asyncio.timeout(BOUND):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 # -- the next write -------------------------------------------------------------------------------------
@@ -181,14 +177,14 @@ async def test_buffers_may_be_an_iterator(pair):
 
 @pytest.mark.parametrize("buffers", [(b"abc",), (b"a", b"bc")], ids=["one", "two"])
 async def test_what_remains_of_an_iterator(buffers):
-    operation = sw.async_write(PlainStream(1, OSError(errno.EIO, "gone")), iter(buffers))
+    operation = sw.async_write(ScriptedStream(1, OSError(errno.EIO, "gone")), iter(buffers))
     with pytest.raises(sw.Disconnected) as caught:
         await operation
     assert b"".join(caught.value.remaining) == b"".join(operation.remaining) == b"bc"
 
 
 async def test_of_several_buffers_what_remains_has_no_empty_ones():
-    operation = sw.async_write(PlainStream(2, OSError(errno.EIO, "gone")), [b"ab", b"", b"cd"])
+    operation = sw.async_write(ScriptedStream(2, OSError(errno.EIO, "gone")), [b"ab", b"", b"cd"])
     with pytest.raises(sw.Disconnected):
         await operation
     assert operation.remaining == (b"cd",)

@@ -5,6 +5,8 @@ import pickle
 import socket
 
 import pytest
+from every_token import ADAPTERS, TOKENS
+from waiting import until
 
 import serialwrite as sw
 
@@ -26,35 +28,15 @@ def test_read_gives_bytes(pair):
     assert sw.read(stream, 0, timeout=BOUND) == b""
 
 
-async def completed(start):
-    results = asyncio.get_running_loop().create_future()
-    start(lambda *args: results.set_result(args))
-    return await asyncio.wait_for(results, BOUND)
-
-
-TOKENS = {
-    "deferred": lambda start: start(sw.deferred),
-    "use_awaitable": lambda start: start(sw.use_awaitable),
-    "use_promise": lambda start: start(sw.use_promise),
-    "use_future": lambda start: asyncio.wrap_future(start(sw.use_future)),
-    "a function": completed,
-    "as_tuple": lambda start: start(sw.as_tuple(sw.use_promise)),
-    "a deferred one called": lambda start: start(sw.deferred)(sw.use_promise),
-}
-
-
-@pytest.mark.parametrize("token", TOKENS)
-@pytest.mark.parametrize("waits", [False, True])
-async def test_async_read_gives_bytes_to_every_token(pair, token, waits):
+@pytest.mark.parametrize("run", (TOKENS | {"as_tuple": ADAPTERS["as_tuple"]}).values(), ids=[*TOKENS, "as_tuple"])
+async def test_a_size_gives_bytes_to_every_token(pair, run):
     stream, far = pair
-    if not waits:
-        far.sendall(b"reply")
-    reading = asyncio.ensure_future(TOKENS[token](lambda token: sw.async_read(stream, 5, token)))
-    if waits:
-        await asyncio.sleep(0)
-        far.sendall(b"reply")
-    result = await asyncio.wait_for(reading, BOUND)
-    assert result == ((None, b"reply") if token in {"a function", "as_tuple"} else b"reply")
+    far.sendall(b"reply")
+    assert await run(lambda token: sw.async_read(stream, 5, token)) == (None, b"reply")
+    waiting = asyncio.ensure_future(run(lambda token: sw.async_read(stream, 5, token)))
+    await asyncio.sleep(0)
+    far.sendall(b"later")
+    assert await waiting == (None, b"later")
 
 
 def test_spawned_it_gives_bytes(pair):
@@ -78,8 +60,7 @@ async def test_what_came_before_an_early_ending_is_kept(pair, ending):
         far.close()
     task = asyncio.ensure_future(operation)
     if ending == "cancelled":
-        while operation.bytes_transferred < 3:
-            await asyncio.sleep(0)
+        await until(lambda: operation.bytes_transferred >= 3)
         task.cancel()
     kind = {"timeout": sw.TransferTimeout, "end": sw.EndOfFile, "cancelled": asyncio.CancelledError}[ending]
     with pytest.raises(kind) as info:

@@ -11,9 +11,10 @@ import threading
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from scripted import PlainStream
+from waiting import until
 
 import serialwrite as sw
+from serialwrite.testing import ScriptedStream
 
 BIG = bytes(range(256)) * 16384  # 4 MiB: more than a socketpair takes
 BOUND = 30  # seconds that a test may wait for what must come
@@ -50,9 +51,7 @@ def pending(far):
 
 async def blocked(stream):
     """Returns once a write waits on ``stream``."""
-    async with asyncio.timeout(BOUND):
-        while stream.stall is None:
-            await asyncio.sleep(0)
+    await until(lambda: stream.stall is not None)
 
 
 def here():
@@ -253,7 +252,7 @@ async def test_a_timeout_inside_ends_that_write_only():
 
 def four(yield_):
     """Waits for a turn of the loop."""
-    return sw.async_write(PlainStream(), b"data", yield_)
+    return sw.async_write(ScriptedStream(), b"data", yield_)
 
 
 async def test_every_awaiting_token_works_on_it():
@@ -339,13 +338,13 @@ async def test_a_thousand_run_at_once():
         running -= 1
         return n
 
-    streams = [PlainStream() for _ in range(1000)]
+    streams = [ScriptedStream() for _ in range(1000)]
     counts = await asyncio.gather(
         *(sw.spawn(here(), lambda yield_, stream=stream: session(yield_, stream)) for stream in streams)
     )
     assert counts == [30] * 1000
     assert most == 1000
-    assert all(stream.script.written == b"y" * 30 for stream in streams)
+    assert all(stream.written == b"y" * 30 for stream in streams)
 
 
 async def test_a_hundred_blocked_writes_wait_at_once():
@@ -679,7 +678,7 @@ except ImportError as error:
 
 async def test_the_slot_is_free_once_an_operation_has_ended():
     def run(yield_):
-        sw.async_write(PlainStream(1), b"abc", yield_)
+        sw.async_write(ScriptedStream(1), b"abc", yield_)
         return yield_.get_cancellation_slot().has_handler
 
     promise = sw.spawn(

@@ -6,6 +6,7 @@ import re
 import socket
 
 import pytest
+from waiting import until
 
 import serialwrite as sw
 from serialwrite._until import LONGEST_MATCH
@@ -182,8 +183,7 @@ async def test_a_delimiter_split_over_two_reads_is_found(blocking):
             reading = asyncio.create_task(asyncio.to_thread(sw.read_until, near, buffer, b"\r\n", timeout=10))
         else:
             reading = asyncio.create_task(sw.async_read_until(near, buffer, b"\r\n", timeout=10))
-        while len(buffer) < 5:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(buffer) >= 5)
         far.send(b"\nrest")
         assert await reading == 6
         assert buffer.data.startswith(b"line\r\n")

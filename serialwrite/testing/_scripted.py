@@ -124,13 +124,13 @@ class ScriptedNowaitStream(ScriptedStream):
         if self._script and self._script[0].after > 0:
             raise BlockingIOError
         step = self._next()
+        n = self.take(step, buffers)
         if step.error is not None:
-            if step.take:
-                # A try gives a count or an error: the bytes now, the error at the next.
-                self._script.appendleft(Step(error=step.error))
-                return self.take(Step(step.take), buffers)
-            raise step.error
-        return self.take(step, buffers)
+            if not step.take:
+                raise step.error
+            # A try gives a count or an error: the bytes now, the error at the next.
+            self._script.appendleft(Step(error=step.error))
+        return n
 
 
 class _Pending:

@@ -5,7 +5,7 @@ import errno
 
 import pytest
 from fake_uart import simulated_port
-from scripted import PlainStream
+from waiting import until
 
 from serialwrite import Disconnected, TransferTimeout
 from serialwrite.cli import _sending
@@ -13,6 +13,7 @@ from serialwrite.cli._endings import Ending, Outcome
 from serialwrite.cli._source import Source
 from serialwrite.cli._write_progress import Silence
 from serialwrite.cli._write_report import Report
+from serialwrite.testing import ScriptedStream, Step
 
 TIMED_OUT = Ending(Outcome.TIMED_OUT)
 
@@ -24,7 +25,7 @@ def source(tmp_path):
         yield source
 
 
-class Scripted(PlainStream):
+class Scripted(ScriptedStream):
     queued = None
 
 
@@ -37,25 +38,27 @@ async def send(stream, source, counts):
 
 
 async def test_bytes_that_went_with_the_error_are_counted(source):
-    stream = Scripted(10, (OSError(errno.EIO, "unplugged"), 5))
+    stream = Scripted(10, Step(5, OSError(errno.EIO, "unplugged")))
     with pytest.raises(Disconnected):
         await send(stream, source, counts := [])
     assert counts == [15]
-    assert stream.script.written == bytes(range(15))
+    assert stream.written == bytes(range(15))
 
 
 async def test_bytes_that_went_with_the_cancellation_are_counted(source):
-    def cancelled_while_it_writes():
-        task.cancel()
-        return 5
+    class Cancelling(Scripted):
+        def take(self, step, buffers):
+            if self.written:
+                task.cancel()
+            return super().take(step, buffers)
 
-    stream = Scripted(10, cancelled_while_it_writes)
+    stream = Cancelling(10, 5)
     counts = []
     task = asyncio.create_task(send(stream, source, counts))
     with pytest.raises(asyncio.CancelledError):
         await task
     assert counts == [15]
-    assert stream.script.written == bytes(range(15))
+    assert stream.written == bytes(range(15))
 
 
 async def test_whole_timeout_ends_writes_that_never_wait(source):
@@ -65,7 +68,7 @@ async def test_whole_timeout_ends_writes_that_never_wait(source):
     with pytest.raises(TransferTimeout):
         await sending.run(0, Silence(100, 0))
     assert (sending.accepted, sending.timeouts) == (10, 1)
-    assert stream.script.written == bytes(range(10))
+    assert stream.written == bytes(range(10))
 
 
 # -- against a simulated driver: a pty has no queue of its own ---------------------------------------
@@ -137,8 +140,7 @@ async def test_a_port_that_goes_away_while_it_drains(long_source):
     with simulated_port(baudrate=9600) as port:
         sending, run = sending_to(port, long_source, timeout=None)
         task = asyncio.create_task(run)
-        while sending.accepted < len(DATA):
-            await asyncio.sleep(0.001)
+        await until(lambda: sending.accepted >= len(DATA))
         port.uart.unplugged = True
         with pytest.raises(Disconnected):
             await task

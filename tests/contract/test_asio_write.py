@@ -11,6 +11,7 @@ from collections import deque
 import pytest
 from every_token import ADAPTERS, BOUND, TOKENS
 from pairwise import pairwise
+from waiting import until
 
 import serialwrite as sw
 
@@ -121,9 +122,7 @@ async def test_async_write_detached(buffers):
     for condition, most, n in TABLE.values():
         stream = Stream(most)
         assert sw.async_write(stream, buffers(), sw.detached, completion_condition=condition) is None
-        async with asyncio.timeout(BOUND):
-            while len(stream.written) < n:
-                await asyncio.sleep(0)
+        await until(lambda stream=stream, n=n: len(stream.written) >= n)
         assert stream.written == DATA[:n]
 
 

@@ -14,6 +14,7 @@ import warnings
 
 import pytest
 import serial
+from waiting import until
 
 import serialwrite as sw
 from serialwrite._build import COMPILED
@@ -438,8 +439,7 @@ async def test_cancelled_in_mid_write_each_count_is_exact(pair):
     async def cancelled():
         operation = sw.async_write(stream, big)
         task = asyncio.create_task(operation)
-        while not operation.bytes_transferred:
-            await asyncio.sleep(0)
+        await until(lambda: operation.bytes_transferred)
         with pytest.raises(sw.StreamBusy):
             sw.async_write(stream, b"x", sw.use_promise)
         task.cancel()
@@ -492,8 +492,7 @@ async def test_bytearrays_are_held_until_it_has_ended(pair):
     parts = [bytearray(1000) for _ in range(2000)]
     operation = sw.async_write(stream, parts)
     task = asyncio.create_task(operation)
-    while not operation.bytes_transferred:
-        await asyncio.sleep(0)
+    await until(lambda: operation.bytes_transferred)
     for part in (parts[0], parts[-1]):
         with pytest.raises(BufferError):
             part.clear()

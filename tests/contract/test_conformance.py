@@ -11,6 +11,7 @@ import time
 
 import pytest
 from telnet_server import telnet_server
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import (
@@ -129,8 +130,7 @@ async def over_reconnecting(far):
     with PtyPair() as rig, rig.open_peer() as peer:
         async with sw.Reconnecting(rig.port) as stream:
             opening = asyncio.ensure_future(stream.async_read(1))
-            while stream.stream is None:
-                await asyncio.sleep(0.001)
+            await until(lambda: stream.stream is not None)
             opening.cancel()
             await asyncio.wait([opening])
             yield stream, far(peer)

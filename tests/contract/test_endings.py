@@ -6,6 +6,7 @@ import time
 
 import pytest
 from lines import LINES, unknown
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import receive, receive_available
@@ -73,9 +74,7 @@ async def test_a_stall_is_seen_by_who_asks(line):
     operation = sw.async_write(line.target, PAYLOAD)
     task = asyncio.ensure_future(operation)
     await stalled(line, operation)
-    async with asyncio.timeout(20):
-        while line.stream.stall != "peer not reading":
-            await asyncio.sleep(0.01)
+    await until(lambda: line.stream.stall == "peer not reading")
     task.cancel()
     await asyncio.wait([task])
 
@@ -149,9 +148,7 @@ async def test_handler_and_signal(line):
     done = asyncio.get_running_loop().create_future()
     token = sw.bind_cancellation_slot(signal.slot, lambda error, n: done.set_result((error, n)))
     sw.async_write(line.target, PAYLOAD, token)
-    async with asyncio.timeout(10):
-        while not line.stream.stall:
-            await asyncio.sleep(0.01)
+    await until(lambda: line.stream.stall)
     signal.emit()
     error, n = await done
     assert type(error) is sw.OperationAborted
@@ -201,8 +198,7 @@ async def failing(line, end_it):
     task = asyncio.ensure_future(operation)
     await stalled(line, operation)
     async with asyncio.timeout(10):  # TCP's account takes a while: what is received and not acknowledged counts twice
-        while line.unread() not in {None, operation.bytes_transferred}:
-            await asyncio.sleep(0.01)
+        await until(lambda: line.unread() in {None, operation.bytes_transferred})
     accepted = operation.bytes_transferred
     end_it()
     await asyncio.wait([task], timeout=10)

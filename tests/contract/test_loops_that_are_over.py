@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.streams.fd._readiness import FAIR_BUDGET
@@ -19,12 +20,6 @@ def pair():
     near, far = socket.socketpair()
     with near, far:
         yield sw.SocketStream(near), far
-
-
-async def until(true):
-    async with asyncio.timeout(BOUND):
-        while not true():
-            await asyncio.sleep(0.001)
 
 
 async def spend_the_budget(stream):

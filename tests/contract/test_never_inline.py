@@ -9,10 +9,12 @@ from contextlib import contextmanager
 
 import pytest
 from every_token import ADAPTERS, BOUND, TOKENS, Collecting, ended
-from scripted import NowaitStream, PlainStream, ScriptedPort
+from scripted import ScriptedPort
+from waiting import until
 
 import serialwrite as sw
 from serialwrite._operation import resolve
+from serialwrite.testing import ScriptedNowaitStream, ScriptedStream
 
 
 class Watched(sw.CompletionToken):
@@ -67,7 +69,7 @@ def with_input():
         yield sw.SocketStream(near)
 
 
-def until(delimiter, held=b""):
+def read_until(delimiter, held=b""):
     return lambda stream, token: sw.async_read_until(stream, sw.dynamic_buffer(bytearray(held)), delimiter, token)
 
 
@@ -78,21 +80,21 @@ OPERATIONS = {
     "async_write, an error": (lambda: own_port(GONE), lambda stream, token: sw.async_write(stream, b"data", token)),
     "async_write, a timeout of 0": (own_port, lambda stream, token: sw.async_write(stream, b"data", token, timeout=0)),
     "async_write, user's stream": (
-        lambda: users(PlainStream),
+        lambda: users(ScriptedStream),
         lambda stream, token: sw.async_write(stream, b"data", token),
     ),
     "async_write, user's stream that tries": (
-        lambda: users(NowaitStream),
+        lambda: users(ScriptedNowaitStream),
         lambda stream, token: sw.async_write(stream, b"data", token),
     ),
     "write_some": (own_port, lambda stream, token: stream.async_write_some([b"data"], token)),
     "write_some, user's stream": (
-        lambda: users(PlainStream),
+        lambda: users(ScriptedStream),
         lambda stream, token: stream.async_write_some([b"data"], token),
     ),
     "async_read": (with_input, lambda stream, token: sw.async_read(stream, bytearray(4), token)),
-    "async_read_until": (with_input, until(b"\n")),
-    "async_read_until, held already": (with_input, until(re.compile(rb"x|y"), b"xyz")),
+    "async_read_until": (with_input, read_until(b"\n")),
+    "async_read_until, held already": (with_input, read_until(re.compile(rb"x|y"), b"xyz")),
     "read_some": (with_input, lambda stream, token: stream.async_read_some([bytearray(4)], token)),
     "spawn": (
         own_port,
@@ -145,9 +147,7 @@ async def test_nor_does_that_of_detached(operation):
         watched = Watched(sw.detached)
         assert start(stream, watched) is None
         assert watched.ran_inline == []
-        async with asyncio.timeout(BOUND):
-            while not watched.ran_inline:
-                await asyncio.sleep(0)
+        await until(lambda: watched.ran_inline)
         assert watched.ran_inline == [False]
 
 
@@ -158,9 +158,7 @@ async def test_what_is_returned_is_not_yet_complete(operation):
             result = start(stream, token)
             done = bool(result) if isinstance(result, list) else result.done()
             assert not done
-            async with asyncio.timeout(BOUND):
-                while not (bool(result) if isinstance(result, list) else result.done()):
-                    await asyncio.sleep(0)
+            await until(lambda r=result: bool(r) if isinstance(r, list) else r.done())
             if not isinstance(result, list):
                 result.exception()  # one of them ends with an error, which is known here
 

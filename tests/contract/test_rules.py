@@ -14,15 +14,32 @@ import threading
 import time
 
 import pytest
+from every_token import ADAPTERS, TOKENS as EVERY_TOKEN
 from pairwise import pairwise
-from scripted import STREAMS, TOKENS, WAIT, PlainStream, ScriptedPort, stream_of
+from scripted import STREAMS, WAIT, ScriptedPort, goes_on, stream_of
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.streams.fd._readiness import FAIR_BUDGET
-from serialwrite.testing import TcpPair, UnixPair, receive, receive_available
+from serialwrite.testing import ScriptedStream, Step, TcpPair, UnixPair, receive, receive_available
 
 TERMINAL, PARTIAL, TOTAL = sw.CancellationType.TERMINAL, sw.CancellationType.PARTIAL, sw.CancellationType.TOTAL
 EIO = OSError(errno.EIO, "unplugged")
+
+
+def writing_by(run):
+    """``await write(stream, data, **options)`` gives ``(error, n)``, by a token or an adapter."""
+    return lambda stream, data, **options: run(lambda token: sw.async_write(stream, data, token, **options))
+
+
+# One token of each way to be given a result.
+TOKENS = {
+    "as_tuple": writing_by(ADAPTERS["as_tuple"]),
+    **{
+        name: writing_by(EVERY_TOKEN[name])
+        for name in ("function", "deferred", "use_awaitable", "use_promise", "use_future")
+    },
+}
 
 
 @pytest.fixture(params=STREAMS)
@@ -34,13 +51,6 @@ def kind(request):
 def write(request):
     """``await write(stream, data, **options)`` gives ``(error, n)``, by one token or another."""
     return TOKENS[request.param]
-
-
-async def until(condition, timeout=10.0):
-    """Let the loop turn until ``condition()`` holds."""
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 async def turns(count=200):
@@ -91,9 +101,9 @@ async def test_rule_1_asios_loop_exactly(kind, write, case):
     steps, data, options, asked, error, n = case
     with stream_of(kind, *steps) as stream:
         ended, count = await write(stream, data, **options)
-        assert stream.script.asked == asked
+        assert stream.asked == asked
         assert (type(ended), count) == (type(None) if error is None else error, n)
-        assert stream.script.written == b"".join([data] if isinstance(data, bytes) else data)[:n]
+        assert stream.written == b"".join([data] if isinstance(data, bytes) else data)[:n]
 
 
 async def test_rule_1_the_condition_is_asked_before_the_first_step_and_after_each_that_leaves_something(kind, write):
@@ -109,9 +119,9 @@ async def test_rule_1_the_condition_is_asked_before_the_first_step_and_after_eac
 
 
 async def test_rule_1_an_error_may_come_with_bytes(write):
-    stream = PlainStream(1, (EIO, 2))
+    stream = ScriptedStream(1, Step(2, EIO))
     error, n = await write(stream, b"abcdef")
-    assert (type(error), n, bytes(stream.script.written)) == (sw.Disconnected, 3, b"abc")
+    assert (type(error), n, bytes(stream.written)) == (sw.Disconnected, 3, b"abc")
 
 
 @pytest.mark.parametrize(
@@ -124,16 +134,16 @@ async def test_rule_1_an_error_may_come_with_bytes(write):
     ],
 )
 async def test_rule_1_cancellation_is_looked_at_last(takes, condition, error):
-    class Deaf(PlainStream):
+    class Deaf(ScriptedStream):
         """Its write_some can't be cancelled: it takes bytes in spite of it."""
 
         def async_write_some(self, buffers, token=sw.deferred, /):
             def initiation(handler):
-                self.complete = lambda: handler(*self.script.take(buffers))
+                self.complete = lambda: handler(None, self.take(Step(takes), buffers))
 
-            return sw.async_initiate(initiation, token, self.executor)
+            return sw.async_initiate(initiation, token, self.get_executor())
 
-    stream, signal = Deaf(takes), sw.CancellationSignal()
+    stream, signal = Deaf(), sw.CancellationSignal()
     token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
     promise = sw.async_write(stream, b"abcdef", token, completion_condition=condition)
     signal.emit()
@@ -141,7 +151,7 @@ async def test_rule_1_cancellation_is_looked_at_last(takes, condition, error):
     stream.complete()
     ended, n = await promise
     assert (type(ended), n) == (type(None) if error is None else error, takes)
-    assert len(stream.script.asked) == 1
+    assert len(stream.asked) == 1
 
 
 # -- 2 ------------------------------------------------------------------------------------------------
@@ -155,7 +165,7 @@ ENDINGS = {"at once": (), "after a wait": (2, WAIT), "error": (EIO,), "error aft
 async def test_rule_1_a_condition_that_cancels_is_heard_at_once(stream, token, at):
     near, far = socket.socketpair()
     with near, far:
-        signal, target = sw.CancellationSignal(), sw.SocketStream(near) if stream == "ours" else PlainStream()
+        signal, target = sw.CancellationSignal(), sw.SocketStream(near) if stream == "ours" else ScriptedStream()
 
         def condition(error, n):
             if n == at:
@@ -169,7 +179,7 @@ async def test_rule_1_a_condition_that_cancels_is_heard_at_once(stream, token, a
             await write
         await turns()
         assert caught.value.bytes_transferred == max(at, 1)  # the first step is taken even so
-        assert len(far.recv(10) if stream == "ours" else target.script.written) == max(at, 1)
+        assert len(far.recv(10) if stream == "ours" else target.written) == max(at, 1)
         assert await sw.async_write(target, b"next") == 4
 
 
@@ -239,7 +249,7 @@ async def test_rule_2_never_inline_once_and_after_everything_is_released(kind, e
         if kind == "port":
             assert not loop.remove_writer(stream._wait_fd())
         data.extend(b"the memory is the caller's again")
-        stream.script.steps.clear()
+        goes_on(stream)
         sw.async_write(stream, b"next", lambda error, n: second.set_result((error, n)))
 
     with stream_of(kind, *steps, executor=timers) as stream:
@@ -249,11 +259,11 @@ async def test_rule_2_never_inline_once_and_after_everything_is_released(kind, e
         with pytest.raises(BufferError):
             data.append(0)
         if ending.endswith("after a wait"):
-            await until(lambda: stream.waits)
+            await until(lambda: stream.watching)
             assert not calls
             stream.let_go()
         elif ending == "cancelled":
-            await until(lambda: stream.waits)
+            await until(lambda: stream.watching)
             signal.emit()
             assert not calls  # emit is an initiating function of sorts: the handler runs later here too
         assert await asyncio.wait_for(second, 10) == (None, 4)
@@ -268,7 +278,7 @@ async def test_rule_2_no_future_is_done_when_it_is_returned(kind, token, steps):
         future = sw.async_write(stream, b"abcdef", sw.as_tuple(token))
         assert not future.done()
         if WAIT in steps:
-            await until(lambda: stream.waits)
+            await until(lambda: stream.watching)
             stream.let_go()
         await until(future.done)
 
@@ -296,11 +306,11 @@ async def test_rule_3_the_count_is_what_the_stream_took(kind, write, ending):
     with stream_of(kind, *steps) as stream:
         writing = asyncio.ensure_future(write(stream, b"abcdefgh", timeout=0.05 if ending == "timed out" else None))
         if "after" in ending:
-            await until(lambda: stream.waits)
+            await until(lambda: stream.watching)
             stream.let_go()
         _, n = await writing
-        assert n == len(stream.script.written)
-        assert stream.script.written == b"abcdefgh"[:n]
+        assert n == len(stream.written)
+        assert stream.written == b"abcdefgh"[:n]
 
 
 @pytest.mark.parametrize("rig", [UnixPair, TcpPair])
@@ -352,7 +362,7 @@ async def test_rule_4_no_zombies(kind, ending):
                 stream, b"abcdef", sw.bind_cancellation_slot(signal.slot, sw.deferred), timeout=timeout
             )
             sent = asyncio.ensure_future(operation)
-        await until(lambda: stream.script.asked)
+        await until(lambda: stream.asked)
         if ending == "signal":
             signal.emit()
         elif ending == "task":
@@ -361,14 +371,14 @@ async def test_rule_4_no_zombies(kind, ending):
             future.cancel()
         await asyncio.wait([sent], timeout=10)
         assert sent.cancelled() or sent.exception() or sent.result()
-        asked = list(stream.script.asked)
+        asked = list(stream.asked)
         if kind == "port":
             assert not asyncio.get_running_loop().remove_writer(stream._wait_fd())
             assert stream.stall is None
-        stream.script.steps.clear()  # from now on it would take everything
+        goes_on(stream)  # from now on it would take everything
         await turns()
-        assert stream.script.asked == asked
-        assert stream.script.written == b"ab"
+        assert stream.asked == asked
+        assert stream.written == b"ab"
 
 
 async def test_rule_4_nothing_goes_out_after_a_cancellation_has_been_seen(write):
@@ -390,7 +400,7 @@ async def test_rule_5_partial_and_terminal_not_total(kind):
         token = sw.bind_cancellation_slot(signal.slot, sw.as_tuple(sw.use_promise))
         with stream_of(kind, 2, WAIT) as stream:
             promise = sw.async_write(stream, b"abcdef", token)
-            await until(lambda: stream.waits)
+            await until(lambda: stream.watching)
             signal.emit(requested)
             await turns()
             assert promise.done() == stops, requested
@@ -408,7 +418,7 @@ async def test_rule_5_only_terminal_where_the_stream_has_only_that(kind):
     with stream_of(kind, 2, WAIT) as stream:
         getattr(stream, "_write_direction", stream).cancellable = TERMINAL
         promise = sw.async_write(stream, b"abcdef", token)
-        await until(lambda: stream.waits)
+        await until(lambda: stream.watching)
         for requested in (TOTAL, PARTIAL):
             signal.emit(requested)
             await turns()
@@ -436,16 +446,16 @@ async def test_rule_6_task_cancellation_is_partial_cancellation(kind):
     with stream_of(kind, 2, WAIT) as stream:
         operation = sw.async_write(stream, b"abcdef")
         task = asyncio.ensure_future(operation)
-        await until(lambda: stream.waits)
+        await until(lambda: stream.watching)
         task.cancel("enough")
         with pytest.raises(asyncio.CancelledError, match="enough"):
             await task
         assert task.cancelled()
         assert operation.bytes_transferred == 2
         assert b"".join(operation.remaining) == b"cdef"
-        stream.script.steps.clear()
+        goes_on(stream)
         assert await sw.async_write(stream, operation.remaining) == 4
-        assert stream.script.written == b"abcdef"
+        assert stream.written == b"abcdef"
 
 
 @pytest.mark.parametrize("how", ["asyncio.timeout", "wait_for", "task group"])
@@ -464,7 +474,7 @@ async def test_rule_6_the_ways_of_asyncio_to_cancel(kind, how):
         else:
 
             async def fail():
-                await until(lambda: stream.waits)
+                await until(lambda: stream.watching)
                 raise KeyError
 
             with pytest.raises(ExceptionGroup):
@@ -480,7 +490,7 @@ async def test_rule_6_cancelled_again_and_again(kind):
     with stream_of(kind, 2, WAIT) as stream:
         operation = sw.async_write(stream, b"abcdef")
         task = asyncio.ensure_future(operation)
-        await until(lambda: stream.waits)
+        await until(lambda: stream.watching)
         for _ in range(3):
             task.cancel()
             await asyncio.sleep(0)
@@ -493,18 +503,21 @@ async def test_rule_6_a_cancel_that_meets_the_end_is_not_swallowed(kind):
     """Cancelled in the very turn of the loop in which the last bytes go out."""
     loop = asyncio.get_running_loop()
 
-    def last_step():
-        loop.call_soon(task.cancel)
-        return 6
+    class Cancelling(STREAMS[kind]):
+        def take(self, step, buffers):
+            taken = super().take(step, buffers)
+            if len(self.written) == 6:
+                loop.call_soon(task.cancel)
+            return taken
 
-    with stream_of(kind, 2, WAIT, last_step) as stream:
+    with stream_of(Cancelling, 2, WAIT) as stream:
         operation = sw.async_write(stream, b"abcdef")
         task = asyncio.ensure_future(operation)
-        await until(lambda: stream.waits)
+        await until(lambda: stream.watching)
         stream.let_go()
         await asyncio.wait([task], timeout=10)
         assert task.cancelled()
-        assert operation.bytes_transferred == 6 == len(stream.script.written)
+        assert operation.bytes_transferred == 6 == len(stream.written)
         assert operation.remaining == ()
 
 
@@ -515,12 +528,12 @@ async def test_rule_6_a_cancel_that_meets_the_end_is_not_swallowed(kind):
 async def test_rule_7_one_write_at_a_time(kind, second):
     with stream_of(kind, 2, WAIT) as stream:
         first = asyncio.ensure_future(sw.async_write(stream, b"abcdef"))
-        await until(lambda: stream.waits)
+        await until(lambda: stream.watching)
         with pytest.raises(sw.StreamBusy):
             await asyncio.wait_for(_raising(TOKENS[second](stream, b"second")), 10)
         stream.let_go()
         assert await first == 6
-        assert b"second" not in stream.script.written
+        assert b"second" not in stream.written
         assert await TOKENS[second](stream, b"third") == (None, 5)
 
 
@@ -541,7 +554,7 @@ async def test_rule_7_busy_is_raised_at_once(kind, token):
         first = sw.async_write(stream, b"abcdef", sw.use_promise)
         with pytest.raises(sw.StreamBusy, match="another write is in progress"):
             sw.async_write(stream, b"second", token)
-        await until(lambda: stream.waits)
+        await until(lambda: stream.watching)
         stream.let_go()
         assert await first == 6
 
@@ -555,7 +568,7 @@ async def test_rule_7_the_fast_path_is_kept_for_one_writer_too():
         with pytest.raises(sw.StreamBusy):
             await sw.async_write(stream, b"second")
         assert await first == 5
-        assert stream.script.written == b"first"
+        assert stream.written == b"first"
         assert await sw.async_write(stream, b"third") == 5
 
 
@@ -712,7 +725,7 @@ async def test_rule_11_foreign_threads_may_initiate(kind):
     await asyncio.to_thread(foreign)
     assert set(threads) == {main}
     assert len(threads) >= 4
-    assert stream.script.written == b"by futureby handlerby blocking"
+    assert stream.written == b"by futureby handlerby blocking"
     if kind == "port":
         stream.close()
 
@@ -737,9 +750,9 @@ def test_rule_11_with_no_loop_at_all_an_io_thread_owns_one(kind):
         future = sw.async_write(stream, b"abcdef", sw.use_future, timeout=0.05)
         error = future.exception(10)
         assert (type(error), error.bytes_transferred) == (sw.TransferTimeout, 2)
-        stream.script.steps.clear()
+        goes_on(stream)
         assert sw.write(stream, error.remaining) == 4
-        assert stream.script.written == b"abcdef"
+        assert stream.written == b"abcdef"
 
 
 # -- a stream that keeps giving ----------------------------------------------------------------------------

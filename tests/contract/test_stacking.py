@@ -5,10 +5,9 @@ import asyncio
 import pytest
 from fake_uart import simulated_port
 from hypothesis import given, settings, strategies as st
-from scripted import PlainStream
 
 import serialwrite as sw
-from serialwrite.testing import PtyPair, UnixPair, receive_available, receive_only
+from serialwrite.testing import PtyPair, ScriptedStream, UnixPair, receive_available, receive_only
 
 LAYERS = {
     "queued": sw.Queued,
@@ -37,7 +36,7 @@ def test_a_stack_does_what_the_stream_alone_does(names, data, steps, limit):
     """The same script, alone and beneath the stack: the same ending, count and bytes."""
 
     async def run(layers):
-        stream = PlainStream(*steps)
+        stream = ScriptedStream(*steps)
         condition = sw.transfer_all() if limit is None else sw.transfer_exactly(limit)
         buffers = [bytearray(part) for part in data]
         token = sw.as_tuple()
@@ -45,7 +44,7 @@ def test_a_stack_does_what_the_stream_alone_does(names, data, steps, limit):
         for buffer in buffers:
             buffer.append(0)  # no view is left
         rest = None if error is None else b"".join(error.remaining)[: len(b"".join(data)) - n]
-        return type(error), n, bytes(stream.script.written), rest
+        return type(error), n, bytes(stream.written), rest
 
     unpaced = [name for name in names if name in {"queued", "traced"}]
     alone, beneath = asyncio.run(run([])), asyncio.run(run(unpaced))

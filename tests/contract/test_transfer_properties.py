@@ -311,7 +311,7 @@ async def test_on_a_port(given, make_condition, steps, turns, how, one):
             signal.emit()
         await asyncio.wait([task])
         n = operation.bytes_transferred
-        assert port.script.written == payload[:n]
+        assert port.written == payload[:n]
         assert b"".join(operation.remaining) == payload[n:]
         assert not signal.slot.has_handler
         assert port._write_direction.user is None

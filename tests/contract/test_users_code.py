@@ -10,9 +10,11 @@ import threading
 import warnings
 
 import pytest
-from scripted import WAIT, PlainStream, stream_of
+from scripted import WAIT, stream_of
+from waiting import until
 
 import serialwrite as sw
+from serialwrite.testing import ScriptedStream
 
 BOUND = 10
 
@@ -251,12 +253,6 @@ class Stubborn:
         self.executor.post(handler, error, n)
 
 
-async def until(condition):
-    async with asyncio.timeout(BOUND):
-        while not condition():
-            await asyncio.sleep(0)
-
-
 class Inline(Stubborn):
     """A user's stream that calls its handler where it must not: inside async_write_some."""
 
@@ -363,7 +359,7 @@ async def test_a_condition_that_raises_after_a_step_ends_it():
     def condition(error, n):
         return n // (1 - n) or 4  # ZeroDivisionError after the first byte
 
-    operation = sw.async_write(PlainStream(1), b"abcd", completion_condition=condition)
+    operation = sw.async_write(ScriptedStream(1), b"abcd", completion_condition=condition)
     with pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(operation, BOUND)
     assert operation.bytes_transferred == 1
@@ -371,7 +367,7 @@ async def test_a_condition_that_raises_after_a_step_ends_it():
 
 @pytest.mark.parametrize("parts", [1, 2])
 async def test_a_stream_that_keeps_the_views_keeps_no_memory(parts):
-    class Keeping(PlainStream):
+    class Keeping(ScriptedStream):
         kept = ()
 
         def async_write_some(self, buffers, token=sw.deferred, /):

@@ -14,6 +14,7 @@ import pytest
 import serial.rs485
 from fake_uart import simulated_port
 from typer.main import get_command
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.cli._app import app
@@ -141,8 +142,7 @@ async def test_a_board_that_is_reset(monkeypatch):
     with simulated_port(dsr=False) as port:
         port.serial.reset_input_buffer = lambda: None
         restarting = asyncio.create_task(names["restart"](port))
-        while port.uart.dtr_log != [False, True]:
-            await asyncio.sleep(0.001)
+        await until(lambda: port.uart.dtr_log == [False, True])
         assert not restarting.done()
         port.uart.dsr = True
         await restarting

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from waiting import until
 
 import serialwrite as sw
 from serialwrite import loopback
@@ -232,8 +233,7 @@ async def test_patience_is_measured_by_a_clock_that_stands_still_while_the_loop_
         await asyncio.sleep(0)  # it looks at the clock from now on
         began, clock = time.monotonic(), lag.clock()
         time.sleep(0.3)
-        while not lag.seconds:
-            await asyncio.sleep(0)
+        await until(lambda: lag.seconds)
         assert lag.clock() - clock < time.monotonic() - began - 0.2
 
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 import serial
+from waiting import wait_until
 
 from serialwrite.testing import PtyPair, SimulatedUart, SocatPair, receive
 
@@ -30,13 +31,6 @@ def ends(rig, request):
         yield port, other
 
 
-def wait_until_waiting(port, count):
-    deadline = time.monotonic() + 5
-    while port.in_waiting < count:
-        assert time.monotonic() < deadline, f"{port.in_waiting} of {count} bytes are waiting"
-        time.sleep(0.001)
-
-
 def test_write_and_read(ends):
     port, other = ends
     assert port.write(b"to the other") == 12
@@ -49,7 +43,7 @@ def test_write_and_read(ends):
 def test_in_waiting_and_reset_input_buffer(ends):
     port, other = ends
     os.write(other.fileno(), b"12345")
-    wait_until_waiting(port, 5)
+    wait_until(lambda: port.in_waiting >= 5)
     assert port.in_waiting == 5
     port.reset_input_buffer()
     assert port.in_waiting == 0
@@ -61,7 +55,7 @@ def test_a_read_times_out_with_what_came(ends):
     port, other = ends
     port.timeout = 0.1
     os.write(other.fileno(), b"abc")
-    wait_until_waiting(port, 3)
+    wait_until(lambda: port.in_waiting >= 3)
     started = time.monotonic()
     assert port.read(10) == b"abc"
     assert 0.05 < time.monotonic() - started < 5

@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from fake_uart import simulated_port
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair, TcpPair, UnixPair, receive_available, receive_only
@@ -112,8 +113,7 @@ async def closing(name, policy):
     timeout = 1.0 if policy == "drain" else None
     with STALLED[name]() as (port, rest):
         writing = sw.async_write(port, bytes(100_000), sw.as_tuple(sw.use_promise))
-        while not port._write_direction.waiting:
-            await asyncio.sleep(0.001)
+        await until(lambda: port._write_direction.waiting)
         started = time.monotonic()
         unsent = await port.async_close(policy=policy, timeout=timeout)
         elapsed = time.monotonic() - started

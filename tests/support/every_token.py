@@ -6,9 +6,9 @@
 
 import asyncio
 
-import serialwrite as sw
+from waiting import BOUND, until
 
-BOUND = 30.0  # seconds in which everything ends that is not broken
+import serialwrite as sw
 
 
 def as_it_is(token):
@@ -18,7 +18,8 @@ def as_it_is(token):
 async def outcome(awaitable):
     """``(error, n)`` of what raises its error."""
     try:
-        return None, await asyncio.wait_for(awaitable, BOUND)
+        async with asyncio.timeout(BOUND):
+            return None, await awaitable
     except sw.TransferError as error:
         return error, error.bytes_transferred
 
@@ -100,9 +101,7 @@ class Collecting(sw.CompletionToken[list, list]):
 
 async def users_own(initiate, wrap=as_it_is):
     results = initiate(wrap(Collecting()))
-    async with asyncio.timeout(BOUND):
-        while not results:
-            await asyncio.sleep(0.0005)
+    await until(lambda: results)
     return results[0]
 
 

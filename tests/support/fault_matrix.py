@@ -14,6 +14,7 @@ import serial_asyncio
 from fake_uart import simulated_port
 from lines import BUFFER, writer_closed
 from ser2net import ser2net
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import (
@@ -202,8 +203,7 @@ async def stopped(stream, stop):
     operation = sw.async_write(stream, PAYLOAD)
     task = asyncio.create_task(operation)
     async with asyncio.timeout(BOUND):
-        while not operation.bytes_transferred:
-            await asyncio.sleep(0.001)
+        await until(lambda: operation.bytes_transferred)
         await stop(task)
         (error,) = await asyncio.gather(task, return_exceptions=True)
     return error, operation.bytes_transferred
@@ -230,8 +230,7 @@ async def emitted(stream, rig):
     signal, operation = sw.CancellationSignal(), sw.async_write(stream, PAYLOAD)
     task = asyncio.create_task(operation_of(operation, signal))
     async with asyncio.timeout(BOUND):
-        while not operation.bytes_transferred:
-            await asyncio.sleep(0.001)
+        await until(lambda: operation.bytes_transferred)
         signal.emit(sw.CancellationType.PARTIAL if stream_can_stop_halfway(stream) else sw.CancellationType.TERMINAL)
         error, count = await task
     return expected(sw.OperationAborted, error), count

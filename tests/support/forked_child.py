@@ -16,6 +16,8 @@ import sys
 import termios
 import tty
 
+from waiting import until
+
 import serialwrite as sw
 
 
@@ -144,14 +146,12 @@ endings = {
 async def waiting(child):
     """The child is forked while a write of the parent's waits."""
     task = asyncio.ensure_future(sw.async_write(stream, bytes(1 << 20)))
-    while not stream.stall:
-        await asyncio.sleep(0.01)
+    await until(lambda: stream.stall)
     pid = os.fork()
     if pid == 0:
         child()
         sys.exit()  # which ends this coroutine, and the loop with all of its tasks
-    while not os.waitpid(pid, os.WNOHANG)[0]:
-        await asyncio.sleep(0.01)
+    await until(lambda: os.waitpid(pid, os.WNOHANG)[0])
     count = 0
     async with asyncio.timeout(30):
         while count < 1 << 20:

@@ -47,6 +47,14 @@ def test_an_error_comes_with_the_bytes_taken_before_it(make, clock):
     assert isinstance(error, sw.Disconnected)
     assert n == 5
     assert stream.written == DATA[:5]
+    assert stream.asked[:2] == [10, 7]
+
+
+def test_what_ends_with_an_error_was_asked_too(make, clock):
+    stream = make(3, EIO)
+    sw.async_write(stream, DATA, sw.use_future)
+    clock.run()
+    assert stream.asked == [10, 7]
 
 
 def test_a_step_takes_its_time_and_none_passes(make, clock):

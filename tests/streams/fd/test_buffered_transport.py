@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from waiting import until
 
 import serialwrite as sw
 
@@ -37,12 +38,6 @@ class Transport:
 @pytest.fixture
 def transport():
     return Transport()
-
-
-async def until(condition):
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 async def test_a_chunk_is_at_most_16_kib(transport):

@@ -13,6 +13,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.streams.fd import _descriptor, _readiness, _stream as _pollable
@@ -136,8 +137,7 @@ async def test_a_port_that_is_closed_in_a_pause_because_its_peer_left_is_disconn
     near, far = socket.socketpair()
     with near, far, Lying(near) as stream:
         write = asyncio.ensure_future(sw.async_write(stream, b"hello"))
-        while stream._write_direction._pause is None:
-            await asyncio.sleep(0)
+        await until(lambda: stream._write_direction._pause is not None)
         far.close()
         near.close()
         with pytest.raises(sw.Disconnected):
@@ -180,8 +180,7 @@ async def test_closed_by_another_thread_the_watcher_goes_on_the_loops_own(monkey
 
     async with a_full(kind) as (stream, far):
         promise = sw.async_write(stream, bytes(8 << 20), sw.as_tuple(sw.use_promise))
-        while not stream._write_direction.waiting:
-            await asyncio.sleep(0)
+        await until(lambda: stream._write_direction.waiting)
         with monkeypatch.context() as patch:
             patch.setattr(loop, "remove_writer", noting)
             await asyncio.to_thread(stream.close)
@@ -209,10 +208,8 @@ def test_closed_by_another_thread_for_which_the_loop_has_no_time(monkeypatch, ki
         assert not thread.is_alive()
         assert stream.is_open
         async with asyncio.timeout(30):
-            while stream.is_open:
-                await asyncio.sleep(0)
-            while kind != "SocketStream" and getattr(stream, "stream", stream).serial.is_open:
-                await asyncio.sleep(0)
+            await until(lambda: not stream.is_open)
+            await until(lambda: kind == "SocketStream" or not getattr(stream, "stream", stream).serial.is_open)
 
     near, far = socket.socketpair()
     with near, far, PtyPair() as rig:

@@ -13,6 +13,7 @@ import pytest
 import serial_asyncio
 import serial_asyncio_fast
 from lines import BUFFER, LINES, Protocol, closed
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair, TcpPair, UnixPair, receive, receive_available, send
@@ -174,8 +175,7 @@ async def test_a_hang_up_that_the_transport_has_seen_first(kind, need_tool):
     async with LINES[kind](need_tool) as line:
         operation = sw.async_write(line.target, bytes(1 << 20))
         task = asyncio.ensure_future(operation)
-        while not line.stream.stall:
-            await asyncio.sleep(0.01)
+        await until(lambda: line.stream.stall)
         if kind != "transport-pipe":
             line.target.pause_reading()
             line.target.resume_reading()  # the last that began to watch is the first to be told
@@ -254,8 +254,7 @@ async def test_through_tls(certificate):
 async def started(writer):
     """A write that waits for a peer, which doesn't read."""
     promise = sw.async_write(writer, bytes(64 << 20), sw.as_tuple(sw.use_promise))
-    while sw.as_stream(writer).stall is None or not promise.bytes_transferred:
-        await asyncio.sleep(0.01)
+    await until(lambda: sw.as_stream(writer).stall is not None and promise.bytes_transferred)
     return promise
 
 

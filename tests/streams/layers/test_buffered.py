@@ -8,6 +8,7 @@ import socket
 import threading
 
 import pytest
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import (
@@ -118,9 +119,7 @@ def sock():
 
 async def came(lines, size):
     """Wait until a read that waits has got so many bytes."""
-    async with asyncio.timeout(BOUND):
-        while lines.bytes_transferred < size:
-            await asyncio.sleep(0.001)
+    await until(lambda: lines.bytes_transferred >= size)
 
 
 # -- what a read gives ----------------------------------------------------------------------------------
@@ -264,8 +263,7 @@ async def test_a_line_that_comes_as_its_task_is_cancelled_is_kept(sock, token):
     await asyncio.sleep(0)
     feed(b"one\ntwo\n")
     direction = lines.stream._read_direction
-    while not direction.waiting:
-        await asyncio.sleep(0)
+    await until(lambda: direction.waiting)
     direction.catch_up()  # what the event loop calls
     assert not direction.waiting
     task.cancel()

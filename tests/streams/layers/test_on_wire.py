@@ -8,19 +8,13 @@ from contextlib import ExitStack
 import pytest
 import serial.rs485
 from fake_uart import FakeDriver, FakeSerial, simulated_port
-from scripted import PlainStream
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.streams.layers import _rs485
-from serialwrite.testing import PtyPair, receive, receive_available, send
+from serialwrite.testing import PtyPair, ScriptedStream, receive, receive_available, send
 
 DATA = random.Random(485).randbytes(6000)
-
-
-async def until(condition, timeout=10.0):
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 async def settled(port):
@@ -159,7 +153,7 @@ def test_what_can_not_be_is_said_by_its_own_name():
             sw.RS485(port)
 
 
-@pytest.mark.parametrize("port", [PlainStream(), sw.Queued(PlainStream())], ids=["another stream", "a layer"])
+@pytest.mark.parametrize("port", [ScriptedStream(), sw.Queued(ScriptedStream())], ids=["another stream", "a layer"])
 def test_rs485_over_what_is_no_port(port):
     with pytest.raises(TypeError, match=r"^RS485: .* pass a SerialPort"):
         sw.RS485(port)

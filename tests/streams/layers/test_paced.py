@@ -13,18 +13,13 @@ from types import SimpleNamespace
 import pytest
 from fake_uart import simulated_port
 from scripted import STREAMS, stream_of
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.streams.layers import _paced
 from serialwrite.testing import PtyPair, TcpPair, receive_only, send
 
 TIMEOUT = 60.0  # seconds for what takes well under one on an idle machine
-
-
-async def until(condition, timeout=10.0):
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 class Recorder:
@@ -428,13 +423,13 @@ async def test_without_any_pace_it_is_the_stream_itself(kind):
     with stream_of(kind, 2, 3) as stream:
         assert await sw.async_write(sw.Paced(stream), b"abcdefgh") == 8
         assert await sw.async_write(sw.Paced(stream), b"") == 0
-        assert (stream.script.written, stream.script.asked) == (b"abcdefgh", [8, 6, 3, 0])
+        assert (stream.written, stream.asked) == (b"abcdefgh", [8, 6, 3, 0])
 
 
 async def test_a_part_taken_beneath_is_a_part_of_the_chunk():
     with stream_of("plain", 2) as stream:
         assert await sw.async_write(sw.Paced(stream, chunk_size=4, chunk_gap=0.001), b"abcdefgh") == 8
-        assert stream.script.asked == [4, 2, 4]
+        assert stream.asked == [4, 2, 4]
 
 
 class Console(Recorder):
@@ -477,7 +472,7 @@ async def test_a_cancel_that_meets_the_reply_stops_the_line():
 async def test_a_line_end_may_not_reach_back_into_the_line_before():
     with stream_of("plain") as stream:
         assert await sw.async_write(sw.Paced(stream, line_gap=0.001, line_end=b"\n\n"), b"a\n\n\nb\n\n") == 7
-        assert stream.script.asked == [3, 4]
+        assert stream.asked == [3, 4]
 
 
 def test_on_reply_is_a_function():

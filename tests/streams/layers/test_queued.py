@@ -6,16 +6,11 @@ import time
 
 import pytest
 from fake_uart import simulated_port
-from scripted import STREAMS, WAIT, stream_of
+from scripted import STREAMS, WAIT, goes_on, stream_of
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair, TcpPair, UnixPair, receive_available
-
-
-async def until(condition, timeout=10.0):
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 @pytest.fixture(params=STREAMS)
@@ -70,7 +65,7 @@ async def queued_and_cancelled(rig, seed):
                 await asyncio.sleep(chance.random() * 0.02)
             results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 60)
             counts = [operation.bytes_transferred for operation in operations]
-            await until(lambda: len(reader.data) >= sum(counts), timeout=60)
+            await until(lambda: len(reader.data) >= sum(counts), seconds=60)
             received = await reader.stop()
     assert received == b"".join(payload[:n] for payload, n in zip(payloads, counts, strict=True))
     assert sum(counts) == len(received)
@@ -102,10 +97,10 @@ async def test_a_write_that_waits_has_written_nothing_and_gives_up_its_place(kin
         error, n = await second
         assert (type(error), n, bytes(error.remaining[0])) == (sw.OperationAborted, 0, b"ghijkl")
         assert queued.waiting == 1
-        stream.script.steps.clear()
+        goes_on(stream)
         first.cancel()
         assert await third == (None, 6)
-        assert stream.script.written == b"abmnopqr"
+        assert stream.written == b"abmnopqr"
 
 
 async def test_a_timeout_counts_from_the_start_and_says_what_it_waited_for(kind):
@@ -124,11 +119,11 @@ async def test_write_some_stands_in_line_too(kind):
         first = sw.async_write(queued, b"abcdef", sw.as_tuple(sw.use_promise))
         some = queued.async_write_some(b"ghi", sw.as_tuple(sw.use_promise))
         await asyncio.sleep(0.01)
-        assert stream.script.written == b"ab"
-        stream.script.steps.clear()
+        assert stream.written == b"ab"
+        goes_on(stream)
         first.cancel()
         assert await some == (None, 3)
-        assert stream.script.written == b"abghi"
+        assert stream.written == b"abghi"
 
 
 async def test_a_handler_may_start_the_next_write_and_stands_at_the_end(kind):
@@ -143,7 +138,7 @@ async def test_a_handler_may_start_the_next_write_and_stands_at_the_end(kind):
         sw.async_write(queued, b"first", handler)
         sw.async_write(queued, b"second", handler)
         await until(lambda: len(done) == 3)
-        assert stream.script.written == b"firstsecondthird"
+        assert stream.written == b"firstsecondthird"
         assert done == [(None, 5), (None, 6), (None, 5)]
 
 
@@ -229,7 +224,7 @@ async def test_a_queue_of_many_costs_no_more_than_its_length(kind):
         queued = sw.Queued(stream)
         started = time.process_time()
         counts = await asyncio.gather(*(sw.async_write(queued, b"x") for _ in range(2000)))
-        assert sum(counts) == len(stream.script.written) == 2000
+        assert sum(counts) == len(stream.written) == 2000
         assert time.process_time() - started < 10
 
 

@@ -7,6 +7,7 @@ import os
 import threading
 
 import pytest
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair, receive, receive_available
@@ -21,12 +22,6 @@ def plugged(link):
     """A pty under a link, until it is unplugged, and the peer at its other end."""
     with PtyPair(links=(link, None)) as rig, rig.open_peer() as peer:
         yield rig, peer
-
-
-async def until(condition):
-    async with asyncio.timeout(BOUND):
-        while not condition():
-            await asyncio.sleep(SOON)
 
 
 async def full(operation):

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from scripted import STREAMS, PlainStream, stream_of
+from scripted import STREAMS, stream_of
 
 import serialwrite as sw
-from serialwrite.testing import PtyPair
+from serialwrite.testing import PtyPair, ScriptedStream
 
 
 @pytest.mark.parametrize("kind", STREAMS)
@@ -23,7 +23,7 @@ async def test_each_step_is_told(kind):
     with stream_of(kind, 2, 3, OSError(5, "unplugged")) as stream:
         traced = sw.Traced(stream, events.append)
         error, n = await sw.async_write(traced, [b"abc", b"defgh"], sw.as_tuple())
-        assert (type(error), n, stream.script.written) == (sw.Disconnected, 5, b"abcde")
+        assert (type(error), n, stream.written) == (sw.Disconnected, 5, b"abcde")
     told = [(event.direction, event.asked, event.count, event.data, type(event.error)) for event in events]
     assert told == [
         ("write", 8, 2, b"ab", type(None)),
@@ -77,7 +77,7 @@ async def test_a_logger_is_told(caplog):
 async def test_a_sink_that_raises_disturbs_nothing(loop_errors):
     with stream_of("plain", 1) as stream:
         assert await sw.async_write(sw.Traced(stream, lambda event: event.nothing), b"abc") == 3
-        assert stream.script.written == b"abc"
+        assert stream.written == b"abc"
     assert len(loop_errors) == 2
     assert "the sink of <Traced over" in loop_errors[0]
     loop_errors.clear()
@@ -192,12 +192,12 @@ async def test_traced_is_the_stream_itself_for_everything_else():
 @pytest.mark.parametrize("sink", [3, None, sys.stderr, ["a list"]], ids=repr)
 def test_what_is_no_sink(sink):
     with pytest.raises(TypeError, match=r"^sink: .* pass a function of an event, a logging.Logger, or a file's name"):
-        sw.Traced(PlainStream(), sink)
+        sw.Traced(ScriptedStream(), sink)
 
 
 async def test_a_file_by_any_kind_of_name(tmp_path):
     for name in (tmp_path / "a", str(tmp_path / "b"), os.fsencode(tmp_path / "c.pcapng")):
-        traced = sw.Traced(PlainStream(), name)
+        traced = sw.Traced(ScriptedStream(), name)
         await sw.async_write(traced, b"hello")
         traced.close_trace()
     assert [json.loads(line)["data"] for line in (tmp_path / "a").read_text().splitlines()] == [b"hello".hex()]

@@ -17,16 +17,11 @@ import pytest
 import serial
 from rfc2217_server import rfc2217_server
 from telnet_server import BINARY, COM_PORT, subnegotiation, telnet_server
+from waiting import until
 
 import serialwrite as sw
 
 DATA = random.Random(2217).randbytes(3000) + b"\xff" * 40
-
-
-async def until(condition, timeout=30.0):
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 # -- opening -----------------------------------------------------------------------------------------------

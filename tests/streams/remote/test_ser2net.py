@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 import serial
 from ser2net import ser2net
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import SocatPair, receive_available, send
@@ -122,8 +123,7 @@ async def test_closing_while_it_is_stalled_is_bounded(remote, policy):
     url, _ = remote
     port = await opened(url)
     writing = sw.async_write(port, bytes(1_000_000), sw.as_tuple(sw.use_promise))
-    while port.stall != "peer not reading":
-        await asyncio.sleep(0.01)
+    await until(lambda: port.stall == "peer not reading")
     started = time.monotonic()
     assert await port.async_close(policy=policy, timeout=0.3) > 0
     assert time.monotonic() - started < 3
@@ -150,9 +150,7 @@ async def test_the_devices_last_words_are_read_before_the_end_is_told(need_tool,
         async with await opened(f"rfc2217://127.0.0.1:{number}?ign_set_control") as port:
             with rig.open_peer() as peer:
                 send(peer, words)
-                async with asyncio.timeout(30):
-                    while port.driver.line.in_waiting < len(words):
-                        await asyncio.sleep(0.01)
+                await until(lambda: port.driver.line.in_waiting >= len(words))
             rig.hang_up("port")  # and so the server closes the connection
             async with asyncio.timeout(30):
                 while port.driver.connection.lost is None:

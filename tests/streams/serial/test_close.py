@@ -14,6 +14,7 @@ from contextlib import ExitStack
 import pytest
 import serial
 from fake_uart import FakeUart, SimulatedPort, simulated_port
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.streams.serial import _close as _closing
@@ -114,8 +115,7 @@ async def test_a_queue_that_moved_and_stands_still_is_given_up(slow_port):
     uart = slow_port.uart
     await sw.async_write(slow_port, DATA)
     closing = slow_port.async_close(sw.use_promise)
-    while len(uart.received) < len(DATA) / 2:
-        await asyncio.sleep(0.01)
+    await until(lambda: len(uart.received) >= len(DATA) / 2)
     uart.stuck = True
     left = slow_port.driver.device.output_queue()
     started = time.monotonic()

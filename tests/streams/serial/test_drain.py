@@ -7,17 +7,12 @@ import time
 
 import pytest
 from fake_uart import simulated_port
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair
 
 DATA = bytes(range(256)) * 8
-
-
-async def until(condition, timeout=10.0):
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 # -- drain --------------------------------------------------------------------------------------------
@@ -404,8 +399,7 @@ async def test_a_queue_that_a_driver_empties_as_the_device_goes_is_no_success(on
         else:
             await sw.async_write(port, b"0123456789")
             draining = port.async_drain(sw.as_tuple(sw.use_promise))
-        while not port.queued:
-            await asyncio.sleep(0)
+        await until(lambda: port.queued)
         await asyncio.sleep(0.01)
         with port.uart.lock:
             port.uart.queue.clear()

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from fake_uart import simulated_port
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair
@@ -15,12 +16,6 @@ BOUND = 30  # seconds
 
 def threads():
     return [thread for thread in threading.enumerate() if thread.name.startswith("modem lines of")]
-
-
-async def until(condition):
-    async with asyncio.timeout(BOUND):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 @pytest.fixture(params=[True, False], ids=["told", "looked"])

@@ -7,6 +7,7 @@ import time
 import pytest
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair
@@ -127,8 +128,7 @@ async def test_a_stable_name_keeps_what_the_list_says(machine, tmp_path):
 
 async def test_a_port_that_comes_is_found(machine):
     waiting = asyncio.ensure_future(sw.async_wait_for_port("A2", timeout=30))
-    while machine.looks < 2:
-        await asyncio.sleep(SOON)
+    await until(lambda: machine.looks >= 2)
     assert not waiting.done()
     machine.unplugged_meanwhile = 3  # no look can tell
     machine.extend(ADAPTERS)
@@ -150,8 +150,7 @@ async def test_timed_out_it_says_what_did_not_come(machine):
 async def test_all_that_wait_share_few_looks(machine):
     started = time.monotonic()
     waiting = [asyncio.ensure_future(sw.async_wait_for_port(f"none-{i}")) for i in range(50)]
-    while machine.looks < 4:
-        await asyncio.sleep(SOON)
+    await until(lambda: machine.looks >= 4)
     assert machine.looks <= 1 + (time.monotonic() - started) / 0.2
     for task in waiting:
         task.cancel()

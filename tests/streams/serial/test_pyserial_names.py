@@ -10,6 +10,7 @@ import time
 import pytest
 import serial
 from fake_uart import simulated_port
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.streams.serial._tty import Tty
@@ -348,9 +349,7 @@ def slow_opening(monkeypatch):
 
 
 async def closed_again(opened):
-    async with asyncio.timeout(30):
-        while not opened or opened[0].is_open:
-            await asyncio.sleep(0.001)
+    await until(lambda: opened and not opened[0].is_open)
 
 
 async def test_async_open_times_out_while_the_loop_turns(rig, slow_opening):

@@ -20,6 +20,7 @@ import serial
 import serial.rfc2217
 import serial.urlhandler.protocol_socket
 from rfc2217_server import rfc2217_server
+from waiting import until
 
 import serialwrite as sw
 from serialwrite.streams.fd._bell import Bell
@@ -27,12 +28,6 @@ from serialwrite.streams.serial import _drain
 from serialwrite.testing import PtyPair, receive, receive_available
 
 DATA = random.Random(2217).randbytes(20_000)
-
-
-async def until(condition, timeout=10.0):
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 @pytest.fixture

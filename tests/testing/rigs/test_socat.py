@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from serialwrite.testing import RigUnavailable, SocatPair
 
@@ -23,13 +24,6 @@ def is_running(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def wait_until_ended(pid):
-    deadline = time.monotonic() + 10
-    while is_running(pid):
-        assert time.monotonic() < deadline, f"process {pid} outlived its rig"
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -108,7 +102,7 @@ def test_socat_ends_when_the_program_is_killed(deadly):
         assert is_running(pid)
         program.send_signal(deadly)
         program.wait(10)
-        wait_until_ended(pid)
+        wait_until(lambda: not is_running(pid))
 
 
 @needs_socat

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import serial
+from waiting import wait_until
 
 from serialwrite.testing import (
     Fault,
@@ -52,9 +53,9 @@ def cross(faults, data=DIGITS, *, sender="port", prepare=None, size=1 << 20, **a
         sending.start()
         sending.join(30)
         assert not sending.is_alive()
-        wait_for(lambda: getattr(rig.sent, f"{sender}_to_{OTHER_END[sender]}") == len(data))
+        wait_until(lambda: getattr(rig.sent, f"{sender}_to_{OTHER_END[sender]}") == len(data))
         expected = what_arrives(data, sender, rig.log)
-        wait_for(lambda: len(reading.data) >= len(expected))
+        wait_until(lambda: len(reading.data) >= len(expected))
         assert reading.stop() + receive_available(target, quiet=0.05) == expected
         return expected, rig.log
 
@@ -77,13 +78,6 @@ class Reader:
         self._stop.set()
         self._thread.join(10)
         return bytes(self.data)
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def has_come_to_rest(count):
@@ -181,7 +175,7 @@ def test_eagain_comes_where_a_real_driver_says_it():
         assert 4095 + 16 <= accepted <= 4095 + 16 + 64
         rig.resume("peer")
         assert receive(peer, accepted) == b"x" * accepted
-        wait_for(lambda: os.write(port.fileno(), b"y") == 1)
+        wait_until(lambda: os.write(port.fileno(), b"y") == 1)
 
 
 def test_a_burst_is_bounded_and_nothing_of_it_is_lost():
@@ -213,7 +207,7 @@ def test_without_flow_control_a_peer_that_does_not_read_overruns():
         rig.open_peer() as peer,
     ):
         send(port, data)
-        wait_for(lambda: rig.sent.port_to_peer == len(data))
+        wait_until(lambda: rig.sent.port_to_peer == len(data))
         expected = what_arrives(data, "port", rig.log)
         assert {record.kind for record in rig.log} == {"overrun"}
         assert len(expected) < len(data)
@@ -277,14 +271,14 @@ def test_flow_control_by_the_ports_own_settings(port_settings, peer_settings, lo
         sending = threading.Thread(target=send, args=(port, data))
         sending.start()
         # A reader that comes late: the line either waits for it or has gone on without it.
-        wait_for(lambda: rig.sent.port_to_peer > 10_000)
+        wait_until(lambda: rig.sent.port_to_peer > 10_000)
         if not lossless:
-            wait_for(lambda: rig.log)
+            wait_until(lambda: rig.log)
         reading = Reader(peer)
         sending.join(10)
-        wait_for(lambda: rig.sent.port_to_peer == len(data))
+        wait_until(lambda: rig.sent.port_to_peer == len(data))
         expected = what_arrives(data, "port", rig.log)
-        wait_for(lambda: len(reading.data) >= len(expected))
+        wait_until(lambda: len(reading.data) >= len(expected))
         assert reading.stop() == expected
         assert (expected == data) is lossless
 
@@ -398,11 +392,11 @@ def test_a_run_can_be_replayed_from_its_log():
     ):
         reading = Reader(peer)
         send(port, data)
-        wait_for(lambda: rig.sent.port_to_peer == len(data))
+        wait_until(lambda: rig.sent.port_to_peer == len(data))
         assert repr(rig.seed) in repr(rig)
         log, script = rig.log, rig.replay_script()
         arrived = what_arrives(data, "port", log)
-        wait_for(lambda: len(reading.data) >= len(arrived))
+        wait_until(lambda: len(reading.data) >= len(arrived))
         assert reading.stop() == arrived
     again, same_log = cross(script, data)
     assert again == arrived
@@ -475,7 +469,7 @@ def test_an_unplug_by_script_is_mended_after_its_time():
         with rig.open_port() as port:
             send(port, b"0123456789abc")
             assert receive(peer, 10) == b"0123456789"
-        wait_for(lambda: rig.log[-1].kind == "plug")
+        wait_until(lambda: rig.log[-1].kind == "plug")
         with rig.open_port() as port:
             send(port, b"back")
             assert receive(peer, 4) == b"back"
@@ -505,9 +499,9 @@ def test_plugging_in_by_script_does_not_either_and_is_logged(tmp_path):
     with SimulatedUart(baud=None, links=(path, None), faults="at byte 0: unplug 200 ms") as rig:
         with rig.open_port() as port:
             send(port, b"x")
-            wait_for(lambda: not path.is_symlink())
+            wait_until(lambda: not path.is_symlink())
             path.write_text("someone else's")
-        wait_for(lambda: rig.log[-1].kind == "plug failed")
+        wait_until(lambda: rig.log[-1].kind == "plug failed")
         with pytest.raises(FileExistsError, match="dut"):
             rig.plug("port")
     assert path.read_text() == "someone else's"
@@ -523,7 +517,7 @@ def test_what_is_sent_to_an_unplugged_end_waits_for_cts_or_is_lost():
     with SimulatedUart(baud=None, flow_control="none") as rig, rig.open_peer() as peer:
         rig.unplug("port")
         send(peer, b"into the void")
-        wait_for(lambda: rig.sent.peer_to_port == 13)
+        wait_until(lambda: rig.sent.peer_to_port == 13)
         assert [(record.kind, record.before) for record in rig.log if record.before] == [("lost", b"into the void")]
 
 
@@ -579,7 +573,7 @@ def test_it_sleeps_while_nothing_can_move(trouble):
     with SimulatedUart(baud=115200) as rig, rig.open_port() as port, rig.open_peer() as peer:
         if trouble == "no reader":
             fill(port)
-            wait_for(lambda: has_come_to_rest(lambda: rig.counters.port_to_peer))  # how much a pty takes varies
+            wait_until(lambda: has_come_to_rest(lambda: rig.counters.port_to_peer))  # how much a pty takes varies
         elif trouble != "nothing":
             getattr(rig, trouble)("peer")
             if trouble != "hang_up":
