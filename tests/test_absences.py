@@ -104,7 +104,7 @@ with sw.SerialPort(serial.serial_for_url("loop://")) as port:
     assert on(system, code) == ["5 5 bytearray(b'hello')", "5", "5"]
 
 
-def test_on_windows_a_connection_is_written_through_its_transport():
+def test_on_windows_a_connection_is_written_by_its_transport():
     code = """
 import serialwrite as sw
 from serialwrite.testing import TcpPair

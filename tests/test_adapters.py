@@ -71,7 +71,7 @@ async def test_values_live_until_the_handler_has_returned(pair, data, raises):
 
 
 @pytest.mark.parametrize("outside", [False, True], ids=["consign over bind_executor", "bind_executor over consign"])
-async def test_values_live_until_a_handler_bound_elsewhere_has_returned(pair, outside):
+async def test_values_live_until_a_handler_elsewhere_has_returned(pair, outside):
     kept, seen, elsewhere = Kept(), [], Later()
     ref = weakref.ref(kept)
 

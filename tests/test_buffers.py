@@ -211,7 +211,7 @@ def test_memory_whose_format_only_looks_like_pointers_is_data():
 @pytest.mark.parametrize(
     "buffers", [{b"a": b"data"}, {b"a", b"b"}, frozenset((b"a",))], ids=["dict", "set", "frozenset"]
 )
-def test_a_collection_whose_items_are_not_the_data_in_order_is_refused(buffers):
+def test_collection_without_the_order_of_the_data_is_refused(buffers):
     with pytest.raises(TypeError, match=f"^buffers: got {type(buffers).__name__}; pass "):
         sw.buffer_size(buffers)
     assert sw.buffer_size({b"a": b"data"}.values()) == 4
@@ -266,7 +266,7 @@ async def as_future(awaitable):
     return await awaitable
 
 
-async def test_a_read_lets_a_dynamic_buffer_grow_to_its_max_size_and_no_further():
+async def test_read_grows_a_dynamic_buffer_to_its_max_size_only():
     near, far = socket.socketpair()
     with near, far:
         far.send(b"abcdef")

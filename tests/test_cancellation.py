@@ -92,7 +92,7 @@ async def test_a_signal_may_be_emitted_from_another_thread():
             await task
 
 
-async def test_a_second_cancel_while_it_stops_is_not_lost_and_not_doubled():
+async def test_second_cancel_while_it_stops_is_not_lost_nor_doubled():
     with PtyPair() as rig, sw.SerialPort(rig.port) as port:
         operation = sw.async_write(port, bytes(1 << 20))
         task = asyncio.create_task(operation)
@@ -147,7 +147,7 @@ def test_a_launch_that_is_refused_leaves_no_listener_behind():
     assert not signal.slot.has_handler
 
 
-def test_a_timer_of_what_another_thread_initiates_is_set_by_the_loops_own():
+def test_timer_of_a_foreign_threads_operation_is_set_by_the_loop():
     """asyncio's timers are not for other threads: there they would wait for whatever wakes the loop next."""
     near, far = socket.socketpair()
     with sw.IoThread() as io, near, far:
@@ -156,7 +156,7 @@ def test_a_timer_of_what_another_thread_initiates_is_set_by_the_loops_own():
         assert isinstance(future.exception(BOUND), sw.TransferTimeout)
 
 
-def test_a_future_cancelled_on_the_loop_before_its_launch_is_cancelled():
+def test_future_cancelled_before_its_launch_is_cancelled():
     near, far = socket.socketpair()
     held, go_on, futures = threading.Event(), threading.Event(), []
 

@@ -141,7 +141,7 @@ def test_a_queue_that_stands_still_is_idle():
 
 
 @pytest.mark.parametrize("last", [0.1, 0.9])
-def test_bytes_after_which_the_queue_may_have_shrunk_are_not_ended_early(last):
+def test_bytes_whose_queue_may_have_shrunk_end_not_early(last):
     """When a byte is accepted the queue is not asked, so what it does until the next look counts as moved."""
     clock = VirtualTime()
     stream = Driver(Step(1, after=last), BLOCKED, executor=clock, queue=lambda time: 50 - round(20 * min(time, 0.95)))

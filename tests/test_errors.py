@@ -82,7 +82,7 @@ def test_a_timeout_takes_over_what_the_abort_knew():
     )
 
 
-async def test_an_error_goes_to_another_process_with_a_copy_of_what_remains():
+async def test_error_is_pickled_with_a_copy_of_what_remains():
     near, far = socket.socketpair()
     with near, far:
         with pytest.raises(sw.TransferTimeout) as caught:

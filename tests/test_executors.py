@@ -84,7 +84,7 @@ def timerfd(request, monkeypatch):
     monkeypatch.setattr(_timers, "HAS_TIMERFD", request.param != "no timerfd")
 
 
-async def test_a_timer_fires_once_and_never_early_whatever_it_waits_with(timerfd):
+async def test_timer_fires_once_and_never_early(timerfd):
     fired = []
     for delay in (0.0, 0.0004, 0.0025, 0.0137):
         deadline = time.monotonic() + delay
@@ -106,7 +106,7 @@ def in_its_last_stretch(loop, fired):
 
 
 @needs_timerfd
-async def test_a_timer_cancelled_in_its_last_stretch_holds_no_descriptor():
+async def test_timer_cancelled_in_its_last_stretch_holds_no_descriptor():
     fired, before = [], descriptors()
     timer = in_its_last_stretch(asyncio.get_running_loop(), fired)
     assert descriptors() == before + 1
@@ -117,7 +117,7 @@ async def test_a_timer_cancelled_in_its_last_stretch_holds_no_descriptor():
 
 
 @needs_timerfd
-def test_a_timer_whose_loop_is_closed_in_its_last_stretch_holds_no_descriptor():
+def test_timer_of_a_closed_loop_holds_no_descriptor():
     before = descriptors()
 
     async def main():
@@ -182,7 +182,7 @@ async def test_io_thread_stops_what_another_loop_awaits():
         port.close("abort")
 
 
-def test_a_future_is_cancelled_from_another_thread_with_the_exact_count():
+def test_future_cancelled_from_another_thread_has_the_count():
     with PtyPair() as rig, rig.open_peer() as peer, sw.IoThread() as io:
         with sw.SerialPort(rig.port, executor=io.get_executor()) as port:
             future = sw.async_write(port, bytes(1 << 20), sw.use_future)
@@ -226,7 +226,7 @@ async def test_busy_from_another_thread_goes_to_the_handler():
             await first
 
 
-def test_a_stream_outlives_the_loop_of_a_write_that_was_left_waiting():
+def test_stream_outlives_the_loop_of_a_write_left_waiting():
     with PtyPair() as rig, rig.open_peer() as peer, sw.SerialPort(rig.port) as port:
 
         async def leave():
@@ -241,14 +241,14 @@ def test_a_stream_outlives_the_loop_of_a_write_that_was_left_waiting():
         assert asyncio.run(again()) == 5
 
 
-async def test_made_in_a_loop_and_first_used_by_a_thread_without_one_it_runs_there():
+async def test_stream_first_used_by_a_thread_without_a_loop_runs_there():
     executor, threads = sw.EventLoopExecutor(), []
     await asyncio.to_thread(executor.post, lambda: threads.append(threading.get_ident()))
     await until(lambda: threads)
     assert threads == [threading.get_ident()]
 
 
-async def test_a_stream_made_in_a_loop_takes_its_first_operation_from_another_thread():
+async def test_stream_made_in_a_loop_is_first_used_by_another_thread():
     near, far = socket.socketpair()
     with near, far:
         stream = sw.SocketStream(near)
@@ -256,7 +256,7 @@ async def test_a_stream_made_in_a_loop_takes_its_first_operation_from_another_th
         assert far.recv(10) == b"abc"
 
 
-async def test_a_users_stream_made_in_a_loop_is_written_to_by_the_blocking_form_there():
+async def test_blocking_form_in_a_loop_writes_to_a_users_stream():
     threads = []
 
     class Noting:
@@ -300,7 +300,7 @@ class SlowToEnd:
         return sw.async_initiate(initiation, token, self.executor)
 
 
-def test_io_thread_waits_for_what_is_slow_to_end_and_leaves_no_thread():
+def test_io_thread_waits_for_slow_ends_and_leaves_no_thread():
     io, ended = sw.IoThread("slow"), []
     sw.async_write(SlowToEnd(io.get_executor(), 0.1), b"abc", lambda error, n: ended.append(type(error)))
     io.close()
@@ -308,7 +308,7 @@ def test_io_thread_waits_for_what_is_slow_to_end_and_leaves_no_thread():
     assert not any(thread.name == "slow" for thread in threading.enumerate())
 
 
-def test_ctrl_c_over_an_io_thread_stops_the_write_before_it_goes_on():
+def test_ctrl_c_over_an_io_thread_stops_the_write_first():
     near, far = socket.socketpair()
     main = threading.get_ident()
     with near, far, sw.IoThread() as io:
@@ -352,7 +352,7 @@ def test_ctrl_c_while_an_io_thread_is_asked_to_start_stops_it(monkeypatch, poste
         assert len(receive_available(far)) == count
 
 
-def test_io_thread_stops_the_future_of_an_operation_of_the_users_own():
+def test_io_thread_stops_the_future_of_a_users_own_operation():
     io = sw.IoThread()
     executor = io.get_executor()
 

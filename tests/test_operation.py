@@ -18,7 +18,7 @@ def pair():
 
 
 @pytest.mark.parametrize("call", [sw.async_write, lambda s, d: s.async_write_some(d)], ids=["async_write", "some"])
-async def test_a_default_token_may_itself_be_short_for_one_over_deferred(pair, call):
+async def test_default_token_may_be_short_for_one_over_deferred(pair, call):
     stream = sw.SocketStream(pair[0])
     stream.default_token = sw.as_tuple()
     assert await call(stream, b"abc") == (None, 3)
@@ -27,7 +27,7 @@ async def test_a_default_token_may_itself_be_short_for_one_over_deferred(pair, c
     assert await call(stream, b"abc") == 3
 
 
-async def test_a_task_cancelled_before_its_first_step_gives_the_memory_back_and_forgets_nothing(pair):
+async def test_task_cancelled_before_its_first_step_keeps_no_memory(pair):
     stream, data = sw.SocketStream(pair[0]), bytearray(b"hello")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -82,7 +82,7 @@ def test_hardware(serial_port):
 """
 
 
-def test_the_fixtures_without_pytest_asyncio_where_every_warning_is_an_error(project):
+def test_fixtures_without_pytest_asyncio_warn_of_nothing(project):
     result = project(FIXTURES, *ALONE, "-rs")
     result.assert_outcomes(passed=4, skipped=1)
     result.stdout.fnmatch_lines(["*needs a real serial port: give --serial-port*"])

@@ -109,7 +109,7 @@ async def test_an_error_raises_where_the_write_is():
         assert await task >= taken > 0
 
 
-async def test_a_refusal_raises_where_the_write_is_and_the_coroutine_goes_on():
+async def test_refusal_raises_at_the_write_and_the_coroutine_goes_on():
     with line() as (stream, far):
         first = asyncio.create_task(sw.async_write(stream, BIG))
         await blocked(stream)
@@ -150,7 +150,7 @@ async def test_a_write_that_need_not_wait_does_not_suspend():
         assert pending(far) == b"bound to this loop\0\1\2"
 
 
-async def test_a_coroutine_that_always_writes_at_once_lets_the_loop_turn():
+async def test_coroutine_that_writes_at_once_lets_the_loop_turn():
     with line() as (stream, far):
         turns = 0
 
@@ -171,7 +171,7 @@ async def test_a_coroutine_that_always_writes_at_once_lets_the_loop_turn():
         assert turns >= 5
 
 
-async def test_the_function_sees_the_context_variables_of_who_spawned_it():
+async def test_function_sees_the_context_variables_of_its_spawner():
     number = contextvars.ContextVar("number", default=0)
     number.set(42)
 
@@ -464,7 +464,7 @@ async def test_cancel_after_on_spawn_is_a_timeout_of_the_whole():
         await check_cancelled(session, far)
 
 
-async def test_only_terminal_cancellation_passes_until_the_state_is_reset():
+async def test_only_terminal_cancellation_passes_before_a_reset():
     with line() as (stream, far):
         signal = sw.CancellationSignal()
 
@@ -488,7 +488,7 @@ async def test_only_terminal_cancellation_passes_until_the_state_is_reset():
             await asyncio.wait_for(reset, BOUND)
 
 
-async def test_a_cancelled_coroutine_may_clean_up_and_starts_no_other_write():
+async def test_cancelled_coroutine_cleans_up_and_starts_no_write():
     with line() as (stream, _), line() as (other, far_other):
         seen = []
 
@@ -588,7 +588,7 @@ async def test_spawn_without_an_executor_runs_on_the_running_loop():
     assert await ended == (None, 4)
 
 
-async def test_the_class_stands_for_the_context_of_the_coroutine_that_runs():
+async def test_class_stands_for_the_context_of_the_running_coroutine():
     with line() as (stream, far):
 
         def deeper():
@@ -659,7 +659,7 @@ def test_an_exit_ends_the_loop_and_leaves_nobody_waiting():
         asyncio.run(main())
 
 
-def test_greenlet_is_imported_by_spawn_only_and_its_absence_is_explained():
+def test_greenlet_is_imported_by_spawn_only_or_explained():
     code = """
 import sys
 sys.modules["greenlet"] = None

@@ -39,7 +39,7 @@ def test_report_without_jinja_is_refused_before_the_test(program):
     assert "pip install jinja2" in err
 
 
-def test_a_module_of_ours_that_is_missing_is_not_blamed_on_the_extra(program):
+def test_own_module_missing_is_not_blamed_on_the_extra(program):
     program.words = [
         sys.executable,
         "-c",

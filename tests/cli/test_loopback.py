@@ -110,13 +110,13 @@ def test_a_sweep_takes_its_axes_as_the_help_writes_them(program):
 
 @pytest.mark.parametrize("path", ["none/r.html", "/dev/full", "."])
 @pytest.mark.parametrize("option", ["--report", "--junit"])
-def test_a_file_that_cannot_be_written_is_refused_before_the_test(program, option, path):
+def test_unwritable_file_is_refused_before_the_test(program, option, path):
     code, out, err = program.run("loopback", "--seconds", "600", option, path)
     assert (code, out) == (2, "")
     assert "can't be" in err
 
 
-def test_a_report_that_the_disk_has_no_room_for_is_no_pass_and_leaves_no_part(program, tmp_path):
+def test_report_on_a_full_disk_fails_and_leaves_no_part(program, tmp_path):
     (tmp_path / "r.html").write_text("the report before")
     words = shlex.join([*program.words, "loopback", *QUICK, "-n", "5000", "--report", "r.html"])
     code, out, err = program.run(shell=f"ulimit -f 1; exec {words}")  # no file beyond 512 bytes
@@ -135,7 +135,7 @@ def begun(program, rig, *words):
     return process
 
 
-def test_ctrl_c_shows_what_was_found_until_then_and_writes_the_files(program, tmp_path):
+def test_ctrl_c_shows_what_was_found_and_writes_the_files(program, tmp_path):
     with PtyPair() as rig:
         process = begun(program, rig, "--junit", "r.xml", "--report", "r.html")
         process.send_signal(signal.SIGINT)

@@ -98,7 +98,7 @@ async def test_it_ends_when_the_last_byte_has_left(long_source):
     assert sending.accepted == len(DATA)
 
 
-async def test_a_driver_that_is_silent_while_its_queue_empties_has_not_stalled(long_source):
+async def test_silent_driver_whose_queue_empties_has_not_stalled(long_source):
     """An 8250 says that it is ready only when fewer than 256 bytes are left: here that takes four timeouts."""
     with simulated_port(baudrate=19200, ring=2048) as port:
         sending, run = sending_to(port, long_source, timeout=0.2)

@@ -81,7 +81,7 @@ def test_unplugged_is_4_and_counts_what_the_device_got(program, line, device, fi
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_is_128_and_its_number_and_counts_what_the_device_got(program, line, device, firmware, number):
+def test_signal_exits_with_128_plus_its_number_and_the_count(program, line, device, firmware, number):
     process = program.start("write", line.port, firmware)
     received = receive(device, 50_000)
     process.send_signal(number)

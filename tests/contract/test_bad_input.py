@@ -186,7 +186,7 @@ def test_a_port_that_does_not_exist(tmp_path):
 
 
 @pytest.mark.parametrize("installed", [True, False])
-def test_a_port_that_does_not_exist_says_how_to_list_those_that_do(tmp_path, monkeypatch, installed):
+def test_port_that_does_not_exist_says_how_to_list_ports(tmp_path, monkeypatch, installed):
     if not installed:
         monkeypatch.setitem(sys.modules, "typer", None)
     with pytest.raises(serial.SerialException, match=r"list the ports with: .*list_ports$") as info:
@@ -389,7 +389,7 @@ def test_a_port_that_was_never_opened_says_so(port):
         sw.write(serial.Serial(), b"x")
 
 
-async def test_a_stream_reader_and_its_writer_send_nobody_round_in_circles():
+async def test_stream_reader_and_writer_do_not_advise_each_other():
     near, far = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=near)
     with far:

@@ -722,6 +722,6 @@ READ_BROKEN = [
 
 
 @pytest.mark.parametrize(("kind", "message"), READ_BROKEN, ids=[kind.__name__ for kind, _ in READ_BROKEN])
-async def test_a_broken_stream_to_read_from_fails_with_the_rule_that_it_breaks(kind, message):
+async def test_broken_read_stream_fails_with_the_rule_that_it_breaks(kind, message):
     with pytest.raises(AssertionError, match=message):
         await check_read_stream(lambda: made(kind), timeout=0.5)

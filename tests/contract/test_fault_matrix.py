@@ -16,7 +16,7 @@ async def test_the_count_is_the_truth(stream, ending, need_tool):
 
 @pytest.mark.parametrize("fault", fault_matrix.FAULTS)
 @pytest.mark.parametrize("stream", fault_matrix.ON_A_LINE)
-async def test_a_fault_of_the_line_changes_what_arrives_and_not_the_count(fault, stream):
+async def test_line_fault_changes_what_arrives_and_not_the_count(fault, stream):
     said = fault_matrix.documented(fault_matrix.BEGIN_FAULTS)[fault][stream]
     assert await fault_matrix.fault_cell(fault, stream) == said
 

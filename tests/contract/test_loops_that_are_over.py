@@ -49,7 +49,7 @@ def test_two_blocking_writes_overlap_on_a_stream_that_had_a_loop(pair):
     assert result == [len(MUCH)]
 
 
-def test_a_turn_of_the_loop_that_was_due_in_the_loop_before_lets_nobody_in(pair):
+def test_turn_due_in_an_earlier_loop_admits_no_other_write(pair):
     stream, _ = pair
     asyncio.run(spend_the_budget(stream))
 
@@ -61,7 +61,7 @@ def test_a_turn_of_the_loop_that_was_due_in_the_loop_before_lets_nobody_in(pair)
     assert [type(result) for result in asyncio.run(overlap())] == [int, sw.StreamBusy]
 
 
-async def test_another_thread_takes_no_turn_that_is_due_on_the_streams_own(pair):
+async def test_other_thread_takes_no_turn_due_on_the_streams_own(pair):
     stream, _ = pair
     await spend_the_budget(stream)
 
@@ -92,7 +92,7 @@ def test_close_after_a_loop_that_left_a_write_waiting(pair):
 
 
 @pytest.mark.parametrize("turns", [0, 1], ids=["as the next one starts", "while the next one waits"])
-def test_a_write_that_was_left_behind_and_is_cancelled_does_no_harm_to_the_next_one(pair, turns):
+def test_left_write_cancelled_later_does_not_harm_the_next(pair, turns):
     stream, _ = pair
     signal, results = sw.CancellationSignal(), []
     token = sw.bind_cancellation_slot(signal.slot, lambda error, n: results.append((type(error), n)))
@@ -130,7 +130,7 @@ class Holding:
         return sw.async_initiate(self.handlers.append, token, self.executor)
 
 
-def test_a_write_that_was_left_behind_on_a_users_stream_does_not_give_it_back_for_the_next_one():
+def test_left_write_does_not_release_a_users_stream_twice():
     stream, results = Holding(), []
 
     async def leave():
@@ -162,7 +162,7 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("data", [b"little", MUCH], ids=["little", "much"])
 @pytest.mark.parametrize("used", [False, True], ids=["unused", "used before"])
-def test_an_executor_of_a_closed_loop_writes_nothing_little_or_much(used, data, way):
+def test_executor_of_a_closed_loop_writes_nothing(used, data, way):
     """Whoever named a loop is not moved to another; and whether the port has room makes no difference."""
 
     async def write(data):
@@ -192,7 +192,7 @@ async def read(stream):
     await sw.async_read(stream, bytearray(1))
 
 
-def test_an_executor_of_a_loop_that_has_only_stopped_goes_on_when_it_runs_again(pair):
+def test_executor_of_a_stopped_loop_goes_on_when_it_runs(pair):
     stream, far = pair
     loop = asyncio.new_event_loop()
     stream = sw.SocketStream(stream.socket, sw.EventLoopExecutor(loop))
@@ -228,7 +228,7 @@ def test_a_dynamic_buffer_left_behind_is_consumed_once(pair, ending):
     assert 0 < accepted == len(MUCH) - len(data)
 
 
-def test_a_write_left_behind_in_the_middle_of_its_steps_is_no_success():
+def test_write_left_in_the_middle_of_its_steps_is_no_success():
     stream, results = Holding(), []
 
     async def leave():
@@ -246,7 +246,7 @@ def test_a_write_left_behind_in_the_middle_of_its_steps_is_no_success():
     assert results == [(sw.OperationAborted, 4)]
 
 
-def test_a_write_that_stood_in_line_in_a_loop_that_is_over_gives_its_memory_back(pair):
+def test_queued_write_of_an_ended_loop_gives_its_memory_back(pair):
     stream, _ = pair
     queued, data = sw.Queued(stream), bytearray(b"second in the line")
 
@@ -269,7 +269,7 @@ async def leave_waiting(port, start, side):
     await until(lambda: getattr(port, side).waiting)
 
 
-def test_a_port_on_a_thread_can_be_read_after_a_loop_that_left_a_read_waiting():
+def test_threaded_port_is_readable_after_a_loop_left_a_read():
     with sw.SerialPort("loop://", timeout=0) as port:
         left, results = bytearray(10), []
         asyncio.run(
@@ -294,7 +294,7 @@ def test_a_port_on_a_thread_can_be_read_after_a_loop_that_left_a_read_waiting():
         left.append(0)  # its memory is the caller's again
 
 
-def test_what_a_read_left_behind_had_taken_from_the_port_goes_to_the_next_one():
+def test_bytes_that_a_left_read_had_taken_go_to_the_next_read():
     with sw.SerialPort("loop://", timeout=0) as port:
         loop = asyncio.new_event_loop()
         left = leave_waiting(port, lambda: sw.async_read(port, bytearray(10), sw.detached), "_read_direction")
@@ -313,7 +313,7 @@ def test_what_a_read_left_behind_had_taken_from_the_port_goes_to_the_next_one():
         assert asyncio.run(again()) == b"data"
 
 
-def test_a_port_on_a_thread_can_be_written_after_a_loop_that_left_a_write_waiting():
+def test_threaded_port_is_writable_after_a_loop_left_a_write():
     with sw.SerialPort("loop://", timeout=0) as port:
         results = []
         data = bytes(range(256)) * 40

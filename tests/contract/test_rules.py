@@ -106,7 +106,7 @@ async def test_rule_1_asios_loop_exactly(kind, write, case):
         assert stream.written == b"".join([data] if isinstance(data, bytes) else data)[:n]
 
 
-async def test_rule_1_the_condition_is_asked_before_the_first_step_and_after_each_that_leaves_something(kind, write):
+async def test_rule_1_condition_is_asked_first_and_while_any_is_left(kind, write):
     calls = []
 
     def condition(error, n):
@@ -236,7 +236,7 @@ class Timers(sw.EventLoopExecutor):
 
 
 @pytest.mark.parametrize("ending", [*ENDINGS, "cancelled", "timed out"])
-async def test_rule_2_never_inline_once_and_after_everything_is_released(kind, ending):
+async def test_rule_2_never_inline_once_and_after_release(kind, ending):
     timers, signal, data = Timers(), sw.CancellationSignal(), bytearray(b"abcdef")
     steps = ENDINGS.get(ending, (2, WAIT))
     loop = asyncio.get_running_loop()
@@ -283,7 +283,7 @@ async def test_rule_2_no_future_is_done_when_it_is_returned(kind, token, steps):
         await until(future.done)
 
 
-async def test_rule_2_but_inline_where_an_immediate_executor_asks_for_it(kind):
+async def test_rule_2_inline_where_an_immediate_executor_asks_for_it(kind):
     calls = []
     token = sw.bind_immediate_executor(sw.inline_executor, lambda error, n: calls.append((error, n)))
     with stream_of(kind) as stream:
@@ -381,7 +381,7 @@ async def test_rule_4_no_zombies(kind, ending):
         assert stream.written == b"ab"
 
 
-async def test_rule_4_nothing_goes_out_after_a_cancellation_has_been_seen(write):
+async def test_rule_4_nothing_goes_out_after_a_cancellation_was_seen(write):
     with UnixPair(send_buffer=4096) as pair:
         error, n = await write(pair.port, bytes(1 << 20), timeout=0.05)
         assert isinstance(error, sw.TransferTimeout)

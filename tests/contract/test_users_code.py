@@ -31,7 +31,7 @@ async def pair():
 
 
 @pytest.mark.parametrize("token", [sw.deferred, sw.use_promise, sw.as_tuple()], ids=repr)
-async def test_a_condition_that_writes_to_the_same_stream_finds_it_busy(pair, token):
+async def test_condition_that_writes_to_its_stream_finds_it_busy(pair, token):
     stream, far = pair
     met = []
 
@@ -48,7 +48,7 @@ async def test_a_condition_that_writes_to_the_same_stream_finds_it_busy(pair, to
     assert far.recv(100) == b"abcd"
 
 
-async def test_a_condition_that_raises_before_the_first_step_leaves_nothing_behind(pair):
+async def test_condition_that_raises_at_first_leaves_nothing_behind(pair):
     def condition(error, n):
         raise LookupError
 
@@ -65,7 +65,7 @@ async def test_a_condition_that_raises_before_the_first_step_leaves_nothing_behi
 
 
 @pytest.mark.parametrize("step", [3, 8])
-async def test_a_users_stream_that_keeps_the_memory_it_was_given_ends_all_the_same(step):
+async def test_users_stream_that_keeps_memory_ends_all_the_same(step):
     class Keeping:
         def __init__(self):
             self.executor, self.kept = sw.EventLoopExecutor(), []
@@ -193,7 +193,7 @@ class Failing:
 
 @pytest.mark.parametrize("good", [0, 1, 2])
 @pytest.mark.parametrize("number", [errno.EIO, errno.EBADF, errno.ENOSPC])
-async def test_an_oserror_that_a_users_step_raises_is_told_with_the_count(good, number):
+async def test_oserror_that_a_users_step_raises_has_the_count(good, number):
     kind = {errno.EIO: sw.Disconnected, errno.EBADF: sw.StreamClosed, errno.ENOSPC: sw.TransferError}[number]
     error = OSError(number, os.strerror(number))
     with pytest.raises(kind, match=rf"^{3 * good} of 100 bytes accepted") as info:
@@ -317,7 +317,7 @@ async def test_a_task_that_is_cancelled_asks_on_the_streams_own_thread():
     assert stream.threads != [threading.get_ident()]
 
 
-async def test_a_condition_that_goes_on_in_spite_of_errors_lets_the_loop_turn():
+async def test_condition_that_goes_on_after_errors_lets_the_loop_turn():
     class Failing(Stubborn):
         def write_some_nowait(self, buffers):
             raise OSError(errno.EIO, "unplugged")

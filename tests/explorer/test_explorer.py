@@ -150,7 +150,7 @@ def test_a_planted_bug_is_found(plant, monkeypatch):
     assert what in found()
 
 
-def test_an_earlier_slice_still_on_the_stack_does_not_keep_memory_exported():
+def test_slice_still_on_the_stack_keeps_no_memory_exported():
     explore(391)  # a write_some that completes in its own callback, the rest of the write then taken by a try
 
 

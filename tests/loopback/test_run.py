@@ -125,7 +125,7 @@ def test_a_stall_fails_where_gaps_are_limited():
     assert "0.2 s are allowed" in run.reasons[0]
 
 
-def test_a_limit_for_gaps_may_be_shorter_than_those_told_by_themselves():
+def test_gap_limit_may_be_shorter_than_the_default():
     _, run, _ = over_uart("at byte 5_000: stall 0.06 s", size=12_000, baud=115200, max_gap=0.05)
     assert run.verdict is Verdict.FAIL
     assert "0.05 s are allowed" in run.reasons[0]
@@ -140,7 +140,7 @@ def test_a_limit_for_gaps_may_be_shorter_than_those_told_by_themselves():
         (115_200, 0.5, Outcome.UNKNOWN, "too busy to tell"),
     ],
 )
-def test_a_line_that_is_2_percent_slow_is_told_so_unless_this_machine_was(line, kept_waiting, outcome, words):
+def test_line_2_percent_slow_is_reported_unless_machine_was(line, kept_waiting, outcome, words):
     """The figures of a run without a clock: when 30,000 bytes arrive over a line of 112,896 bit/s for 115,200."""
     arrivals = Arrivals(threshold=0.1, line_rate=11_520)
     for byte in range(0, 30_000, 30):
@@ -201,7 +201,7 @@ def test_a_sender_that_stalls_for_good_is_told_with_its_count():
 
 
 @pytest.mark.time_limit(60)
-def test_a_sender_that_stalls_for_good_is_told_on_a_machine_that_is_always_late(monkeypatch):
+def test_sender_stalled_for_good_is_reported_on_a_late_machine(monkeypatch):
     monkeypatch.setattr(LoopLag, "clock", lambda lag: time.monotonic() / 3)
     with PtyPair() as rig:
         rig.stall("peer")
@@ -227,7 +227,7 @@ def test_a_sender_that_is_only_slow_has_not_stopped(monkeypatch):
     assert run.directions[0].account.correct == 1_000
 
 
-async def test_patience_is_measured_by_a_clock_that_stands_still_while_the_loop_is_late():
+async def test_patience_clock_stands_still_while_the_loop_is_late():
     lag = LoopLag()
     async with lag.measured():
         await asyncio.sleep(0)  # it looks at the clock from now on
@@ -237,21 +237,21 @@ async def test_patience_is_measured_by_a_clock_that_stands_still_while_the_loop_
         assert lag.clock() - clock < time.monotonic() - began - 0.2
 
 
-def test_a_hang_up_in_the_middle_is_a_failure_with_an_account_and_no_exception():
+def test_hang_up_in_the_middle_is_a_failure_with_an_account():
     _, run, direction = over_uart("at byte 50_000: hang up port", size=200_000)
     assert run.verdict is Verdict.FAIL
     assert direction.account.sent == direction.account.correct + direction.account.lost
 
 
 @pytest.mark.parametrize("end", ["port", "peer"])
-def test_nothing_is_checked_and_nothing_passes_once_a_port_is_gone(end):
+def test_port_that_is_gone_is_not_checked_and_does_not_pass(end):
     result, run, _ = over_uart(f"at byte 50_000: hang up {end}", size=200_000, checks=True)
     assert run.verdict is Verdict.FAIL
     assert check_named(result, "accounting").outcome is Outcome.NOT_TESTED
     assert not any(check.outcome is Outcome.PASS for check in result.checks)
 
 
-def test_a_port_that_takes_no_byte_proves_nothing_of_the_accounting(monkeypatch):
+def test_port_that_takes_no_byte_proves_no_accounting(monkeypatch):
     async def takes_nothing(port, data, *token, **options):
         raise sw.TransferTimeout
 
@@ -278,7 +278,7 @@ def test_a_missing_port_could_not_run(tmp_path):
     assert "does not exist" in result.reasons[0]
 
 
-def test_a_sweep_runs_all_combinations_and_says_what_was_not_tested():
+def test_sweep_runs_all_combinations_and_names_what_it_left():
     result = loopback.run(
         rig="pty", bytes_to_send=5_000, trips=0, checks=False, sweep={"baud": [9600, 115200], "parity": ["N", "E"]}
     )
@@ -315,7 +315,7 @@ def test_a_sweep_stops_early_where_that_is_asked_for():
         {"rig": "cloud"},
     ],
 )
-def test_arguments_that_make_no_sense_are_refused_before_anything_is_opened(wrong):
+def test_senseless_arguments_are_refused_before_opening(wrong):
     with pytest.raises(ValueError):
         loopback.run(**{"bytes_to_send": 10, **wrong})
 
@@ -415,7 +415,7 @@ async def test_a_stopped_sweep_keeps_the_runs_it_made():
     assert result.verdict is Verdict.STOPPED
 
 
-def test_what_a_device_says_before_the_test_is_thrown_away_and_told(monkeypatch):
+def test_bytes_before_the_test_are_discarded_and_reported(monkeypatch):
     @contextlib.contextmanager
     def greeted(*arguments):
         with open_line(*arguments) as line:
@@ -447,7 +447,7 @@ def test_a_count_that_lies_is_caught_by_the_accounting_check(monkeypatch):
     assert result.verdict is Verdict.FAIL
 
 
-def test_the_modem_lines_of_a_plug_are_checked_and_one_that_does_not_follow_is_named():
+def test_modem_line_of_a_plug_that_does_not_follow_is_named():
     """pyserial's loop:// has RTS on CTS and DTR on DSR; its DCD is always on."""
     result = loopback.run("loop://", bytes_to_send=2_000, trips=0, patience=0.5)
     assert check_named(result, "RTS → CTS").outcome is Outcome.PASS
@@ -459,7 +459,7 @@ def test_the_modem_lines_of_a_plug_are_checked_and_one_that_does_not_follow_is_n
     assert result.verdict is Verdict.FAIL
 
 
-def test_flow_control_is_no_pass_where_nobody_can_tell_what_held_the_sender():
+def test_flow_control_of_unknown_cause_does_not_pass():
     result = loopback.run(rig="pty", bytes_to_send=2_000, trips=0, patience=0.5, flow="rtscts")
     assert check_named(result, "flow control").outcome is Outcome.UNKNOWN
     assert check_named(result, "RTS → CTS").outcome is Outcome.NOT_TESTED
@@ -482,7 +482,7 @@ def test_ports_that_nothing_paces_have_no_baud_rate_either():
     assert result.verdict is Verdict.PASS
 
 
-def test_the_accounting_is_checked_with_each_kind_of_flow_control_and_the_wiring_once():
+def test_accounting_is_checked_per_flow_control_and_wiring_once():
     sweep = {"parity": ["E", "N"], "flow": ["none", "rtscts"]}
     result = loopback.run(rig="pty", bytes_to_send=2_000, trips=0, patience=0.5, sweep=sweep)
     names = [check.name for check in result.checks]
@@ -500,7 +500,7 @@ def test_the_accounting_is_checked_with_each_kind_of_flow_control_and_the_wiring
         ((4095, "CTS low"), Outcome.PASS),
     ],
 )
-def test_flow_control_stops_the_sender_only_where_the_driver_says_what_held_it(stopped, outcome):
+def test_flow_control_stop_is_known_only_from_the_driver(stopped, outcome):
     error = None
     if stopped is not None:
         error = sw.TransferTimeout()
@@ -555,7 +555,7 @@ def talker(pause):
 
 
 @pytest.mark.parametrize(("pause", "size"), [(0, 1_000), (0.002, 1_000), (0.002, 1_000_000)])
-async def test_a_device_that_never_stops_talking_is_a_failure_and_no_endless_test(pause, size):
+async def test_device_that_never_stops_talking_fails_in_bounded_time(pause, size):
     with talker(pause) as url:
         result = await asyncio.wait_for(loopback.async_run(url, bytes_to_send=size, trips=0, patience=0.5), 100)
     assert result.verdict is Verdict.FAIL
@@ -574,7 +574,7 @@ async def test_a_device_that_never_stops_talking_is_a_failure_and_no_endless_tes
         (b"01234x6789", False),
     ],
 )
-async def test_what_arrives_after_a_write_was_cut_off_is_what_was_sent_or_not(arrives, right):
+async def test_bytes_that_arrive_after_a_cut_write_are_judged(arrives, right):
     here, there = socket.socketpair()
     with here, there:
         there.sendall(arrives)

@@ -3,7 +3,7 @@
 from .slips import slip
 
 LOOP = "contract/test_rules.py::test_rule_1_asios_loop_exactly"
-ASKED = "contract/test_rules.py::test_rule_1_the_condition_is_asked_before_the_first_step_and_after_each_that_leaves_something"
+ASKED = "contract/test_rules.py::test_rule_1_condition_is_asked_first_and_while_any_is_left"
 QUICK = "test_quick.py"
 BOTH = "contract/test_both_builds.py"
 USERS = "contract/test_users_code.py"
@@ -42,7 +42,7 @@ CORE = [
         "_transfer.py",
         "        elif self.cancelled:\n            self.finish(OperationAborted())",
         "",
-        "contract/test_rules.py::test_rule_4_nothing_goes_out_after_a_cancellation_has_been_seen",
+        "contract/test_rules.py::test_rule_4_nothing_goes_out_after_a_cancellation_was_seen",
         "contract/test_rules.py::test_rule_1_a_condition_that_cancels_is_heard_at_once",
     ),
     slip(
@@ -67,7 +67,7 @@ CORE = [
         "_transfer.py",
         "                turn -= TURN_SIZE // 16  #",
         "                pass  #",
-        "contract/test_users_code.py::test_a_condition_that_goes_on_in_spite_of_errors_lets_the_loop_turn",
+        "contract/test_users_code.py::test_condition_that_goes_on_after_errors_lets_the_loop_turn",
     ),
     slip("_transfer.py", "if blocking and not of_the_system(error):", "if False:", INTERRUPTED),
     slip("_transfer.py", "        if self._max_size is None:\n", "        if True:\n", ASKED, LOOP),
@@ -308,7 +308,7 @@ CORE = [
         "        handler(*self._args())\n        self._release()",
         QUICK,
         BUFFERS,
-        "contract/test_rules.py::test_rule_2_never_inline_once_and_after_everything_is_released",
+        "contract/test_rules.py::test_rule_2_never_inline_once_and_after_release",
     ),
     slip("_composed.py", "        self._conclude()\n        transfer.release()\n", "        self._conclude()\n", QUICK),
     slip(
@@ -356,7 +356,7 @@ CORE = [
         "        transfer.cancelled = True\n",
         "",
         "contract/test_rules.py::test_rule_6_a_cancel_that_meets_the_end_is_not_swallowed",
-        "contract/test_rules.py::test_rule_4_nothing_goes_out_after_a_cancellation_has_been_seen",
+        "contract/test_rules.py::test_rule_4_nothing_goes_out_after_a_cancellation_was_seen",
         "contract/test_rules.py::test_rule_1_cancellation_is_looked_at_last",
     ),
     slip(
@@ -367,14 +367,14 @@ CORE = [
         "        if transfer.size == 0:  # nothing to do is done",
         "        if False:  # nothing to do is done",
         "streams/threaded/test_thread_driver.py::test_nothing_to_write_is_done_whatever_the_timeout",
-        "streams/layers/test_queued.py::test_nothing_to_write_that_stands_in_line_is_done_when_its_time_is_over",
+        "streams/layers/test_queued.py::test_empty_write_in_line_is_done_when_its_time_is_over",
     ),
     slip(
         "_composed.py",
         "            deadline.disarm()\n",
         "            pass\n",
         "contract/test_asio_write.py::test_a_timer_that_did_not_fire_is_gone",
-        "contract/test_rules.py::test_rule_2_never_inline_once_and_after_everything_is_released",
+        "contract/test_rules.py::test_rule_2_never_inline_once_and_after_release",
     ),
     slip(
         "_composed.py",
@@ -437,7 +437,7 @@ CORE = [
         CANCELLATION,
         USERS,
         "peers/test_trio.py",
-        "contract/test_rules.py::test_rule_2_never_inline_once_and_after_everything_is_released",
+        "contract/test_rules.py::test_rule_2_never_inline_once_and_after_release",
         QUICK,
     ),
     slip(
@@ -634,6 +634,6 @@ CORE = [
         "            slot.clear()\n        return operation.result",
         "            pass\n        return operation.result",
         "test_stackful.py::test_the_slot_is_free_once_an_operation_has_ended",
-        "test_stackful.py::test_a_cancelled_coroutine_may_clean_up_and_starts_no_other_write",
+        "test_stackful.py::test_cancelled_coroutine_cleans_up_and_starts_no_write",
     ),
 ]

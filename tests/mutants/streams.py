@@ -162,7 +162,7 @@ STREAMS = [
         "        if transport.get_write_buffer_size():\n",
         "        if False:\n",
         "streams/fd/test_transport.py::test_plain_writes_before_and_after_keep_their_order",
-        "streams/fd/test_transport.py::test_behind_a_plain_write_that_is_stalled_nothing_is_accepted",
+        "streams/fd/test_transport.py::test_write_behind_a_stalled_plain_write_accepts_nothing",
     ),
     # -- transports that can't be written past ----------------------------------------------------------
     slip(FD + "_buffered_transport.py", "view[: CHUNK - len(chunk)]", "view[:CHUNK]", BUFFERED),
@@ -246,7 +246,7 @@ STREAMS = [
         THREADED + "_worker.py",
         "            self._kept += data",
         "            pass",
-        "contract/test_loops_that_are_over.py::test_what_a_read_left_behind_had_taken_from_the_port_goes_to_the_next_one",
+        "contract/test_loops_that_are_over.py::test_bytes_that_a_left_read_had_taken_go_to_the_next_read",
     ),
     slip(
         THREADED + "_worker.py",

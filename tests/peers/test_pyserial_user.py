@@ -76,7 +76,7 @@ def test_baud_rates_are_taken(ends, baudrate):
     assert receive(other, 2) == b"ok"
 
 
-def test_settings_can_be_saved_applied_and_flow_control_be_asked_for(ends):
+def test_settings_are_saved_and_applied_with_flow_control(ends):
     port, other = ends
     settings = port.get_settings()
     port.apply_settings({**settings, "baudrate": 9600, "stopbits": 2, "rtscts": True})

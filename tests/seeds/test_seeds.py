@@ -110,7 +110,7 @@ def test_losses_that_follow_upon_each_other_are_one():
     check(received(*lost), *lost)
 
 
-def test_the_few_bytes_between_a_loss_and_the_end_may_be_taken_for_corrupted_ones():
+def test_bytes_between_a_loss_and_the_end_may_count_as_corrupted():
     sent = PATTERN.block(0, 29_699)
     lost = FaultRecord("port", 7_425, "lost", sent[7_425:-3])
     faults.check_found(faults.account_of(PATTERN, sent[:7_425] + sent[-3:], len(sent)), [lost])

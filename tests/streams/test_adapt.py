@@ -90,7 +90,7 @@ def test_a_number_that_another_file_has_now_is_another_stream(pipes):
     assert not os.get_blocking(writer)
 
 
-async def test_a_number_that_another_file_got_beneath_a_write_is_not_written_to(pipes):
+async def test_number_reused_during_a_write_is_not_written_to(pipes):
     reader, writer, other_reader, other_writer = pipes
     operation = sw.async_write(writer, b"x" * (1 << 20))
     task = asyncio.ensure_future(operation)

@@ -113,7 +113,7 @@ def test_a_blocked_step_goes_on_when_it_is_let_go(make, clock):
         stream.let_go()
 
 
-def test_overlapping_writes_are_refused_and_queued_ones_stand_in_line(make, clock):
+def test_overlapping_writes_are_refused_and_queued_ones_wait(make, clock):
     stream = make(Step(after=1.0))
     first = sw.async_write(stream, b"first", sw.use_future)
     with pytest.raises(sw.StreamBusy):

@@ -28,7 +28,7 @@ def test_gaps():
 
 
 @given(st.lists(st.tuples(st.floats(0, 1000), st.integers(1, 5000)), min_size=1, max_size=300))
-def test_throughput_counts_every_byte_once_in_stretches_that_join(arrivals):
+def test_throughput_counts_every_byte_once_in_joining_stretches(arrivals):
     arrivals = sorted(arrivals)
     rates = noted(arrivals).throughput()
     if arrivals[-1][0] == 0:
@@ -63,7 +63,7 @@ def test_the_baud_rate_is_found_through_stalls_and_lumps(baud):
     assert noted(arrivals, line_rate=baud / 10).baud(10) == pytest.approx(baud, rel=0.001)
 
 
-def test_a_reader_that_was_kept_from_reading_does_not_make_the_line_faster():
+def test_reader_held_up_does_not_make_the_line_faster():
     """What queued up meanwhile arrives in a burst, which says nothing of the line."""
     arrivals = [(i / 1000, 11.52) for i in range(1000)]
     arrivals += [(1.5 + i / 1e6, 1152) for i in range(5)]  # half a second's worth, in five reads

@@ -102,7 +102,7 @@ def test_locate_finds_any_window(order):
 
 
 @given(st.sampled_from(ORDERS), st.integers(0, 10**6), st.lists(st.integers(1, 300), min_size=1, max_size=20))
-def test_a_clean_stream_passes_the_recurrence_from_anywhere_in_any_pieces(order, offset, sizes):
+def test_clean_stream_passes_from_anywhere_in_any_pieces(order, offset, sizes):
     pattern = make_pattern(f"prbs{order}")
     check = SelfSynchronisingCheck(POLYNOMIALS[order])
     for size in sizes:
@@ -122,7 +122,7 @@ def test_a_lone_wrong_bit_breaks_the_recurrence_three_times(order, bit, piece):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_lost_byte_is_one_short_burst_and_noise_or_inversion_is_not_clean(order):
+def test_lost_byte_is_one_short_burst_and_noise_is_not_clean(order):
     data = make_pattern(f"prbs{order}").block(0, 100_000)
     check = SelfSynchronisingCheck(POLYNOMIALS[order])
     assert 0 < check.feed(data[:5000] + data[5001:]) <= order

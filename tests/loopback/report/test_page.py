@@ -310,7 +310,7 @@ def test_it_prints(browser, pages, tmp_path, name):
     keep(f"{name}.pdf", paper)
 
 
-def test_one_wrong_byte_in_a_hundred_megabytes_is_seen_on_the_map(browser, tmp_path):
+def test_one_wrong_byte_in_100_megabytes_is_seen_on_the_map(browser, tmp_path):
     way = direction("A → B", 3_000_000, [(1_234_567, lambda b: [b ^ 1])], baud=3_000_000)
     path = tmp_path / "report.html"
     write_report(Result((Run(SETTINGS, Verdict.FAIL, directions=(way,)),)), path)

@@ -127,7 +127,7 @@ async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, wai
         assert await next_one == 1 << 20
 
 
-async def test_a_port_that_is_closed_in_a_pause_because_its_peer_left_is_disconnected():
+async def test_port_closed_in_a_pause_as_its_peer_left_is_disconnected():
     """As a transport does, which hears of that first."""
 
     class Lying(sw.SocketStream):
@@ -169,7 +169,7 @@ async def a_full(kind):
 
 
 @pytest.mark.parametrize("kind", ["SerialPort", "socket", "descriptor", "transport"])
-async def test_closed_by_another_thread_the_watcher_goes_on_the_loops_own(monkeypatch, kind):
+async def test_close_by_another_thread_removes_the_watcher_on_the_loop(monkeypatch, kind):
     """Event loops' watchers are no business of other threads."""
     loop, threads = asyncio.get_running_loop(), []
     remove = loop.remove_writer
@@ -309,7 +309,7 @@ async def test_a_full_socket_with_a_timeout_of_its_own_does_not_block(payload):
 
 
 @pytest.mark.parametrize("reads", [False, True], ids=["write", "read"])
-def test_a_blocking_form_ends_when_another_thread_closes_the_port(reads):
+def test_blocking_form_ends_when_another_thread_closes_the_port(reads):
     with PtyPair() as rig, sw.SerialPort(rig.port) as port, concurrent.futures.ThreadPoolExecutor(1) as pool:
         blocked = pool.submit(sw.read if reads else sw.write, port, bytearray(1 << 20))
         side = port._read_direction if reads else port._write_direction

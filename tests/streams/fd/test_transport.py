@@ -100,7 +100,7 @@ async def exactly(reader, expected):
 
 
 @kinds
-async def test_the_reader_goes_on_while_a_write_is_stalled_and_after_it(kind):
+async def test_reader_goes_on_while_a_write_is_stalled_and_after(kind):
     async with connection(kind) as (reader, writer, peer):
         promise = sw.async_write(writer, bytes(1 << 20), sw.use_promise)
         for message in (b"while it is stalled", b"still"):
@@ -130,7 +130,7 @@ async def test_plain_writes_before_and_after_keep_their_order(kind, size):
 
 
 @kinds
-async def test_behind_a_plain_write_that_is_stalled_nothing_is_accepted(kind):
+async def test_write_behind_a_stalled_plain_write_accepts_nothing(kind):
     async with connection(kind) as (_, writer, peer):
         writer.write(PAYLOAD * 4)
         with pytest.raises(sw.TransferTimeout) as caught:
@@ -258,7 +258,7 @@ async def started(writer):
     return promise
 
 
-async def test_a_transport_that_has_just_closed_itself_for_a_peer_that_left_is_disconnected():
+async def test_transport_closed_by_a_leaving_peer_is_disconnected():
     near, far = socket.socketpair()
     _, writer = await asyncio.open_unix_connection(sock=near)
     stream = sw.BufferedTransportStream(writer.transport)

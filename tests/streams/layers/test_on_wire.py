@@ -170,7 +170,7 @@ def test_rs485_settings_that_are_none():
 SETTINGS = serial.rs485.RS485Settings(delay_before_tx=0.002, delay_before_rx=0.002)
 
 
-async def test_the_transmitter_is_on_for_the_bytes_and_off_behind_the_last_bit():
+async def test_transmitter_is_on_until_the_last_bit_has_left():
     with simulated_port(baudrate=460800) as port:
         bus = sw.RS485(port, SETTINGS)
         assert await sw.async_write(bus, DATA[:300]) == 300
@@ -190,7 +190,7 @@ async def test_the_line_is_turned_around_however_it_ends():
 
 
 @pytest.mark.parametrize("layer", [lambda bus: bus, sw.Queued, sw.Paced, lambda bus: sw.Queued(sw.Queued(bus))])
-async def test_a_write_content_with_a_part_ends_once_the_line_is_turned(layer):
+async def test_write_content_with_a_part_ends_once_the_line_turned(layer):
     with simulated_port(baudrate=460800) as port:
         bus = layer(sw.RS485(port, SETTINGS))
         n = await sw.async_write(bus, DATA, completion_condition=sw.transfer_at_least(1))
@@ -234,7 +234,7 @@ def test_a_loop_that_ends_leaves_no_line_with_the_transmitter_on(size):
         assert port.uart.rts_log[-1][0] is False
 
 
-async def test_the_line_is_turned_though_the_driver_keeps_what_is_stuck():
+async def test_line_is_turned_though_the_driver_keeps_stuck_bytes():
     with simulated_port(flush_works=False) as port:
         port.uart.stuck = True
         with pytest.raises(sw.TransferTimeout):
@@ -335,7 +335,7 @@ def test_an_open_rs485_object_brings_its_settings(make_bus):
         sw.RS485(make_bus(Bus), SETTINGS)
 
 
-async def test_an_rs485_object_on_a_pty_can_be_read_and_is_not_written_past():
+async def test_rs485_on_a_pty_can_be_read_and_is_not_written_past():
     with PtyPair() as rig, rig.open_peer() as peer, serial.rs485.RS485(rig.port) as bus:
         assert await sw.async_write(bus, b"plain") == 5  # no mode is set: pyserial would just write, too
         assert receive(peer, 5) == b"plain"

@@ -105,7 +105,7 @@ class LateClock:
 
 @pytest.mark.parametrize("rate", [10, 960, 11_520, 100_000])
 @pytest.mark.parametrize("kind", ["pipe", "pty", "socket"])
-async def test_the_rate_is_kept_over_ten_seconds_by_a_clock_that_is_always_late(kind, rate, monkeypatch):
+async def test_rate_is_kept_over_ten_seconds_by_a_late_clock(kind, rate, monkeypatch):
     clock = LateClock(monkeypatch)
     data = os.urandom(10 * rate)
     with ends(kind) as (stream, peer):
@@ -127,7 +127,7 @@ async def test_it_is_never_faster_than_the_rate(kind):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "pty", "socket"])
-async def test_a_cancelled_one_counts_just_what_arrived_and_goes_on_from_there(kind):
+async def test_cancelled_write_counts_what_arrived_and_is_resumed(kind):
     with ends(kind) as (stream, peer):
         data = os.urandom(8000)
         operation = sw.async_write(sw.Paced(stream, bytes_per_second=500), data)  # 16 s
@@ -350,7 +350,7 @@ async def test_a_second_prompt_is_waited_for_and_given_with_the_first():
         assert replies == [b"> \r\n> "]
 
 
-async def test_a_device_that_is_never_silent_is_not_waited_for_for_ever():
+async def test_device_that_is_never_silent_is_not_awaited_for_ever():
     with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
         paced = sw.Paced(port, prompt=b"> ", prompt_settle=0.1)
         await sw.async_write(paced, b"one\n")

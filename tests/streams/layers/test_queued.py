@@ -76,14 +76,14 @@ async def queued_and_cancelled(rig, seed):
 
 @pytest.mark.parametrize("rig", [PtyPair, TcpPair, UnixPair])
 @pytest.mark.parametrize("seed", range(3))
-async def test_fifty_writes_arrive_whole_and_in_order_any_of_them_cancelled_at_random(rig, seed):
+async def test_fifty_writes_cancelled_at_random_stay_whole_and_ordered(rig, seed):
     results, received = await queued_and_cancelled(rig, seed)
     assert any(isinstance(result, asyncio.CancelledError) for result in results)
     assert any(not isinstance(result, asyncio.CancelledError) for result in results)
     assert received > 0
 
 
-async def test_a_write_that_waits_has_written_nothing_and_gives_up_its_place(kind):
+async def test_cancelled_write_in_line_wrote_nothing_and_leaves_it(kind):
     with stream_of(kind, 2, WAIT) as stream:
         queued = sw.Queued(stream)
         first = sw.async_write(queued, b"abcdef", sw.as_tuple(sw.use_promise))
@@ -103,7 +103,7 @@ async def test_a_write_that_waits_has_written_nothing_and_gives_up_its_place(kin
         assert stream.written == b"abmnopqr"
 
 
-async def test_a_timeout_counts_from_the_start_and_says_what_it_waited_for(kind):
+async def test_timeout_counts_from_the_start_and_says_what_it_awaited(kind):
     with stream_of(kind, WAIT) as stream:
         queued = sw.Queued(stream)
         first = sw.async_write(queued, b"abcdef", sw.as_tuple(sw.use_promise))
@@ -126,7 +126,7 @@ async def test_write_some_stands_in_line_too(kind):
         assert stream.written == b"abghi"
 
 
-async def test_a_handler_may_start_the_next_write_and_stands_at_the_end(kind):
+async def test_write_started_by_a_handler_stands_at_the_end(kind):
     with stream_of(kind, 2, 2) as stream:
         queued, done = sw.Queued(stream), []
 
@@ -151,7 +151,7 @@ async def test_an_error_ends_its_own_write_only(kind):
         assert [(type(error), n) for error, n in results] == [(sw.Disconnected, 2), (type(None), 3)]
 
 
-async def test_writing_past_the_line_is_refused_or_makes_the_next_one_refused():
+async def test_writing_past_the_line_is_refused_or_refuses_the_next():
     with PtyPair() as rig, sw.SerialPort(rig.port) as port, rig.open_peer() as peer:
         queued = sw.Queued(port)
         pending = sw.async_write(queued, bytes(100_000), sw.as_tuple(sw.use_promise))
@@ -228,7 +228,7 @@ async def test_a_queue_of_many_costs_no_more_than_its_length(kind):
         assert time.process_time() - started < 10
 
 
-async def test_nothing_to_write_that_stands_in_line_is_done_when_its_time_is_over():
+async def test_empty_write_in_line_is_done_when_its_time_is_over():
     with PtyPair() as rig, sw.SerialPort(rig.port) as port:
         queued = sw.Queued(port)
         first = sw.async_write(queued, bytes(1_000_000), sw.as_tuple(sw.use_promise))

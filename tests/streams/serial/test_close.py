@@ -308,7 +308,7 @@ async def test_what_is_said_to_be_unsent_never_goes_out(ordinary_port, close, po
     assert uart.received == DATA[: uart.fifo_size]
 
 
-async def test_a_close_that_no_signal_ends_is_left_alone_and_nothing_is_claimed(close):
+async def test_close_that_no_signal_ends_is_left_and_claims_nothing(close):
     with simulated_port(flush_works=False, privileged=False, interruptible=False) as port:
         port.uart.stuck = True
         await sw.async_write(port, DATA)
@@ -437,7 +437,7 @@ def test_a_forgotten_port_is_closed_whatever_goes_wrong_before(monkeypatch):
         assert not port.is_open
 
 
-def test_a_serial_that_was_adapted_stays_its_owners_when_the_stream_is_forgotten():
+def test_adapted_serial_stays_open_when_its_stream_is_forgotten():
     uart = FakeUart()
     port = SimulatedPort(uart)
     serial = port.serial

@@ -45,7 +45,7 @@ async def test_a_drain_to_the_queue_leaves_the_fifo_alone():
         assert port.uart.received == DATA[:16]
 
 
-async def test_a_shift_register_that_is_told_of_late_is_not_believed_too_early():
+async def test_shift_register_reported_late_is_not_believed_early():
     """ftdi_sio: the bytes are in the chip, and its last word was that it is empty."""
     with simulated_port(status_lag=0.1) as port:
         port.uart.stuck = True
@@ -131,7 +131,7 @@ async def test_a_drain_that_times_out_says_what_is_left_and_why():
         assert port.uart.received == DATA
 
 
-async def test_a_drain_cancelled_counts_what_has_left_and_harms_nothing():
+async def test_cancelled_drain_counts_what_has_left_and_harms_nothing():
     with simulated_port(baudrate=9600) as port:
         await sw.async_write(port, DATA)
         draining = port.async_drain()
@@ -390,7 +390,7 @@ def test_a_blocking_write_meets_the_same_stall():
 
 
 @pytest.mark.parametrize("on_wire", [False, True])
-async def test_a_queue_that_a_driver_empties_as_the_device_goes_is_no_success(on_wire):
+async def test_queue_emptied_as_the_device_goes_is_no_success(on_wire):
     """As cdc_acm does: what was under way fails, and is counted no more; some time later the port is told to be gone."""
     with simulated_port(has_lsr=False, fifo=1) as port:
         port.uart.stuck = True

@@ -158,7 +158,7 @@ def test_in_waiting_and_reset_input_buffer(rig, port):
         assert port.read(3, timeout=10) == b"new"
 
 
-def test_out_waiting_and_reset_output_buffer_count_what_is_queued():
+def test_out_waiting_and_reset_output_buffer_count_the_queue():
     with simulated_port(baudrate=300) as port:
         assert port.write(bytes(500)) == 500
         assert port.out_waiting == port.queued > 0

@@ -163,7 +163,7 @@ async def test_what_had_come_is_read_before_the_end_is_told(kind, size):
 
 @pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
 @pytest.mark.parametrize("kind", ["rfc2217://", "rfc2217://, pyserial's", "socket://"])
-async def test_a_dead_connection_is_closed_at_once_and_drained_by_nobody(kind, monkeypatch):
+async def test_dead_connection_is_closed_at_once_without_a_drain(kind, monkeypatch):
     """Its queue stands still for ever: nothing of it is waited for, and pyserial's own sleep is left out."""
     with ExitStack() as resources:
         if kind.startswith("rfc2217://"):
@@ -467,7 +467,7 @@ async def test_a_chunk_that_is_taken_during_the_close_is_the_last(when):
     await until(lambda: set(threading.enumerate()) == before)
 
 
-async def test_what_begins_after_the_close_has_an_error_of_its_own_and_no_thread():
+async def test_operation_after_the_close_has_its_error_and_no_thread():
     before = set(threading.enumerate())
     stream = sw.SerialPort(SlowPort())
     stream.close("abort")
@@ -647,7 +647,7 @@ def test_a_bell_that_is_not_heard_holds_no_ringer_up():
         bell.ring()
 
 
-async def test_a_wake_up_left_over_from_an_earlier_read_is_no_end_of_file():
+async def test_wake_up_left_over_from_an_earlier_read_is_not_eof():
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"socket://127.0.0.1:{server.getsockname()[1]}"
         with sw.as_stream(serial.serial_for_url(url)) as port:  # on a thread

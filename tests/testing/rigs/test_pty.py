@@ -24,7 +24,7 @@ def cpu_seconds_during(seconds):
     return time.process_time() - before
 
 
-def test_a_stalled_peer_stops_the_writer_after_some_ten_kilobytes():
+def test_stalled_peer_stops_the_writer_after_some_kilobytes():
     with PtyPair() as rig, rig.open_port() as port:
         assert 8_000 < fill(port) < 200_000  # how much depends on how the writes and the pump fall together
 
@@ -49,7 +49,7 @@ def test_the_pump_sleeps_after_a_hang_up():
         assert cpu_seconds_during(1.0) < 0.02
 
 
-def test_stall_holds_one_direction_and_resume_delivers_everything():
+def test_stall_holds_one_direction_and_resume_delivers_all():
     with PtyPair() as rig, rig.open_port() as port, rig.open_peer() as peer:
         send(port, b"before")
         assert receive(peer, 6) == b"before"
@@ -76,7 +76,7 @@ def test_what_was_accepted_before_a_hang_up_still_arrives():
         receive_only(peer, accepted)
 
 
-def test_a_writer_cut_off_in_full_flight_counts_what_the_peer_receives():
+def test_writer_cut_off_counts_what_the_peer_receives():
     accepted, received = 0, bytearray()
     with PtyPair() as rig, rig.open_port() as port, rig.open_peer() as peer:
         started = threading.Event()
@@ -126,7 +126,7 @@ def test_links_name_the_ends_and_go_away(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_link_name_that_is_taken_is_refused_and_nothing_is_left(tmp_path):
+def test_link_name_that_is_taken_is_refused_and_leaves_nothing(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     second.symlink_to(tmp_path / "missing")  # dangling: still not ours
     before = set(Path("/proc/self/fd").iterdir())
@@ -162,7 +162,7 @@ def test_nothing_is_accepted_between_the_last_read_and_the_close(monkeypatch):
         assert refused
 
 
-def test_a_program_that_takes_the_device_as_its_terminal_and_ends_does_no_harm():
+def test_program_with_the_device_as_its_terminal_ends_harmlessly():
     with PtyPair() as rig:
         take_and_end = f"import os; os.open({rig.port!r}, os.O_RDWR)"
         subprocess.run([sys.executable, "-c", take_and_end], start_new_session=True, check=True, timeout=30)

@@ -69,7 +69,7 @@ async def test_async_with(make):
 
 
 @pytest.mark.parametrize("make", RIGS)
-def test_a_peer_that_does_not_read_stops_the_writer_and_loses_nothing(make):
+def test_peer_that_does_not_read_stops_the_writer_without_loss(make):
     with make() as rig, rig.open_port() as port, rig.open_peer() as peer:
         chunk = pattern(4096)
         accepted = fill(port, chunk)

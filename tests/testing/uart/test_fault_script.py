@@ -65,7 +65,7 @@ def test_a_script_has_lines_semicolons_blanks_and_comments():
         ("always: newline lf to lf", "changes nothing"),
     ],
 )
-def test_a_script_that_cannot_be_read_is_quoted_and_told_what_can_be(text, complaint):
+def test_unreadable_script_is_quoted_with_what_is_possible(text, complaint):
     with pytest.raises(FaultScriptError, match=complaint) as caught:
         parse_faults(text)
     assert text in str(caught.value)

@@ -427,7 +427,7 @@ def test_random_scripts_lose_nothing_that_the_log_does_not_tell(seed):
 # Ends that go away
 
 
-def test_a_hang_up_ends_the_write_and_the_path_can_be_opened_again():
+def test_hang_up_ends_the_write_and_the_path_opens_again():
     with SimulatedUart(baud=None, faults="at byte 1000: hang up") as rig, rig.open_peer() as peer:
         accepted = 0
         with rig.open_port() as port, pytest.raises(OSError, match="Input/output error"):
@@ -507,7 +507,7 @@ def test_plugging_in_by_script_does_not_either_and_is_logged(tmp_path):
     assert path.read_text() == "someone else's"
 
 
-def test_what_is_sent_to_an_unplugged_end_waits_for_cts_or_is_lost():
+def test_bytes_to_an_unplugged_end_wait_for_cts_or_are_lost():
     with SimulatedUart(baud=None) as rig, rig.open_peer() as peer:
         rig.unplug("port")
         accepted = fill(peer, b"patient")
@@ -593,7 +593,7 @@ def test_it_leaves_nothing_behind():
     assert set(Path(tempfile.gettempdir()).glob("serialwrite-*")) == before
 
 
-def test_closing_is_no_trouble_when_a_cleaner_has_taken_the_directory():
+def test_closing_succeeds_when_the_directory_is_gone():
     with SimulatedUart() as rig:
         Path(rig.port).unlink()
         Path(rig.peer).unlink()
