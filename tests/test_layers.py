@@ -35,9 +35,11 @@ RANKS = """
 
     streams/serial: _driver
     streams/remote: _telnet
-    streams/remote: _com_port _input _output _tcp_device _connect _link _network_line
+    streams/remote: _com_port _input _tcp_device _connect _link _network_line
+    streams/remote: _output
     streams/remote: _connection
-    streams/remote: _directions _rfc2217_line
+    streams/remote: _answers _directions
+    streams/remote: _rfc2217_line
     streams/remote: _open_rfc2217 _rfc2217_driver _tcp_port
     streams/remote: _open
     streams/serial: _descriptor_driver

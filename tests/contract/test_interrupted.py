@@ -8,9 +8,11 @@ import signal
 import socket
 import sys
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
+from telnet_server import telnet_server
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair, receive, receive_available
@@ -178,6 +180,38 @@ def test_a_flowing_read(dynamic):
                     assert rest == PATTERN[count:][: len(rest)]
                 near.close()
                 giving.join()
+    assert interrupted > RUNS / 4
+
+
+@before_it_began
+@pytest.mark.parametrize(("in_flight", "longest"), [(None, 0.0004), (1000, 0.02)], ids=["no window", "a window"])
+def test_a_flowing_write_to_a_remote_port(in_flight, longest):
+    """Whatever step of the Telnet machine it comes in, all that is counted is proved served later, and no more."""
+    dice = random.Random(in_flight)
+    data = dice.randbytes(20_000) + b"\xff" * 2000
+    interrupted = 0
+    with alarms() as alarm, telnet_server() as server, sw.SerialPort(server.url, in_flight=in_flight) as port:
+        port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        sent = b""
+        for _ in range(RUNS):
+            try:
+                with alarm(dice.uniform(0.00002, longest), dice.choice(KINDS)):
+                    count = sw.write(port, data, timeout=BOUND)
+            except KINDS as error:
+                count = getattr(error, "bytes_transferred", None)
+                if count is None:  # it came after the write, or before it
+                    count = port.accepted - len(sent)
+                    assert count in {0, len(data)}
+                else:
+                    interrupted += 1
+                del error
+            sent += data[:count]
+            deadline = time.monotonic() + BOUND
+            while port.served < len(sent):
+                assert time.monotonic() < deadline, f"{port.served} of {len(sent)} bytes served"
+                time.sleep(0.001)
+            assert (port.served, port.accepted) == (len(sent), len(sent))
+        assert server.data == sent
     assert interrupted > RUNS / 4
 
 

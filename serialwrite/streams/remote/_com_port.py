@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 from ._telnet import COM_PORT_OPTION, subnegotiation
@@ -51,7 +52,7 @@ FAMILIES = {
     "inbound flow control": (13, 14, 15, 16, 18),
 }
 _FAMILY = {value: name for name, values in FAMILIES.items() for value in values}
-_NAMES = {Code.BAUDRATE: "baudrate", Code.DATASIZE: "bytesize", Code.PARITY: "parity", Code.STOPSIZE: "stopbits"}
+_NAMES = {int(code): code.name.lower() for code in Code} | {2: "bytesize", 4: "stopbits"}
 
 PARITIES = {"N": 1, "O": 2, "E": 3, "M": 4, "S": 5}
 STOP_SIZES = {1.0: 1, 2.0: 2, 1.5: 3}
@@ -65,23 +66,38 @@ OUR_SIGNATURE = b"serialwrite"
 
 
 class Question:
-    """What was asked of the server.
+    """What is asked of the server.
+
+    Args:
+        code: what it speaks of.
+        value: what is asked for.
+        position: of a query that proves what the server has taken: the bytes that go before it. None of another.
+        awaited: whether its answer matters.
 
     Attributes:
         family: what it speaks of, in words. An answer speaks of the same.
-        value: what was asked for.
         answer: the server's; None until it comes.
-        position: of a query that proves what the server has taken: the bytes that went before it. None of another.
-        awaited: whether its answer matters still.
+        passed: a later one was answered: this one will not be.
     """
 
-    def __init__(self, code: Code, value: bytes, position: int | None, awaited: bool) -> None:
+    def __init__(self, code: Code, value: bytes, *, position: int | None = None, awaited: bool = True) -> None:
         self.code = code
         self.value = value
-        self.family: str = family_of(code, value)
-        self.answer: bytes | None = None
         self.position = position
         self.awaited = awaited
+        self.family: str = family_of(code, value)
+        self.answer: bytes | None = None
+        self.passed = False
+
+    @property
+    def command(self) -> bytes:
+        """What is sent."""
+        return tell(self.code, self.value)
+
+    @property
+    def open(self) -> bool:
+        """Whether it may be answered still."""
+        return self.answer is None and not self.passed
 
     @property
     def granted(self) -> bool:
@@ -93,11 +109,20 @@ def family_of(code: int, value: bytes) -> str:
     """What ``code`` with ``value`` speaks of."""
     if code == Code.CONTROL:
         return _FAMILY.get(value[0], "") if value else ""
-    return _NAMES.get(Code(code), Code(code).name.lower())
+    return _NAMES[code]
+
+
+def asked_with(asked: Sequence[Question], question: Question) -> tuple[Question, ...]:
+    """The questions ``asked`` that are open, and behind them ``question``.
+
+    Some servers never answer some questions: of those that are not awaited, the last is enough.
+    """
+    still = (one for one in asked if one.open)
+    return *(one for one in still if one.awaited or question.awaited or one.family != question.family), question
 
 
 class ComPort:
-    """The questions that are open, and what the server has told of its port.
+    """What the server has told of its port.
 
     Attributes:
         served: bytes that the server has taken from its connection, by the last query that it has answered.
@@ -108,26 +133,22 @@ class ComPort:
     """
 
     def __init__(self) -> None:
-        self._open: list[Question] = []
         self.served = 0
         self.modem_state: int | None = None
         self.modem_news = 0
         self.line_state: int | None = None
         self.suspended = False
         self.signature: str | None = None
+        self._taken: tuple[bytes, Question] | None = None  # the last answer, and whose it is
 
-    def ask(
-        self, code: Code, value: bytes = b"", *, position: int | None = None, awaited: bool = True
-    ) -> tuple[Question, bytes]:
-        """Ask something: the question, and the command to send."""
-        question = Question(code, value, position, awaited)
-        # Some servers never answer some questions: of those that are not awaited, the last is enough.
-        self._open = [one for one in self._open if one.awaited or awaited or one.family != question.family]
-        self._open.append(question)
-        return question, tell(code, value)
+    def receive(self, said: bytes, asked: Sequence[Question]) -> bytes:
+        """Take in what the server says: an answer to one question, or news. The command to send, if there is one.
 
-    def receive(self, said: bytes) -> bytes:
-        """Take in what the server says: an answer to one question, or news. The command to send, if there is one."""
+        Args:
+            said: by the server. The same object given again has no other effect: the handler of a signal may have
+                interrupted the first time.
+            asked: all questions, in their order.
+        """
         if not said:
             return b""
         code, value = said[0] - SERVER if said[0] >= SERVER else said[0], said[1:]
@@ -143,25 +164,28 @@ class ComPort:
         elif code in {Code.SUSPEND, Code.RESUME}:
             self.suspended = code == Code.SUSPEND
         elif code <= Code.PURGE:
-            self._answer(family_of(code, value), value)
+            self._answer(said, family_of(code, value), value, asked)
         return b""
 
-    def _answer(self, family: str, value: bytes) -> None:
+    def _answer(self, said: bytes, family: str, value: bytes, asked: Sequence[Question]) -> None:
         """Find the question that ``value`` answers. A server answers in the order of the questions.
 
         It may leave some out, and be late with others. So an answer that is just what a later question asks for, is
         that one's, and those before it are not answered any more. Not so of baud rates, where some questions are
         proofs: there an answer is always the next one's, as an early one would prove what is not so.
         """
-        asked = [one for one in self._open if one.family == family]
-        if not asked:
-            return
-        chosen = asked[0]
-        if family != "baudrate":
-            chosen = next((one for one in asked if one.value == value[: len(one.value)]), chosen)
+        if self._taken is None or self._taken[0] is not said:
+            candidates = [one for one in asked if one.open and one.family == family]
+            if not candidates:
+                return
+            chosen = candidates[0]
+            if family != "baudrate":
+                chosen = next((one for one in candidates if one.value == value[: len(one.value)]), chosen)
+                for one in candidates[: candidates.index(chosen)]:
+                    one.passed = True
+            self._taken = said, chosen  # in this store it is that one's
+        chosen = self._taken[1]
         chosen.answer = value
-        passed = asked[: asked.index(chosen) + 1]
-        self._open = [one for one in self._open if one not in passed]
         if chosen.position is not None:
             self.served = max(self.served, chosen.position)
 

@@ -5,30 +5,28 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import select
 import socket
 import threading
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
-from ..._buffers import first_bytes
-from ._com_port import QUERY, Code, ComPort, Question
+from ..._buffers import MAX_BUFFER_COUNT
+from ..._errors import of_the_system
+from ._com_port import QUERY, Code, ComPort, Question, tell
 from ._input import Input
 from ._link import Link
 from ._output import Output
-from ._telnet import COM_PORT_OPTION, DO, DONT, SB, WILL, WONT, Command, Options, nothing
+from ._telnet import COM_PORT_OPTION, DO, DONT, SB, WILL, WONT, Command, NotTelnet, Options, nothing
 
 # Bytes that a server takes from its connection at a time. It answers what stands in them before it gives the data
 # among them to its port (ser2net 4.3 and pyserial's own: 1,024). So a question that proves something is as far behind.
 PADDING_SIZE = 1024
-# The most bytes after which the server is asked how far it is.
-QUERY_SIZE = 1 << 16
-# Seconds for which a question may stay unanswered once a later one was answered; and the longest of one poll, as
-# another thread may have received what this one waits for.
-OVERTAKEN, LONGEST_POLL = 0.25, 0.02
-
+PROOF = nothing(PADDING_SIZE) + tell(Code.BAUDRATE, QUERY)
+# The most bytes after which the server is asked how far it is; and the largest window that goes out at once. In a
+# larger one the server is asked amid it: by then its port may have sent what its queue holds.
+QUERY_SIZE, AT_ONCE_SIZE = 1 << 16, 1 << 13
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 _WORDS = {DO: "DO", DONT: "DONT", WILL: "WILL", WONT: "WONT", SB: "SB"}
 
 
@@ -60,36 +58,45 @@ class Connection:
         self.lock = threading.RLock()
         self._output = Output(sock)
         self._input = Input(sock, self._handle)
-        self._asked_at = 0  # bytes that were accepted when the server was last asked how far it is
 
     # -- what comes in ----------------------------------------------------------------------------------------
 
-    def receive(self, *, reading: bool = False, writing: bool = False) -> None:
-        """Take in what has come, by one receive. What ends the connection is kept in ``lost``.
+    def receive(self, *, reading: bool = False, writing: bool = False) -> bool:
+        """Take in what has come, by one receive: whether something has. What ends the connection is kept in ``lost``.
 
-        ``reading``, ``writing``: the direction that the caller works for, which needs no call about its own news.
+        ``reading``, ``writing``: the direction that the caller works for, which needs no call about its own news. A
+        writing one has it acknowledged, too: most often by the data that it sends.
         """
         with self.lock:
-            if self._input.ended:
-                return
-            unread, blocked = self._input.unread, self._blocked()
+            source = self._input
+            if source.ended:
+                return False
+            unread, blocked = source.unread, not writing and self._blocked()
             try:
-                self._input.receive()
+                came = source.receive()
             except OSError as error:
-                self._input.ended = True
                 self._lose(error)
-            except ValueError as error:
-                self._input.ended = True
+                came = source.ended = True
+            except NotTelnet as error:
+                came = source.ended = True
                 self._lose(OSError(errno.EPROTO, f"{self.name} does not speak Telnet: {error}"))
-            self.link.received()
-            ended = self._input.ended
+            if not came:
+                return False
+            if not writing:
+                self.link.received()
+            ended = source.ended
             if ended:
                 self._lose(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
-            data, credit = self._input.unread != unread or ended, (blocked and not self._blocked()) or ended
-        if (data and not reading) or (credit and not writing):
-            self.on_news(data and not reading, credit and not writing)
+            data = not reading and (ended or source.unread != unread)
+            credit = not writing and (ended or (blocked and not self._blocked()))
+        if data or credit:
+            self.on_news(data, credit)
+        return True
 
     def _lose(self, error: OSError) -> None:
+        """Keep ``error``, which has ended the connection. One that the handler of a signal has raised is raised on."""
+        if not of_the_system(error):
+            raise error
         if self.lost is None:
             self.lost = error
 
@@ -101,7 +108,7 @@ class Connection:
         if kind != SB:
             answer = self.options.receive(kind, option)
         elif option == COM_PORT_OPTION:
-            answer = self.com_port.receive(said)
+            answer = self.com_port.receive(said, self._output.asked)
         if answer:
             self.send(answer)
 
@@ -144,8 +151,9 @@ class Connection:
         """Bytes of data that the server is known to have taken from the connection. It is asked for the rest."""
         with self.lock:
             self.receive()
-            if self.lost is None and self.accepted > self._asked_at:
-                self.query()
+            if self.lost is None:
+                self._ask_for_rest()
+                self._send(self._output.flush)  # what the socket had no room for, which no write may come behind
             return self.com_port.served
 
     @property
@@ -169,109 +177,89 @@ class Connection:
 
     def write_some(self, buffers: Sequence[Any]) -> int:
         """Send what may go out of ``buffers`` in one send: how many bytes. BlockingIOError where none may."""
+        chosen: list[memoryview] = []
         with self.lock:
-            self.receive(writing=True)
-            if self.lost is not None:
-                raise self.lost.with_traceback(None)
-            often = QUERY_SIZE if self.window is None else max(1, min(QUERY_SIZE, self.window // 2))
-            most = often if self.window is None else min(often, self.window - self.unserved)
-            chunk = _first(buffers, max(most, 0))
-            if not chunk and not any(map(len, buffers)):
-                return 0
-            self._flush()
-            if self._output.waiting or not chunk or self.com_port.suspended:
-                raise BlockingIOError(errno.EAGAIN, "the server is not ready")
-            n: int = self._attempt(lambda: self._output.write(chunk))
-            self.link.moved()
-            if self.accepted - self._asked_at >= often or self._blocked():
-                self.query()
-            return n
+            came = self.receive(writing=True)
+            try:
+                return self._write_some(buffers, chosen)
+            except BaseException as error:
+                for view in chosen:  # what the handler of a signal raises has a traceback, which would keep them
+                    view.release()
+                if came and isinstance(error, BlockingIOError):
+                    self.link.received()
+                raise
 
-    def query(self) -> None:
-        """Ask how far the server is: once it answers, it has given all that was accepted before to its port."""
+    def _write_some(self, buffers: Sequence[Any], chosen: list[memoryview]) -> int:
+        if self.lost is not None:
+            raise self.lost.with_traceback(None)
+        output, window, size = self._output, self.window, 0
+        accepted = output.accepted
+        if window is None:
+            left = most = often = QUERY_SIZE
+        else:
+            left = window - (accepted - self.com_port.served)
+            often = max(1, min(QUERY_SIZE, window // 2))
+            most = left if window <= AT_ONCE_SIZE else min(often, left)
+        for one in buffers[:MAX_BUFFER_COUNT]:
+            if size >= most:
+                break
+            if len(one):
+                chosen.append(memoryview(one)[: most - size])
+                size += len(chosen[-1])
+        if not chosen and not any(map(len, buffers)):
+            return 0
+        if not chosen:  # the window may have become smaller than what is out
+            self._ask_for_rest()
+        if not self._attempt(output.flush) or not chosen or self.com_port.suspended:
+            raise BlockingIOError(errno.EAGAIN, "the server is not ready")
+        position = accepted + size
+        if size == left or position - output.asked_at >= often:
+            question = Question(Code.BAUDRATE, QUERY, position=position)
+            n = self._attempt(output.write, chosen, PROOF, question)
+        else:
+            n = self._attempt(output.write, chosen)
+        self.link.moved()
+        return n
+
+    def _ask_for_rest(self) -> None:
+        """Ask how far the server is, unless it was asked behind the last byte."""
+        accepted = self.accepted
+        if accepted > self._output.asked_at:
+            self.send(PROOF, Question(Code.BAUDRATE, QUERY, position=accepted))
+
+    def send(self, command: bytes, question: Question | None = None) -> None:
+        """Send ``command``, which asks ``question`` perhaps, as soon as the socket takes it."""
         with self.lock:
-            self._asked_at = self.accepted
-            _, command = self.com_port.ask(Code.BAUDRATE, QUERY, position=self._asked_at)
-            self.send(nothing(PADDING_SIZE) + command)
+            self._send(self._output.add, command, question)
 
-    def send(self, command: bytes) -> None:
-        """Send ``command`` as soon as the socket takes it."""
-        with self.lock, suppress(OSError):  # the next user of the connection gets the error
-            self._attempt(lambda: self._output.add(command))
-
-    def _flush(self) -> None:
-        self._attempt(self._output.flush)
-
-    def _attempt(self, sending: Callable[[], Any]) -> Any:
+    def _send(self, sending: Callable[[*Ts], object], *args: *Ts) -> None:
         try:
-            return sending()
+            self._attempt(sending, *args)
+        except OSError as error:  # the next user of the connection gets it
+            if not of_the_system(error):
+                raise
+
+    def _attempt(self, sending: Callable[[*Ts], T], *args: *Ts) -> T:
+        try:
+            return sending(*args)
         except BlockingIOError:
             raise
         except OSError as error:
             self._lose(error)
             raise
 
-    # -- questions ------------------------------------------------------------------------------------------------
+    def flush(self) -> bool:
+        """Send the commands that wait, as far as the socket takes them: whether none waits any more.
+
+        Raises:
+            OSError: as the operating system raised it.
+        """
+        with self.lock:
+            return self._attempt(self._output.flush)
 
     def ask(self, code: Code, value: bytes, *, awaited: bool = True) -> Question:
         """Ask something of the server."""
         with self.lock:
-            question, command = self.com_port.ask(code, value, awaited=awaited)
-            self.send(command)
+            question = Question(code, value, awaited=awaited)
+            self.send(question.command, question)
             return question
-
-    def wait_for(self, questions: Sequence[Question], seconds: float) -> Question | None:
-        """Block until all of ``questions`` were answered: the first that was not, within ``seconds`` or for good.
-
-        Raises:
-            OSError: the connection has ended.
-        """
-        # A server that leaves a question out goes on to the next; this one all of them answer.
-        last = self.ask(Code.BAUDRATE, QUERY)
-        overtaken: float | None = None
-
-        def over() -> bool:
-            nonlocal overtaken
-            if last.answer is not None and overtaken is None:
-                overtaken = time.monotonic() + OVERTAKEN
-            done = all(one.answer is not None for one in questions)
-            return done or (overtaken is not None and time.monotonic() >= overtaken)
-
-        self.wait(over, seconds)
-        missing = next((one for one in questions if one.answer is None), None)
-        if missing is not None:
-            missing.awaited = False
-        return missing
-
-    def wait(self, over: Callable[[], bool], seconds: float) -> bool:
-        """Block until ``over()``, for ``seconds`` at most: whether it is.
-
-        Raises:
-            OSError: the connection has ended.
-        """
-        deadline = time.monotonic() + seconds
-        while True:
-            self.receive()
-            if over():
-                return True
-            if self.lost is not None:
-                raise self.lost.with_traceback(None)
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            with self.lock:
-                self._flush()
-            self.poll(min(left, LONGEST_POLL))
-
-    def poll(self, seconds: float) -> bool:
-        """Block until something comes, or what waits can be sent: whether it does, within ``seconds``."""
-        poller = select.poll()
-        poller.register(self.socket, select.POLLIN | (select.POLLOUT if self._output.waiting else 0))
-        return bool(poller.poll(max(1, int(seconds * 1000))))
-
-
-def _first(buffers: Sequence[Any], size: int) -> bytes:
-    """The first ``size`` bytes of ``buffers``, as one object; the same one where that is possible."""
-    if len(buffers) == 1 and type(buffers[0]) is bytes and len(buffers[0]) <= size:
-        return buffers[0]
-    return b"".join(first_bytes(buffers, size))

@@ -35,7 +35,7 @@ class Input:
 
     Args:
         sock: the connection.
-        handle: called with each command.
+        handle: called with each command; a second time with the same object, if that is interrupted.
     """
 
     def __init__(self, sock: socket.socket, handle: Callable[[Command], object]) -> None:
@@ -58,25 +58,25 @@ class Input:
         """Whether so much waits to be read that nothing is received."""
         return self.unread >= UNREAD_SIZE
 
-    def receive(self) -> None:
-        """Take in what has come, by one receive. ``ended`` says whether nothing more will.
+    def receive(self) -> bool:
+        """Take in what has come, by one receive: whether something has. ``ended`` says whether nothing more will.
 
         Raises:
             OSError: as the operating system raised it.
-            ValueError: this is not Telnet.
+            NotTelnet: what came is not Telnet.
         """
         if not self._raws:
             if self.ended or self.full:
-                return
+                return False
             try:
                 self._raws.extend(starmap(self._sock.recv, ((CHUNK_SIZE, FLAGS),)))
             except BlockingIOError:
-                return
+                return False
         raw = self._raws[0]
         if not raw:
             self.ended = True
             self._raws.clear()
-            return
+            return True
         frames = self._frames
         if not frames or frames[-1].raw is not raw:
             data, commands, held = split(self._held, raw)
@@ -84,10 +84,12 @@ class Input:
         frame = frames[-1]
         self._held, self._received = frame.held, frame.end
         while frame.commands:
-            self._handle(frame.commands.popleft())
+            self._handle(frame.commands[0])
+            frame.commands.popleft()
         self._raws.clear()
         frame.raw = None
         self._drop()
+        return True
 
     def read(self, buffers: Sequence[Any]) -> int:
         """Copy what is there into ``buffers``: how many bytes that was."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import serial
 
+from ._answers import wait_until
 from ._connect import LONGEST_OPENING, Place, connected, place_of
 from ._connection import Connection
 from ._network_line import NetworkLine
@@ -107,7 +108,7 @@ def _agree(place: Place, connection: Connection, seconds: float) -> None:
     options = connection.options
     connection.receive()  # what the server asks for is answered before we ask
     connection.send(options.begin())
-    connection.wait(lambda: options.refused() is not None or options.missing() is None, seconds)
+    wait_until(connection, lambda: options.refused() is not None or options.missing() is None, seconds)
     if (refused := options.refused()) is not None:
         raise place.error(f"the server {place} refuses {refused}", errno.EPROTONOSUPPORT)
     if (missing := options.missing()) is not None:

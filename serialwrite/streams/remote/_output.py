@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
 from itertools import starmap
 from typing import Any, NamedTuple
 
 from ..._signal_safe import ledger
 from ..fd._descriptor import FLAGS
-from ._telnet import command, covered, escaped
+from ._com_port import Question, asked_with
+from ._telnet import Escaped, command, covered, escaped
 
 
 class _Send(NamedTuple):
     """A send under way. ``taken`` gets what it returned in the same moment: no handler of a signal comes between."""
 
-    chunk: bytes
-    form: bytes  # of the chunk, escaped; empty of commands
+    form: Escaped | None  # of the data in it; None where it is of commands
+    behind: bytes  # what stands behind the data in it,
+    question: Question | None  # and asks this
     taken: list[int]
 
 
@@ -26,6 +29,8 @@ class _State(NamedTuple):
     accepted: int = 0  # bytes of the caller's whose escaped form the system has taken whole
     half: bool = False  # an IAC is out whose meaning what follows decides
     commands: bytes = b""  # that wait
+    asked: tuple[Question, ...] = ()  # each is out, or among the commands
+    asked_at: int = 0  # where the last one that proves something stands
     send: _Send | None = None  # that may have been taken
 
 
@@ -42,53 +47,88 @@ class Output:
         return self._settled().accepted
 
     @property
+    def asked(self) -> tuple[Question, ...]:
+        """What the server is asked, in the order of its sending; some of it may be answered."""
+        return self._settled().asked
+
+    @property
+    def asked_at(self) -> int:
+        """Bytes of data that stand before the last question that proves what the server has taken."""
+        return self._settled().asked_at
+
+    @property
     def waiting(self) -> bool:
         """Whether commands wait to be sent."""
         return bool(self._settled().commands)
 
-    def add(self, data: bytes) -> None:
-        """Send the command ``data``, now or when the socket takes it: before any later data."""
-        accepted, half, commands, _ = self._settled()
-        self._state = _State(accepted, half and bool(commands), commands + command(data, half and not commands))
+    def add(self, data: bytes, question: Question | None = None) -> None:
+        """Send ``data``, a command that asks ``question``, now or when the socket takes it: before any later data."""
+        accepted, half, commands, asked, asked_at, _ = self._settled()
+        if question is not None:
+            asked, asked_at = _with(asked, asked_at, question)
+        self._state = _State(accepted, False, commands + command(data, half), asked, asked_at)
         self.flush()
 
-    def flush(self) -> None:
-        """Send the commands that wait, as far as the socket takes them."""
+    def flush(self) -> bool:
+        """Send the commands that wait, as far as the socket takes them: whether none waits any more."""
         while commands := self._settled().commands:
             try:
-                self._send(commands, _Send(commands, b"", []))
+                self._send([commands], _Send(None, commands, None, []))
             except BlockingIOError:
-                return
+                return False
+        return True
 
-    def write(self, chunk: bytes) -> int:
-        """Send what the socket takes of ``chunk``: how many bytes that was. BlockingIOError where it takes none."""
-        accepted, half, _, _ = self._settled()
-        form, payload = escaped(chunk, half)
+    def write(self, buffers: Sequence[memoryview], behind: bytes = b"", question: Question | None = None) -> int:
+        """Send what the socket takes of ``buffers``, none of them empty, while no command waits: how many bytes.
+
+        Args:
+            buffers: the data.
+            behind: a command, which goes out if all of the data does.
+            question: what it asks.
+
+        Raises:
+            BlockingIOError: the socket takes nothing.
+        """
+        before = self._settled()
+        form, payload = escaped(buffers, before.half)
+        if behind:
+            payload.append(behind)
         if (record := ledger.record) is not None:
-            record[1].append(_Counted(self, accepted))
-        self._send(payload, _Send(chunk, form, []))
-        n = self._settled().accepted - accepted
-        if not n and chunk:
+            record[1].append(_Counted(self, before.accepted))
+        self._send(payload, _Send(form, behind, question, []))
+        n = self._settled().accepted - before.accepted
+        if not n:
             raise BlockingIOError(errno.EAGAIN, "the socket took half of an escaped byte")
         return n
 
-    def _send(self, payload: bytes, send: _Send) -> None:
-        accepted, half, commands, _ = self._state
-        self._state = _State(accepted, half, commands, send)
-        send.taken.extend(starmap(self._sock.send, ((payload, FLAGS),)))
+    def _send(self, payload: Sequence[bytes | memoryview], send: _Send) -> None:
+        accepted, half, commands, asked, asked_at, _ = self._state
+        self._state = _State(accepted, half, commands, asked, asked_at, send)
+        send.taken.extend(starmap(self._sock.sendmsg, ((payload, (), FLAGS),)))
 
     def _settled(self) -> _State:
         """The state, with the last send taken into it."""
-        accepted, half, commands, send = self._state
-        if send is not None:
-            sent = send.taken[0] if send.taken else 0
-            if not send.form:
-                commands = commands[sent:]
-            else:
-                n, half = covered(send.chunk, send.form, half, sent)
-                accepted += n
-            self._state = _State(accepted, half, commands)
-        return self._state
+        state = self._state
+        if (send := state.send) is None:
+            return state
+        accepted, half, commands, asked, asked_at, _ = state
+        sent = send.taken[0] if send.taken else 0
+        if send.form is None:
+            commands = commands[sent:]
+        else:
+            size, half, beyond = covered(send.form, half, sent)
+            accepted += size
+            if beyond is not None:
+                commands = send.behind[beyond:]
+                if (question := send.question) is not None:
+                    asked, asked_at = _with(asked, asked_at, question)
+        self._state = state = _State(accepted, half, commands, asked, asked_at)
+        return state
+
+
+def _with(asked: tuple[Question, ...], asked_at: int, question: Question) -> tuple[tuple[Question, ...], int]:
+    """What is asked, and where the last question that proves something stands, with ``question`` behind it."""
+    return asked_with(asked, question), asked_at if question.position is None else question.position
 
 
 class _Counted:

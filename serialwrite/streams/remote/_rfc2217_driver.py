@@ -115,7 +115,7 @@ class Rfc2217Driver:
         connection = self.connection
         if connection.lost is not None or self.socket.fileno() < 0:
             return None
-        queued = connection.accepted - connection.served
+        queued = connection.unserved  # nothing is received here: what waits does that
         still = self._standstill.see(queued, connection.accepted)  # of all writes: the port does not know them apart
         if connection.com_port.suspended:
             return SUSPENDED

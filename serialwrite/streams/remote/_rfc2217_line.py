@@ -11,6 +11,7 @@ from ..serial._device import ModemLines
 from ..serial._drain import seconds_per_byte
 from ..serial._read_back import BAUD_TOLERANCE
 from ..serial._settings import Settings, asked_of
+from ._answers import unanswered, wait_until
 from ._com_port import (
     ALL_LINES,
     CD,
@@ -127,7 +128,7 @@ class Rfc2217Line(NetworkLine):
     def _check(self, questions: dict[str, Question], asked: dict[str, Any]) -> None:
         """Wait for the answers to ``questions``, and see that they grant what was asked for."""
         server = self._connection.name
-        missing = self._connection.wait_for(tuple(questions.values()), self.patience)
+        missing = unanswered(self._connection, tuple(questions.values()), self.patience)
         for name, question in questions.items():
             if question is missing:
                 hint = "; append ?ign_set_control to the URL" if question.code == Code.CONTROL else ""
@@ -159,7 +160,7 @@ class Rfc2217Line(NetworkLine):
         if self._polls and time.monotonic() - self._polled_at >= FRESH:
             news = com_port.modem_news
             connection.send(tell(Code.MODEMSTATE))
-            connection.wait(lambda: com_port.modem_news > news, self.patience)
+            wait_until(connection, lambda: com_port.modem_news > news, self.patience)
             self._polled_at = time.monotonic()
         state = com_port.modem_state
         if state is None:

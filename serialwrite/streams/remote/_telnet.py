@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 IAC, DONT, DO, WONT, WILL, SB, NOP, SE = 255, 254, 253, 252, 251, 250, 241, 240
 BINARY, ECHO, SUPPRESS_GO_AHEAD, COM_PORT_OPTION = 0, 1, 3, 44
 PAIR = b"\xff\xff"  # one byte 0xFF of the data
 LONGEST_COMMAND = 4096  # bytes; what goes on for longer is not Telnet
+_IAC = re.compile(b"\xff")
 _DATA = re.compile(rb"(?:[^\xff]++|\xff\xff)*+")
 _BODY = re.compile(rb"((?:[^\xff]++|\xff\xff)*+)\xff\xf0")
 
@@ -22,24 +24,66 @@ Command: TypeAlias = "tuple[int, int, bytes]"
 # command that does nothing, before any other byte. And a command takes it for its own first byte.
 
 
-def escaped(chunk: bytes, half: bool) -> tuple[bytes, bytes]:
-    """``chunk`` as Telnet has it, and what of that is still to be sent where a ``half`` is out."""
-    form = chunk.replace(b"\xff", PAIR)  # the same object, where there is nothing to escape
-    if not half or not chunk:
-        return form, form
-    return form, form[1:] if chunk[0] == IAC else bytes((NOP,)) + form
+class Escaped(NamedTuple):
+    """Data as Telnet has it. It does not keep the data's memory, which is in ``payload`` alone.
+
+    Attributes:
+        parts: of each buffer, its size where nothing in it is escaped; else its escaped form.
+        skew: bytes that a half, or what follows it, adds to what was sent of these.
+    """
+
+    parts: list[int | bytes]
+    skew: int
 
 
-def covered(chunk: bytes, form: bytes, half: bool, sent: int) -> tuple[int, bool]:
-    """How many bytes of ``chunk`` went out whole with ``sent`` bytes of its escaped form; and whether a half is out."""
+def escaped(buffers: Sequence[memoryview], half: bool) -> tuple[Escaped, list[bytes | memoryview]]:
+    """``buffers``, none of them empty, as Telnet has them; and what of that is to be sent where a ``half`` is out."""
+    parts, payload = list[int | bytes](), list[bytes | memoryview]()
+    for view in buffers:
+        if _IAC.search(view) is None:  # it goes out as it is
+            parts.append(len(view))
+            payload.append(view)
+        else:
+            form = bytes(view).replace(b"\xff", PAIR)
+            parts.append(form)
+            payload.append(form)
+    if not half:
+        return Escaped(parts, 0), payload
+    if buffers[0][0] == IAC:
+        return Escaped(parts, 1), [payload[0][1:], *payload[1:]]
+    return Escaped(parts, -1), [bytes((NOP,)), *payload]
+
+
+class Covered(NamedTuple):
+    """What a send has taken.
+
+    Attributes:
+        size: bytes of the data that went out whole.
+        half: whether a half is out.
+        beyond: bytes sent of what stood behind the data; None where not all of the data went out.
+    """
+
+    size: int
+    half: bool
+    beyond: int | None
+
+
+def covered(form: Escaped, half: bool, sent: int) -> Covered:
+    """What ``sent`` bytes cover, of the payload of ``form`` and what stood behind that. A ``half`` was out before."""
     if sent == 0:
-        return 0, half
-    if half:
-        sent += 1 if chunk[0] == IAC else -1
-    if form is chunk:
-        return sent, False
-    pairs, odd = divmod(form.count(b"\xff", 0, sent), 2)
-    return sent - pairs - odd, bool(odd)
+        return Covered(0, half, None)
+    sent, size = sent + form.skew, 0
+    for part in form.parts:
+        if isinstance(part, int):
+            if sent < part:
+                return Covered(size + sent, False, None)
+            size, sent = size + part, sent - part
+        else:
+            pairs, odd = divmod(part.count(b"\xff", 0, sent), 2)
+            if sent < len(part):
+                return Covered(size + sent - pairs - odd, bool(odd), None)
+            size, sent = size + len(part) - pairs, sent - len(part)
+    return Covered(size, False, sent)
 
 
 def command(data: bytes, half: bool) -> bytes:
@@ -60,6 +104,10 @@ def subnegotiation(option: int, body: bytes) -> bytes:
 # -- what comes in ------------------------------------------------------------------------------------------
 
 
+class NotTelnet(ValueError):
+    """What came is not Telnet."""
+
+
 class Split(NamedTuple):
     """What some received bytes are: data, commands, and the beginning of a command that is not complete."""
 
@@ -72,7 +120,7 @@ def split(held: bytes, chunk: bytes) -> Split:
     """Split ``chunk``, received behind what the last call has ``held``.
 
     Raises:
-        ValueError: a command that does not end: this is not Telnet.
+        NotTelnet: a command does not end.
     """
     if not held and IAC not in chunk:
         return Split(chunk, (), b"")
@@ -91,7 +139,7 @@ def split(held: bytes, chunk: bytes) -> Split:
             body = _BODY.match(chunk, at + 2)
             if body is None:
                 if end - at > LONGEST_COMMAND:
-                    raise ValueError(f"no command of Telnet's is longer than {LONGEST_COMMAND:,} bytes")
+                    raise NotTelnet(f"no command of Telnet's is longer than {LONGEST_COMMAND:,} bytes")
                 break
             if said := body[1].replace(PAIR, b"\xff"):
                 commands.append((SB, said[0], said[1:]))

@@ -1,10 +1,11 @@
 """Telnet and COM-PORT-OPTION with no I/O: every cut of every byte, options, and which answer belongs to what."""
 
 import random
+from itertools import accumulate, pairwise
 
 import pytest
 
-from serialwrite.streams.remote._com_port import Code, ComPort, tell
+from serialwrite.streams.remote._com_port import Code, ComPort, Question, asked_with, tell
 from serialwrite.streams.remote._telnet import (
     BINARY,
     COM_PORT_OPTION,
@@ -33,12 +34,18 @@ def sent_and_counted(choose, data):
             wire, half, commands = wire + command(QUERY, half), False, commands + 1
         if choose.random() < 0.1:  # a write is given up, and the next one has other bytes
             at += choose.randrange(3)
-        chunk = data[at : at + choose.randrange(1, 6)]
-        form, payload = escaped(chunk, half)
-        sent = choose.randrange(len(payload) + 1)
-        wire += payload[:sent]
-        n, half = covered(chunk, form, half, sent)
-        counted, at = counted + chunk[:n], at + n
+        sizes = choose.choices(range(1, 5), k=choose.randrange(1, 4))  # of buffers that are gathered
+        ends = [min(end, len(data)) for end in accumulate(sizes, initial=at)]
+        buffers = [memoryview(data)[one:end] for one, end in pairwise(ends) if one < end]
+        if not buffers:
+            continue
+        form, payload = escaped(buffers, half)
+        behind = choose.choice((b"", QUERY))
+        out = b"".join([*payload, behind])[: choose.randrange(sum(map(len, payload)) + len(behind) + 1)]
+        n, half, beyond = covered(form, half, len(out))
+        wire, counted, at = wire + out, counted + data[at : at + n], at + n
+        if beyond is not None and behind:  # a command that has begun is ended
+            wire, commands = wire + behind[beyond:], commands + 1
     return wire + command(QUERY, half), counted, commands + 1
 
 
@@ -109,62 +116,85 @@ def test_an_option_that_is_taken_back_is_agreed_to():
 # -- answers -----------------------------------------------------------------------------------------------
 
 
-def answer(port, code, *value):
-    assert port.receive(bytes((code + 100, *value))) == b""
+class Exchange:
+    """What is asked of a server, and what it answers."""
+
+    def __init__(self):
+        self.port, self.asked = ComPort(), ()
+
+    def ask(self, code, value, **how):
+        question = Question(code, value, **how)
+        self.asked = asked_with(self.asked, question)
+        return question
+
+    def answer(self, code, *value):
+        self.hear(bytes((code + 100, *value)))
+
+    def hear(self, said):
+        assert self.port.receive(said, self.asked) == b""
 
 
 def test_answers_belong_to_questions_of_their_family():
-    port = ComPort()
-    rts, _ = port.ask(Code.CONTROL, b"\x0b")
-    flow, _ = port.ask(Code.CONTROL, b"\x01")
-    baud, _ = port.ask(Code.BAUDRATE, (9600).to_bytes(4))
-    answer(port, Code.CONTROL, 1)
-    answer(port, Code.BAUDRATE, 0, 0, 0x25, 0x80, 0, 0, 0, 0)  # sredird adds zeros
+    server = Exchange()
+    rts = server.ask(Code.CONTROL, b"\x0b")
+    flow = server.ask(Code.CONTROL, b"\x01")
+    baud = server.ask(Code.BAUDRATE, (9600).to_bytes(4))
+    server.answer(Code.CONTROL, 1)
+    server.answer(Code.BAUDRATE, 0, 0, 0x25, 0x80, 0, 0, 0, 0)  # sredird adds zeros
     assert (rts.answer, flow.granted, baud.granted) == (None, True, True)
-    answer(port, Code.CONTROL, 12)
+    server.answer(Code.CONTROL, 12)
     assert (rts.answer, rts.granted) == (b"\x0c", False)
 
 
 def test_a_late_answer_is_not_the_next_questions():
-    port = ComPort()
-    late, _ = port.ask(Code.PARITY, b"\1")
+    server = Exchange()
+    late = server.ask(Code.PARITY, b"\1")
     late.awaited = False  # given up
-    later, _ = port.ask(Code.PARITY, b"\3")
-    answer(port, Code.PARITY, 1)
+    later = server.ask(Code.PARITY, b"\3")
+    server.answer(Code.PARITY, 1)
     assert later.answer is None
-    answer(port, Code.PARITY, 3)
+    server.answer(Code.PARITY, 3)
     assert later.granted
 
 
 def test_an_answer_that_never_comes_does_not_hold_the_next():
-    port = ComPort()
-    port.ask(Code.CONTROL, b"\x0b", awaited=False)
-    later, _ = port.ask(Code.CONTROL, b"\x0c")
-    answer(port, Code.CONTROL, 12)
+    server = Exchange()
+    server.ask(Code.CONTROL, b"\x0b", awaited=False)
+    later = server.ask(Code.CONTROL, b"\x0c")
+    server.answer(Code.CONTROL, 12)
     assert later.granted
 
 
+def test_of_questions_never_answered_the_last_is_kept():
+    server = Exchange()
+    for on in (11, 12) * 50:
+        last = server.ask(Code.CONTROL, bytes((on,)), awaited=False)
+    assert server.asked == (last,)
+
+
 def test_served_is_what_was_accepted_before_an_answered_query():
-    port = ComPort()
-    port.ask(Code.BAUDRATE, bytes(4), position=100)
-    refused, _ = port.ask(Code.BAUDRATE, (12345).to_bytes(4))
-    port.ask(Code.BAUDRATE, bytes(4), position=250)
-    assert port.served == 0
-    answer(port, Code.BAUDRATE, 0, 0, 0x25, 0x80)
-    assert port.served == 100
-    answer(port, Code.BAUDRATE, 0, 0, 0x25, 0x80)  # what is in force, as the other was refused: it proves nothing
-    assert (port.served, refused.granted) == (100, False)
-    answer(port, Code.BAUDRATE, 0, 0, 0x25, 0x80)
-    assert port.served == 250
+    server = Exchange()
+    server.ask(Code.BAUDRATE, bytes(4), position=100)
+    refused = server.ask(Code.BAUDRATE, (12345).to_bytes(4))
+    server.ask(Code.BAUDRATE, bytes(4), position=250)
+    served = [server.port.served]
+    for _ in range(3):  # the second, what is in force as the other was refused, proves nothing
+        said = bytes((101, 0, 0, 0x25, 0x80))
+        server.hear(said)
+        served.append(server.port.served)
+        server.hear(said)  # again, as the handler of a signal had come
+        assert server.port.served == served[-1]
+    assert (served, refused.granted) == ([0, 100, 100, 250], False)
 
 
 def test_news_signature_and_suspend():
-    port = ComPort()
+    server = Exchange()
+    port = server.port
     for said in (b"\x6b\x90", b"\x6a\x10", b"\x64some server", b"\x6c"):
-        assert port.receive(said) == b""
+        server.hear(said)
     assert (port.modem_state, port.line_state, port.signature, port.suspended) == (0x90, 0x10, "some server", True)
-    port.receive(b"\x6d")
+    server.hear(b"\x6d")
     assert not port.suspended
-    assert port.receive(b"\0") == tell(Code.SIGNATURE, b"serialwrite")
+    assert port.receive(b"\0", ()) == tell(Code.SIGNATURE, b"serialwrite")
     for nonsense in (b"", b"\x6b", b"\x69", b"\xff\1", b"\x71"):
-        assert port.receive(nonsense) == b""
+        server.hear(nonsense)
