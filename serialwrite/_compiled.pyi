@@ -29,5 +29,12 @@ class Held:
 def hold(given: tuple[Any, ...]) -> Held | None: ...
 def window_ends(views: tuple[Any, ...], count: int) -> list[int]: ...
 def quickened(
-    function: _F, twin: type, cost: int, nothing_started: object, no_limits: object, check: Callable[..., Any]
+    function: _F,
+    twin: type,
+    rest: Callable[..., Any],
+    start: Callable[..., Any],
+    cost: int,
+    nothing_started: object,
+    no_limits: object,
+    check: Callable[..., Any],
 ) -> _F: ...

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any
 
 from ._buffers import Buffers
-from ._cancellation import CancellationType
+from ._cancellation import UNCONNECTED, CancellationType
 from ._conditions import transfer_at_least
 from ._deadlines import UNLIMITED, Deadline, Limits, deadlines
 from ._direction import QUIET_S, WRITING, Direction, Way, direction_of
 from ._errors import OperationAborted, TransferError, TransferTimeout
-from ._executors import Executor, clock_of
-from ._handler import Args, Handler
+from ._executors import Executor, clock_of, running_loop
+from ._handler import Args, AwaitHandler, Handler
 from ._operation import CompletionToken, Operation, deferred
 from ._transfer import Transfer
 
@@ -116,11 +117,40 @@ class TransferOperation(Operation[Any]):
 
     def tried(self, error: Exception | None, n: int) -> None:
         """Take in a first step that was taken before this operation was made."""
-        self.transfer.prepare()
         if isinstance(error, BlockingIOError):
             self.transfer.full = True
         else:
+            self.transfer.prepare()
             self.transfer.feed(error, n)
+
+    # -- awaited -------------------------------------------------------------------------------------
+
+    def await_rest(self) -> Generator[Any, Any, Any]:
+        """What awaits it, once it was tried."""
+        return self.__await__() if self.transfer.over else self.await_launched()
+
+    def await_launched(self) -> Generator[Any, Any, Any]:
+        """Launch it, and wait for its result.
+
+        Awaited on its own loop, and as it is, it needs no slot and no signal: the task asks it to stop.
+        """
+        loop = running_loop()
+        mine: asyncio.AbstractEventLoop | None = getattr(self.executor, "loop_taken", None)
+        if mine is None or mine is not loop or self._wrappers or self._launched:
+            return (yield from super().await_launched())
+        self._launched = self.has_begun = True
+        awaiting = AwaitHandler(mine, self.executor, UNCONNECTED, self._stop_for_task)
+        self._begin(awaiting)
+        try:
+            args = yield from awaiting.wait()
+        except BaseException:
+            self.undelivered()
+            raise
+        return self.result(args)
+
+    def _stop_for_task(self) -> None:
+        """The task that awaits it was cancelled: it is not called, but told when it looks again."""
+        self._cancel(CancellationType.TERMINAL, posted=False)
 
     # -- by steps ------------------------------------------------------------------------------------
 
@@ -161,7 +191,18 @@ class TransferOperation(Operation[Any]):
         if not transfer.over:
             if self._deadlines:
                 self._see()
+                if transfer.full and self._has_no_time():
+                    return
             direction.step(transfer.prepare(), self._stepped)
+
+    def _has_no_time(self) -> bool:
+        """End it here if its timeout is 0: there is nothing to wait for."""
+        for deadline in self._deadlines:
+            if deadline.is_zero and deadline.type & self._cancellable & self.direction.cancellable:
+                self._expired = deadline
+                self.transfer.finish(OperationAborted())
+                return True
+        return False
 
     def _stepped(self, error: BaseException | None, n: int) -> None:
         """A step that was waited for has ended."""
@@ -190,8 +231,11 @@ class TransferOperation(Operation[Any]):
 
     # -- cancelled -----------------------------------------------------------------------------------
 
-    def _cancel(self, requested: CancellationType, deadline: Deadline | None = None) -> None:
-        """Every request comes here: from the slot, a deadline, the task, the executor's end."""
+    def _cancel(self, requested: CancellationType, deadline: Deadline | None = None, *, posted: bool = True) -> None:
+        """Every request comes here: from the slot, a deadline, the task, the executor's end.
+
+        ``posted`` says whether the handler is to be called later: it must not run inside a caller's ``emit``.
+        """
         transfer, direction = self.transfer, self.direction
         if transfer.over or not self._claimed:
             return
@@ -202,7 +246,7 @@ class TransferOperation(Operation[Any]):
         transfer.cancelled = True
         if direction.cancel(requested):
             transfer.finish(OperationAborted())
-            self._end(posted=True)
+            self._end(posted=posted)
 
     def _expire(self, deadline: Deadline) -> None:
         if deadline.idle_timeout is not None and self._claimed:
@@ -210,7 +254,7 @@ class TransferOperation(Operation[Any]):
             if deadline.left() > 0:
                 self._arm(deadline)
                 return
-        self._cancel(deadline.type, deadline)
+        self._cancel(deadline.type, deadline, posted=False)
 
     def _abort(self) -> None:
         self._cancel(CancellationType.TERMINAL)

@@ -50,6 +50,11 @@ class Deadline:
         return self._due - self._clock()
 
     @property
+    def is_zero(self) -> bool:
+        """Whether it gives no time at all."""
+        return self.early == 0 and self.idle_timeout is None
+
+    @property
     def quiet(self) -> float:
         """Seconds that a stream has to have stood still for when it is due: some of those since that look."""
         return self.early / 2
@@ -59,11 +64,11 @@ class Deadline:
 
     def arm(self, due: Callable[[Deadline], object], look: Callable[[], object] | None = None) -> None:
         """Call ``due(deadline)`` on the executor when it is due, until :meth:`disarm`; and ``look()`` once before."""
-        left = max(self.left(), 0.0)
+        left = self._due - self._clock()
         if look is not None and left > self.early:
             self._timer = self._call_later(left - self.early, self._look, due, look)
         else:
-            self._timer = self._call_later(left, self._end, due, look)
+            self._timer = self._call_later(max(left, 0.0), self._end, due, look)
 
     def _look(self, due: Callable[[Deadline], object], look: Callable[[], object]) -> None:
         look()

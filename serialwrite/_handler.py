@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
-from ._cancellation import UNCONNECTED, CancellationSignal, CancellationSlot
+from ._cancellation import UNCONNECTED, CancellationSlot
 from ._errors import TransferError
 from ._executors import Executor, PostingExecutor, running_loop
 
@@ -81,14 +81,27 @@ class Handler:
 
 
 class AwaitHandler(Handler):
-    """The handler of an operation that is awaited: it keeps the result, and wakes the task that waits for it."""
+    """The handler of an operation that is awaited: it keeps the result, and wakes the task that waits for it.
 
-    __slots__ = ("_loop", "_signal", "_waiter", "args")
+    Args:
+        loop: of that task.
+        executor: the operation's.
+        cancellation_slot: the one that the operation listens on.
+        ask_to_stop: asks the operation to stop, for the task; called on ``executor``.
+    """
 
-    def __init__(self, executor: Executor) -> None:
-        self._signal = CancellationSignal()
-        super().__init__(completed_twice, executor, self._signal.slot)
-        self._loop = asyncio.get_running_loop()
+    __slots__ = ("_ask_to_stop", "_loop", "_waiter", "args")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        executor: Executor,
+        cancellation_slot: CancellationSlot,
+        ask_to_stop: Callable[[], object],
+    ) -> None:
+        super().__init__(completed_twice, executor, cancellation_slot)
+        self._ask_to_stop = ask_to_stop
+        self._loop = loop
         self._waiter: asyncio.Future[None] | None = None
         self.args: Args | None = None
 
@@ -115,10 +128,10 @@ class AwaitHandler(Handler):
                 yield from self._waiter
             except asyncio.CancelledError as error:
                 cancelled = error  # it goes on once the operation has ended: nothing goes out after that
-                self.executor.dispatch(self._signal.emit)
+                self.executor.dispatch(self._ask_to_stop)
             except BaseException:  # the coroutine is being closed, and will not be resumed
                 with contextlib.suppress(RuntimeError):  # its loop may be closed, too
-                    self.executor.dispatch(self._signal.emit)
+                    self.executor.dispatch(self._ask_to_stop)
                 raise
         if cancelled is not None:
             raise cancelled

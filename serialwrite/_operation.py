@@ -6,6 +6,7 @@ of its own making, and returns to the caller what represents the result.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import threading
 import warnings
@@ -16,7 +17,7 @@ from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, cast, overload
 
 from ._absent import lacks
-from ._cancellation import UNCONNECTED
+from ._cancellation import UNCONNECTED, CancellationSignal
 from ._conditions import TransferAll, TransferAtLeast, TransferExactly
 from ._deadlines import Deadline
 from ._executors import Executor
@@ -161,15 +162,18 @@ class Operation(Coroutine[Any, Any, T_co]):
         Returns:
             What the handler would be called with; None where the operation has to be launched.
         """
-        wrappers = self._wrappers
+        args = self._try() if self._may_complete_at_once() else None
+        return args if args is None else self._adapted(args)
+
+    def _may_complete_at_once(self) -> bool:
+        """Whether no adapter needs a handler."""
+        return not self._wrappers or all(at_once is not None for _, at_once in self._wrappers)
+
+    def _adapted(self, args: Args) -> Args:
+        """What the adapters make of the result of an operation that has completed inside a call."""
+        wrappers, self._wrappers = self._wrappers, ()
         for _, at_once in wrappers:
-            if at_once is None:
-                return None
-        args = self._try()
-        if args is not None and wrappers:
-            self._wrappers = ()
-            for _, at_once in wrappers:
-                args = at_once(args) if at_once is not None else args
+            args = at_once(args) if at_once is not None else args
         return args
 
     def _start(self, handler: Handler) -> None:
@@ -248,7 +252,8 @@ class Operation(Coroutine[Any, Any, T_co]):
 
     def await_launched(self) -> Generator[Any, Any, T_co]:
         """Launch it, and wait for its result."""
-        awaiting = AwaitHandler(self.executor)
+        signal = CancellationSignal()
+        awaiting = AwaitHandler(asyncio.get_running_loop(), self.executor, signal.slot, signal.emit)
         self.launch(awaiting)
         try:
             args = yield from awaiting.wait()
@@ -339,7 +344,8 @@ class DefaultToken(Deferred):
     """The default of a token that was not given: the stream's ``default_token``, or ``deferred`` where it has none."""
 
     def initiate(self, operation: Operation[Any], /) -> Any:
-        return resolve(operation.take_default_token()).initiate(operation)
+        token = operation.take_default_token()
+        return operation if token is deferred else resolve(token).initiate(operation)
 
 
 deferred: Deferred = Deferred()

@@ -75,33 +75,32 @@ class QuickWrite(Operation[int]):
 
     def __await__(self) -> Generator[Any, Any, int]:
         direction = self._stream._write_direction
-        if direction.idle_in == get_ident() and self._rest is None and not self._wrappers:
+        if direction.idle_in == get_ident() and self._rest is None and self._may_complete_at_once():
+            n: int = 0
+            failure: Exception | None = None
             try:
-                n: int = direction.write_one(self._data)
+                n = direction.write_one(self._data)
             except Exception as error:
-                self.tried(error, 0)
-            else:
-                if n == len(self._data):
-                    self._rest, self._launched = DONE, True
-                    direction.budget -= n + PER_OPERATION
-                    if direction.budget <= 0:
-                        direction.idle_in = NOWHERE
-                    return n
-                self.tried(None, n)
-            return (yield from self.goes_on())
+                failure = error
+            if n == len(self._data) and failure is None:
+                self._rest, self._launched = DONE, True
+                direction.budget -= n + PER_OPERATION
+                if direction.budget <= 0:
+                    direction.idle_in = NOWHERE
+                if self._wrappers:
+                    n = self.result(self._adapted((None, n)))
+                return n
+            rest = self._rest = tried(self._stream, self._data, self._limits, failure, n)
+            failure = None  # its traceback would keep this frame
+            if not self._wrappers:
+                self._launched = True
+                n = yield from rest.await_rest()
+                return n
         return (yield from super().__await__())
 
-    def tried(self, error: Exception | None, n: int) -> None:
-        """Take in that it was tried once, awaited: that ended with ``error``, or the stream took ``n`` bytes."""
-        if error is None and n == len(self._data):
-            self._rest = DONE
-        else:
-            self._general().tried(error, n)
-        self._launched = True
-
-    def goes_on(self) -> Generator[Any, Any, int]:
-        """What awaits the rest."""
-        return self._general().__await__()
+    def taken(self) -> None:
+        """The stream has taken everything, at the first try."""
+        self._rest, self._launched = DONE, True
 
     def abandon(self) -> None:
         if self._rest is None:
@@ -129,7 +128,12 @@ class QuickWrite(Operation[int]):
         loop = direction.running_loop() if direction.idle_in == get_ident() else None
         if loop is not None and not (self._launched or self._wrappers or handler.immediate_bound):
             direction.claim(self)
-            if self._taken(direction):
+            try:
+                taken = self._taken(direction)
+            except BaseException:  # the handler of a signal has raised it
+                direction.release()
+                raise
+            if taken:
                 self._launched = True
                 loop.call_soon(self._deliver, direction, handler)
                 return
@@ -146,12 +150,12 @@ class QuickWrite(Operation[int]):
         try:
             n = direction.write_one(self._data)
         except Exception as error:
-            self._general().tried(error, 0)
+            self._rest = tried(self._stream, self._data, self._limits, error, 0)
             return False
         if n == len(self._data):
             self._rest = DONE
             return True
-        self._general().tried(None, n)
+        self._rest = tried(self._stream, self._data, self._limits, None, n)
         return False
 
     def _deliver(self, direction: QuickDirection, handler: Handler) -> None:
@@ -161,9 +165,7 @@ class QuickWrite(Operation[int]):
     def _general(self) -> TransferOperation:
         """The operation that the rest is left to."""
         if self._rest is None:
-            transfer = Transfer(SingleBuffer(self._data, self._data), TRANSFER_ALL)
-            self._rest = TransferOperation(self._stream, WRITING, transfer, self.name, self._limits)
-            self._rest.adopt()
+            self._rest = untried(self._stream, self._data, self._limits)
         return self._rest  # type: ignore[no-any-return]
 
     def limited(self, *added: Deadline) -> Self:
@@ -199,3 +201,18 @@ class QuickWrite(Operation[int]):
 
     def detach(self) -> None:
         """Nothing is left to forget."""
+
+
+def untried(stream: QuickStream, data: bytes, limits: Limits) -> TransferOperation:
+    """The operation that a write of ``data`` is left to."""
+    transfer = Transfer(SingleBuffer(data, data), TRANSFER_ALL)
+    operation = TransferOperation(stream, WRITING, transfer, QuickWrite.name, limits)
+    operation.adopt()
+    return operation
+
+
+def tried(stream: QuickStream, data: bytes, limits: Limits, error: Exception | None, n: int) -> TransferOperation:
+    """The operation that a write is left to which was tried: that ended with ``error``, or ``n`` bytes were taken."""
+    operation = untried(stream, data, limits)
+    operation.tried(error, n)
+    return operation

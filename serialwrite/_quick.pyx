@@ -17,10 +17,10 @@ from libc.string cimport memset
 
 from functools import update_wrapper
 from os import strerror
+from types import FunctionType
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
-    object PyObject_GenericGetAttr(object, object)
     ctypedef enum PySendResult:
         PYGEN_RETURN
         PYGEN_ERROR
@@ -92,7 +92,7 @@ cdef extern from *:
 # A send of no more bytes than this keeps the GIL: it can't block, and the wait for the GIL would be longer than it.
 cdef Py_ssize_t KEPT_SIZE = 1 << 14
 cdef Py_ssize_t per_operation
-cdef object quick_write, full_write  # what everything else is left to, see quickened()
+cdef object quick_write, tried_write, full_write, initiate  # what everything else is left to, see quickened()
 cdef object default_token, deferred, transfer_all, unlimited, checked_limits
 cdef object UNGIVEN = object()
 cdef object checked_timeout = None, limits_of_timeout = None  # the float that came last is found to be one again
@@ -291,6 +291,73 @@ cdef class DirectGather:
             PyMem_Free(views)
 
 
+cdef object tried(Turn turn, Port stream, bytes data, object limits):
+    """Try once. None: all was taken; else the operation that goes on."""
+    cdef object failure = None
+    cdef Py_ssize_t n = 0
+    try:
+        if type(turn.write_one) is DirectWrite:
+            n = (<DirectWrite>turn.write_one).attempt(data)
+        else:
+            n = turn.write_one(data)
+        if n == PyBytes_GET_SIZE(data):
+            return None
+    except Exception as error:
+        failure = error
+    return tried_write(stream, data, limits, failure, n)
+
+
+@cython.final
+@cython.freelist(64)
+cdef class Delivery:
+    """The user of a direction that took a write at once, until its handler is called, by the event loop."""
+
+    cdef Port stream
+    cdef object handler
+    cdef readonly Py_ssize_t bytes_transferred
+
+    def __call__(self):
+        cdef object handler = self.handler
+        self.handler = None
+        self.stream._write_direction.release()
+        handler(None, self.bytes_transferred)
+
+    @property
+    def executor(self):
+        return self.stream.get_executor()
+
+    def end_with(self, error):
+        """Nothing is left to end."""
+
+    def detach(self):
+        """Nothing is left to forget."""
+
+
+cdef bint launched(Port stream, bytes data, object handler) except -1:
+    """Launch a write of ``data`` with ``handler``, a function of the caller's, if it can be tried at once."""
+    cdef Delivery delivery
+    cdef object loop, rest, direction = stream._write_direction
+    if not isinstance(direction, Turn) or (<Turn>direction).idle_in != PyThread_get_thread_ident():
+        return False
+    loop = direction.running_loop()
+    if loop is None:
+        return False
+    delivery = Delivery.__new__(Delivery)
+    delivery.stream, delivery.handler, delivery.bytes_transferred = stream, handler, PyBytes_GET_SIZE(data)
+    direction.claim(delivery)
+    try:
+        rest = tried(<Turn>direction, stream, data, unlimited)
+    except BaseException:  # the handler of a signal has raised it
+        direction.release()
+        raise
+    if rest is None:
+        loop.call_soon(delivery)
+    else:
+        direction.release()
+        initiate(rest, handler)
+    return True
+
+
 @cython.final
 @cython.freelist(64)
 cdef class FirstTry:
@@ -299,7 +366,7 @@ cdef class FirstTry:
     cdef Port stream
     cdef bytes data
     cdef object limits
-    cdef object twin  # the QuickWrite that everything else is left to
+    cdef object twin  # the QuickWrite that everything else is left to; once tried, the TransferOperation
     cdef object rest  # the generator that this goes on with, where it is awaited
     cdef bint asked  # for its __await__
     cdef bint done  # the stream took everything
@@ -311,18 +378,8 @@ cdef class FirstTry:
             self.handed_over = True
             self.twin = quick_write(self.stream, self.data, self.limits)
             if self.done:
-                self.twin.tried(None, PyBytes_GET_SIZE(self.data))
+                self.twin.taken()
         return self.twin
-
-    cdef Py_ssize_t take(self, Turn turn) except -1:
-        """The bytes that were taken; -2: it has failed, and the twin knows."""
-        try:
-            if type(turn.write_one) is DirectWrite:
-                return (<DirectWrite>turn.write_one).attempt(self.data)
-            return turn.write_one(self.data)
-        except Exception as error:
-            self.left().tried(error, 0)
-            return -2
 
     cdef bint completed(self) except -1:
         """Try once. Whether that was all; else ``rest`` goes on."""
@@ -332,17 +389,18 @@ cdef class FirstTry:
         if not self.handed_over and not self.done and isinstance(direction, Turn):
             turn = <Turn>direction
             if turn.idle_in == PyThread_get_thread_ident():
-                n = self.take(turn)
-                if n == PyBytes_GET_SIZE(self.data):
-                    self.done = True
-                    turn.budget -= n + per_operation
-                    if turn.budget <= 0:
-                        turn.idle_in = 0
-                    return True
-                if n >= 0:
-                    self.left().tried(None, n)
-                self.rest = self.left().goes_on()
-                return False
+                rest = tried(turn, self.stream, self.data, self.limits)
+                if rest is not None:
+                    self.twin = rest
+                    self.handed_over = True
+                    self.rest = rest.await_rest()
+                    return False
+                n = PyBytes_GET_SIZE(self.data)
+                self.done = True
+                turn.budget -= n + per_operation
+                if turn.budget <= 0:
+                    turn.idle_in = 0
+                return True
         self.rest = self.left().__await__()
         return False
 
@@ -444,13 +502,19 @@ def async_write(
         token = default_token
     if completion_condition is UNGIVEN:
         completion_condition = transfer_all
-    if (
-        type(buffers) is bytes
-        and isinstance(stream, Port)
-        and token is default_token
-        and completion_condition is transfer_all
-        and PyObject_GenericGetAttr(stream, "default_token") is deferred  # past a __getattr__, which costs
-    ):
+    if type(buffers) is not bytes or not isinstance(stream, Port) or completion_condition is not transfer_all:
+        pass
+    elif token is not default_token:
+        if (
+            type(token) is FunctionType
+            and timeout is None
+            and idle_timeout is None
+            and not token.__dict__
+            and token.__module__ != "serialwrite"
+            and launched(stream, buffers, token)
+        ):
+            return None
+    elif stream.default_token is deferred:
         if idle_timeout is not None or type(timeout) is not float:
             if timeout is not None or idle_timeout is not None:
                 limits = checked_limits(timeout, idle_timeout)
@@ -467,17 +531,19 @@ def async_write(
     )
 
 
-def quickened(function, twin, Py_ssize_t cost, nothing_started, no_limits, check):
+def quickened(function, twin, rest, start, Py_ssize_t cost, nothing_started, no_limits, check):
     """``function``, async_write, which makes a FirstTry where it would make a ``twin`` to be awaited.
 
     Args:
+        rest: makes the operation that goes on where the first try did not take everything.
+        start: gives an operation to a token.
         cost: of each of them, see ``Turn.budget``.
         nothing_started: the token ``deferred``.
         no_limits: what a write without ``timeout=`` and ``idle_timeout=`` is limited by.
         check: gives the limits of these two.
     """
-    global full_write, quick_write, per_operation, default_token, transfer_all, deferred, unlimited, checked_limits
-    full_write, quick_write, per_operation = function, twin, cost
+    global full_write, quick_write, tried_write, initiate, per_operation, default_token, transfer_all, deferred, unlimited, checked_limits
+    full_write, quick_write, tried_write, initiate, per_operation = function, twin, rest, start, cost
     default_token = function.__defaults__[0]
     transfer_all = function.__kwdefaults__["completion_condition"]
     deferred, unlimited, checked_limits = nothing_started, no_limits, check

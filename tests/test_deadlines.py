@@ -295,3 +295,28 @@ async def test_a_timer_that_is_early_ends_nothing():
         with pytest.raises(sw.TransferTimeout) as caught:
             await sw.async_write(sw.SocketStream(near, Early()), bytes(8 << 20), timeout=0.05)
         assert caught.value.elapsed >= 0.05
+
+
+# -- no time at all -------------------------------------------------------------------------------------
+
+
+async def test_no_time_at_all_waits_for_nothing():
+    """What the stream takes at once is written; what was asked for in another way is waited for."""
+    with PtyPair() as rig, rig.open_peer() as peer:
+        async with sw.SerialPort(rig.port) as port:
+            assert await sw.async_write(port, b"room", timeout=0) == 4
+            data = bytes(1 << 17)
+            operation = sw.async_write(port, data, timeout=0)
+            with pytest.raises(sw.TransferTimeout) as info:
+                await operation
+            n = info.value.bytes_transferred
+            assert (0 < n < len(data), operation.bytes_transferred, sum(map(len, info.value.remaining))) == (
+                True,
+                n,
+                len(data) - n,
+            )
+            rest = asyncio.ensure_future(
+                sw.async_write(port, info.value.remaining, sw.cancel_after(0, cancel_type=sw.CancellationType.TOTAL))
+            )
+            got = await asyncio.to_thread(receive, peer, 4 + len(data))
+            assert (len(got), await rest) == (4 + len(data), len(data) - n)

@@ -282,6 +282,61 @@ async def test_a_handler_of_a_signal_that_raises_in_it(pair):
     assert received(far) == DATA
 
 
+async def by_function(stream, data):
+    """What a function as token is called with; it may be called later only, and the stream is not free before."""
+    future = asyncio.get_running_loop().create_future()
+    assert sw.async_write(stream, data, lambda *args: future.set_result(args)) is None
+    assert not future.done()
+    with pytest.raises(sw.StreamBusy):
+        sw.async_write(stream, DATA, sw.detached)
+    return await asyncio.wait_for(future, 10)
+
+
+async def test_a_function_gets_what_the_first_try_came_to(pair):
+    stream, far = pair
+    assert await by_function(stream, DATA) == (None, 16)
+    assert await by_function(stream, b"") == (None, 0)
+    assert received(far) == DATA
+    side = stream._write_direction
+    below, side.write_one = side.write_one, lambda data: below(data[:5])
+    assert await by_function(stream, DATA) == (None, 16)
+    assert received(far) == DATA
+    gone = OSError(errno.EIO, "gone")
+
+    def fails(data):
+        raise gone
+
+    side.write_one = fails
+    error, n = await by_function(stream, DATA)
+    assert (type(error), error.__cause__, n, b"".join(error.remaining)) == (sw.Disconnected, gone, 0, DATA)
+    side.write_one = below
+    assert await by_function(stream, DATA) == (None, 16)
+
+
+async def test_a_signal_in_a_functions_first_try(pair):
+    stream, far = pair
+    below = stream._write_direction.write_one
+
+    def interrupted(data):
+        raise KeyboardInterrupt
+
+    stream._write_direction.write_one = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        sw.async_write(stream, DATA, print)
+    stream._write_direction.write_one = below
+    assert await by_function(stream, DATA) == (None, 16)
+    assert received(far) == DATA
+
+
+async def test_a_stream_closed_before_the_handler_runs(pair):
+    stream, far = pair
+    future = asyncio.get_running_loop().create_future()
+    sw.async_write(stream, DATA, lambda *args: future.set_result(args))
+    stream.close()
+    assert await asyncio.wait_for(future, 10) == (None, 16)
+    assert far.recv(100) == DATA
+
+
 async def test_a_socket_closed_by_its_owner(pair):
     stream, _ = pair
     operation = sw.async_write(stream, DATA)

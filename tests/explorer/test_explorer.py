@@ -72,7 +72,7 @@ def error_off_by_one_on_cancel(monkeypatch):
 def watcher_left_behind(monkeypatch):
     """Cancelled, it says so at once, and the write_some that waits goes on."""
 
-    def careless(self, requested, deadline=None):
+    def careless(self, requested, deadline=None, **_):
         if requested & self._cancellable and not self.transfer.over:
             self.transfer.finish(OperationAborted())
             self._end(posted=True)
@@ -123,7 +123,7 @@ def memory_left_exported(monkeypatch):
 
 
 def cancellation_forgotten(monkeypatch):
-    monkeypatch.setattr(TransferOperation, "_cancel", lambda self, requested, deadline=None: None)
+    monkeypatch.setattr(TransferOperation, "_cancel", lambda self, *_, **__: None)
     return "a cancellation, a timeout ends it at once"
 
 
