@@ -16,6 +16,8 @@ DrainLevel: TypeAlias = Literal["queue", "shift-register", "served", ProofLevel.
 # Seconds between two polls of the driver: what the baud rate predicts, within these bounds. The longest is also how
 # late a hang-up is noticed.
 SHORTEST_LOOK, LONGEST_LOOK = 0.001, 0.05
+# The longest where a server is asked: it answers after a round trip, whatever the baud rate.
+LONGEST_ANSWER_LOOK = 0.02
 # Seconds before an empty queue is checked a second time. When a cdc_acm device is unplugged, its queue reads empty up
 # to 256 ms before the hang-up is reported.
 SECOND_LOOK = 0.1
@@ -62,6 +64,7 @@ class Drain:
         self._last: bool = level != "queue" and tty.transmitter_empty() is not None
         self._lag = tty.status_lag() if self._last else 0.0
         self._stale_until = time.monotonic() + self._lag
+        self._answer_look = SHORTEST_LOOK / 2
 
     @property
     def drained(self) -> int:
@@ -92,6 +95,9 @@ class Drain:
 
     def _pause(self, size: float) -> float:
         """Seconds that ``size`` bytes take, within bounds."""
+        if self._tty.tells_served:
+            self._answer_look = min(2 * self._answer_look, LONGEST_ANSWER_LOOK)
+            return self._answer_look
         return min(max(size * self._byte_time, SHORTEST_LOOK), LONGEST_LOOK)
 
     async def wait(self, note: Callable[[], object] = lambda: None, *, sure: bool = False) -> None:
