@@ -73,6 +73,30 @@ async def test_a_list_is_one_answer_after_the_other(device):
         assert await lines.async_readline(timeout=BOUND) == answer
 
 
+async def test_the_rule_whose_match_ends_first_has_it():
+    stream = AnsweringStream({b"hello\r": b"late", b"ll": b"early"})
+    await sw.async_write(stream, b"hello\r")
+    assert stream.asked == [b"ll"]
+    assert await sw.async_read(stream, 5, timeout=BOUND) == b"early"
+
+
+async def test_a_second_read_of_the_stream_is_refused():
+    stream = AnsweringStream({})
+    first = stream.async_read_some([memoryview(bytearray(1))], sw.use_promise)
+    with pytest.raises(sw.StreamBusy):
+        stream.async_read_some([memoryview(bytearray(1))], lambda error, n: None)
+    stream.say(b"x")
+    assert await first == 1
+
+
+async def test_a_closed_stream_gives_nothing_of_what_was_said():
+    stream = AnsweringStream({})
+    stream.say(b"said before")
+    stream.close()
+    with pytest.raises(sw.StreamClosed):
+        await sw.async_read(stream, 4)
+
+
 async def test_what_was_said_is_read_before_the_hang_up(device):
     modem, stream = device
     lines = sw.Buffered(stream)

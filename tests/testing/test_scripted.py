@@ -57,6 +57,25 @@ def test_what_ends_with_an_error_was_asked_too(make, clock):
     assert stream.asked == [10, 7]
 
 
+def test_a_try_takes_the_bytes_of_a_step_before_its_error():
+    stream = ScriptedNowaitStream(Step(2, EIO))
+    assert stream.write_some_nowait([memoryview(DATA)]) == 2
+    with pytest.raises(OSError, match="unplugged") as caught:
+        stream.write_some_nowait([memoryview(DATA[2:])])
+    assert caught.value is EIO
+    assert (stream.asked, stream.written) == ([10, 8], DATA[:2])
+
+
+def test_a_step_that_has_ended_leaves_the_slot_free(make, clock):
+    signal, ended, stream = sw.CancellationSignal(), [], make(BLOCKED)
+    handler = sw.bind_cancellation_slot(signal.slot, lambda error, n: ended.append((error, n, signal.slot.has_handler)))
+    stream.async_write_some([memoryview(DATA)], handler)
+    assert signal.slot.has_handler
+    stream.let_go()
+    clock.run()
+    assert ended == [(None, 10, False)]
+
+
 def test_a_step_takes_its_time_and_none_passes(make, clock):
     stream = make(Step(4, after=3600.0), Step(after=0.5))
     before = time.monotonic()

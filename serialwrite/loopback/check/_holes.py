@@ -52,11 +52,6 @@ class Holes:
         """Return how many holes there are."""
         return len(self._runs)
 
-    @property
-    def length(self) -> int:
-        """Bytes missing."""
-        return sum(hole.length for hole in self._runs)
-
     def open(self, offset: int, length: int, received_at: int, reach: int) -> list[ByteRun]:
         """Add a hole; return those that are too many or too far behind to be filled any more."""
         self._runs.append(ByteRun(offset, length, received_at, offset + length))

@@ -134,9 +134,8 @@ class Ledger:
 
     @property
     def lost(self) -> int:
-        """Bytes lost so far, holes that may yet be filled included."""
-        counts = self.log.counts
-        return counts[FaultKind.LOST] + counts[FaultKind.TRUNCATED] + self._holes.length
+        """Bytes lost; a hole that may yet be filled is none of them until `close`."""
+        return self.log.counts[FaultKind.LOST] + self.log.counts[FaultKind.TRUNCATED]
 
     @property
     def faults(self) -> int:

@@ -351,6 +351,27 @@ def test_a_real_fault_inside_a_translated_stream_is_still_seen():
     assert (account.corrupted, account.inserted) == (1, sent.count(b"\n"))
 
 
+def test_a_loss_and_an_insertion_close_by_are_no_corruption():
+    sent = stream(1000)
+    account = check(sent[:500] + sent[501:508] + bytes([sent[508] ^ 0xFF]) + sent[508:], 1000)
+    assert said(account) == [(L, 500, 1), (N, 508, 1)]
+    assert account.corrupted == 0
+
+
+def test_neighbours_that_begin_alike_and_change_places_add_up():
+    sent = stream(10_000)
+    at = next(at for at in range(1000, 9000) if sent[at] == sent[at + 6] and sent[at + 1] != sent[at + 7])
+    account = check(sent[:at] + sent[at + 6 : at + 12] + sent[at : at + 6] + sent[at + 12 :], 10_000)
+    assert [kind for kind, _, _ in said(account)] == [R]
+    assert (account.reordered, account.correct) == (6, 9994)
+
+
+def test_neighbours_that_change_places_beside_a_loss():
+    sent = stream(1000)
+    received = sent[:500] + sent[501:503] + sent[504:505] + sent[503:504] + sent[505:]
+    assert sorted(said(check(received, 1000))) == sorted([(L, 500, 1), (R, 503, 1)])
+
+
 def test_few_faults_make_no_diagnosis():
     sent = stream(100_000)
     at = sent.index(b"\r", 500)
