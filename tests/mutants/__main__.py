@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import os
 import queue
+import random
 import shutil
 import signal
 import subprocess
@@ -15,12 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .core import CORE
+from . import ALL
 from .slips import ROOT, Slip, StaleSlip
-from .streams import STREAMS
 
 ENOUGH = 95  # of 100 slips that have to be found
-LIMIT = 90.0  # seconds that the tests of one slip may take: a test that hangs has found it
+LIMIT = (
+    90.0  # seconds that the tests of one slip may take, unless another limit is given: a test that hangs has found it
+)
 CLEAN_LIMIT = 900.0  # seconds that all the tests may take, where no slip is planted
 COPIED = ("serialwrite", "tests", "docs", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "Makefile")
 PASSED, FAILED = 0, 1  # exit codes of pytest
@@ -31,9 +33,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("part", nargs="?", default="", help="of the name or the text of a slip (default: all)")
     parser.add_argument("--jobs", type=int, default=2, help="how many at once, each in a copy of its own (default: 2)")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for the tests of one slip (default: 90)")
+    parser.add_argument("--sample", type=int, help="plant so many of them, chosen at random, instead of all")
     parser.add_argument("--trust", action="store_true", help="do not run the tests without any slip first")
     arguments = parser.parse_args()
-    chosen = [one for one in (*CORE, *STREAMS) if arguments.part in f"{one.file} {one.old} {one.new}"]
+    chosen = [one for one in ALL if arguments.part in f"{one.file} {one.old} {one.new}"]
+    if arguments.sample is not None:
+        chosen = random.sample(chosen, min(arguments.sample, len(chosen)))
     try:
         for one in chosen:
             one.applied()
@@ -47,7 +53,7 @@ def main() -> int:
         if not arguments.trust and (wrong := without_a_slip(free, pool, chosen)):
             print(f"without any slip these tests fail:\n{wrong}", file=sys.stderr)
             return 2
-        outcomes = list(pool.map(lambda one: planted(free, one), chosen))
+        outcomes = list(pool.map(lambda one: planted(free, one, arguments.limit), chosen))
     return report(chosen, outcomes)
 
 
@@ -111,7 +117,7 @@ def without_a_slip(
     return "\n".join(filter(None, pool.map(run_file, files.items()))) or None
 
 
-def planted(free: queue.Queue[Path], one: Slip) -> Outcome:
+def planted(free: queue.Queue[Path], one: Slip, limit: float) -> Outcome:
     """Plant a slip in a copy that is free, run its tests, and take it out again."""
     copy = free.get()
     path = copy / "serialwrite" / one.file
@@ -120,12 +126,12 @@ def planted(free: queue.Queue[Path], one: Slip) -> Outcome:
         _write(path, one.applied(copy))
         if one.compiled and (failed := build(copy)):
             return Outcome("broken", failed)
-        code, output = run(copy, one.tests, LIMIT, compiled=one.compiled)
+        code, output = run(copy, one.tests, limit, compiled=one.compiled)
     finally:
         _write(path, before)
         free.put(copy)
     word = "survived" if code == PASSED else "found" if code is None or code == FAILED or code < 0 else "broken"
-    print(f"{word}: {one}", flush=True)
+    print(f"{word}{f' by taking more than {limit:g} s' if code is None else ''}: {one}", flush=True)
     return Outcome(word, output)
 
 

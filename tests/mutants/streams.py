@@ -18,7 +18,6 @@ RECONNECTING = "streams/layers/test_reconnecting.py"
 LINES = "streams/serial/test_line_wait.py"
 NAMES = "streams/serial/test_pyserial_names.py::"
 MANY = "test_buffers.py::test_more_buffers_than_the_kernel_takes_at_once"
-PLUGIN = "test_pytest_plugin.py::"
 SIGPIPE = "streams/fd/test_stream.py::test_a_peer_that_has_gone_raises_no_sigpipe"
 
 STREAMS = [
@@ -335,19 +334,6 @@ STREAMS = [
     slip(SERIAL + "_line_wait.py", "        lookout_of(loop).add(self)\n", "", LINES),
     slip(SERIAL + "_line_wait.py", "            self._call.interrupt(PATIENCE_S)", "            pass", LINES),
     slip(SERIAL + "_port.py", "                    wait.end()  #", "                    pass  #", LINES),
-    # -- the plugin -------------------------------------------------------------------------------------
-    slip(
-        "pytest_plugin.py",
-        "        made.pop().close()",
-        "        made.pop()",
-        PLUGIN + "test_what_simulated_uart_made_is_closed_after_the_test",
-    ),
-    slip(
-        "pytest_plugin.py",
-        "[port] if peer is None else [port, peer]",
-        "[port]",
-        PLUGIN + "test_the_peer_of_a_real_port_is_leased_too",
-    ),
     # -- methods, and pyserial's names ----------------------------------------------------------------------
     slip(
         "streams/serial/_port.py",

@@ -2,11 +2,8 @@
 
 import pytest
 
-from tests.mutants.core import CORE
+from tests.mutants import ALL
 from tests.mutants.slips import ROOT, StaleSlip, slip
-from tests.mutants.streams import STREAMS
-
-ALL = [*CORE, *STREAMS]
 
 
 @pytest.mark.parametrize("one", ALL, ids=str)
