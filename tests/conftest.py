@@ -24,10 +24,22 @@ SETTLE = 5.0
 # -- event loops ------------------------------------------------------------------------------------
 
 
+# Folders and files whose tests depend on no event loop, or on a program's own, which is asyncio's.
+ON_ONE_LOOP = (
+    "cli",
+    "contract/test_bad_input.py",
+    "contract/test_fault_matrix.py",
+    "contract/test_pyserial_mistakes.py",
+    "docs",
+    "lab",
+    "loopback",
+)
+
+
 def pytest_asyncio_loop_factories(config, item):
-    """Every async test runs once on each of these."""
+    """Every other async test runs once on each of these."""
     factories = {"asyncio": asyncio.new_event_loop}
-    if uvloop is not None:
+    if uvloop is not None and not item.nodeid.removeprefix("tests/").startswith(ON_ONE_LOOP):
         factories["uvloop"] = uvloop.new_event_loop
     return factories
 

@@ -121,3 +121,13 @@ def test_a_missing_tool_skips_by_name_and_fails_in_ci(report):
     assert "SKIPPED [1] " in report[""]
     assert "no-such-tool is not installed" in report[""]
     assert "FAILED test_leaky.py::test_tool - " in report["true"]
+
+
+def test_no_name_of_a_test_is_longer_than_60():
+    names = [
+        name
+        for file in Path(__file__).parent.rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", file.read_text())
+    ]
+    assert len(names) > 1000
+    assert [name for name in names if len(name) > 60] == []

@@ -42,9 +42,20 @@ TOKENS = {
 }
 
 
+# Every token, and every kind of stream with two of them. In rules 1 and 3 each kind meets each token.
+WAYS = {f"{kind}-{token}": (kind, TOKENS[token]) for kind, token in zip(itertools.cycle(STREAMS), TOKENS)}
+ONE_LOOP = pytest.mark.asyncio(loop_factories=["asyncio"])  # the other rules meet both
+
+
 @pytest.fixture(params=STREAMS)
 def kind(request):
     return request.param
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    """A kind of stream, and a way to write to it as of ``write``."""
+    return WAYS[request.param]
 
 
 @pytest.fixture(params=TOKENS)
@@ -96,6 +107,7 @@ LOOPS = {
 }
 
 
+@ONE_LOOP
 @pairwise(kind=dict(zip(STREAMS, STREAMS, strict=True)), write=TOKENS, case=LOOPS)
 async def test_rule_1_asios_loop_exactly(kind, write, case):
     steps, data, options, asked, error, n = case
@@ -106,8 +118,8 @@ async def test_rule_1_asios_loop_exactly(kind, write, case):
         assert stream.written == b"".join([data] if isinstance(data, bytes) else data)[:n]
 
 
-async def test_rule_1_condition_is_asked_first_and_while_any_is_left(kind, write):
-    calls = []
+async def test_rule_1_condition_is_asked_first_and_while_any_is_left(way):
+    (kind, write), calls = way, []
 
     def condition(error, n):
         calls.append((error, n))
@@ -524,17 +536,17 @@ async def test_rule_6_a_cancel_that_meets_the_end_is_not_swallowed(kind):
 # -- 7 ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("second", TOKENS)
-async def test_rule_7_one_write_at_a_time(kind, second):
+async def test_rule_7_one_write_at_a_time(way):
+    kind, write = way
     with stream_of(kind, 2, WAIT) as stream:
         first = asyncio.ensure_future(sw.async_write(stream, b"abcdef"))
         await until(lambda: stream.watching)
         with pytest.raises(sw.StreamBusy):
-            await asyncio.wait_for(_raising(TOKENS[second](stream, b"second")), 10)
+            await asyncio.wait_for(_raising(write(stream, b"second")), 10)
         stream.let_go()
         assert await first == 6
         assert b"second" not in stream.written
-        assert await TOKENS[second](stream, b"third") == (None, 5)
+        assert await write(stream, b"third") == (None, 5)
 
 
 async def _raising(pending):
@@ -575,9 +587,9 @@ async def test_rule_7_the_fast_path_is_kept_for_one_writer_too():
 # -- 8 ------------------------------------------------------------------------------------------------
 
 
-async def test_rule_8_nothing_spins_nothing_blocks_the_loop(kind, write):
+async def test_rule_8_nothing_spins_nothing_blocks_the_loop(way):
     """Full for half a second: the one that is always ready and never takes anything is hardly asked."""
-    ticks = itertools.count()
+    (kind, write), ticks = way, itertools.count()
 
     async def tick():
         while True:
@@ -612,10 +624,10 @@ async def test_rule_8_readiness_that_lies_backs_off_and_comes_back():
 # -- 9 ------------------------------------------------------------------------------------------------
 
 
-@pairwise(kind=dict(zip(STREAMS, STREAMS, strict=True)), write=TOKENS, size={"1 byte": 1, "100,000 bytes": 100_000})
-async def test_rule_9_fair(kind, write, size):
+@pytest.mark.parametrize("size", [1, 100_000])
+async def test_rule_9_fair(way, size):
     """A task that writes in a loop, always completing at once, lets the others have their turns."""
-    data = bytes(size)
+    (kind, write), data = way, bytes(size)
     between = itertools.count()
     longest = 0
 
@@ -636,8 +648,8 @@ async def test_rule_9_fair(kind, write, size):
     assert longest * size < 4 << 20
 
 
-async def test_rule_9_one_long_operation_is_fair_too(kind, write):
-    turns_of_others = itertools.count()
+async def test_rule_9_one_long_operation_is_fair_too(way):
+    (kind, write), turns_of_others = way, itertools.count()
 
     async def other():
         while True:
