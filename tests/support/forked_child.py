@@ -4,6 +4,7 @@ Run as ``forked_child.py KIND ENDING``. It prints what the child asked of the sy
 """
 
 import asyncio
+import atexit
 import contextlib
 import fcntl
 import gc
@@ -143,6 +144,12 @@ endings = {
 }
 
 
+def end_as_multiprocessing_does():
+    gc.collect()
+    atexit._run_exitfuncs()
+    os._exit(0)
+
+
 async def waiting(child):
     """The child is forked while a write of the parent's waits."""
     task = asyncio.ensure_future(sw.async_write(stream, bytes(1 << 20)))
@@ -150,6 +157,8 @@ async def waiting(child):
     pid = os.fork()
     if pid == 0:
         child()
+        if sys.version_info >= (3, 15):  # asyncio hangs in a child that leaves the loop of its parent
+            end_as_multiprocessing_does()
         sys.exit()  # which ends this coroutine, and the loop with all of its tasks
     await until(lambda: os.waitpid(pid, os.WNOHANG)[0])
     count = 0

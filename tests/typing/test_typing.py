@@ -18,6 +18,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PYTHON = ("--pythonpath", sys.executable)  # where pyright is to look for what serialwrite imports
+BIN = Path(sys.executable).parent
 BOUND = 300  # seconds that a checker may take, with a cold cache on a busy machine
 
 
@@ -30,7 +31,8 @@ def run(checker: str, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", checker, *arguments],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # `pyright --verifytypes` asks the `python` of PATH for PYTHONPATH, whatever --pythonpath says.
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PATH": os.pathsep.join((str(BIN), os.environ["PATH"]))},
         capture_output=True,
         text=True,
         timeout=BOUND,

@@ -584,13 +584,14 @@ def test_it_sleeps_while_nothing_can_move(trouble):
         assert time.process_time() - before < 0.02
 
 
-def test_it_leaves_nothing_behind():
-    before = set(Path(tempfile.gettempdir()).glob("serialwrite-*"))
+def test_it_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # other tests use the usual one at the same time
     with SimulatedUart() as rig:
         assert Path(rig.port).is_symlink()
         assert Path(rig.port).parent.stat().st_mode & 0o777 == 0o700
         assert Path(rig.port).stat().st_mode & 0o777 == 0o600
-    assert set(Path(tempfile.gettempdir()).glob("serialwrite-*")) == before
+        assert Path(rig.port).parent.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_closing_succeeds_when_the_directory_is_gone():
