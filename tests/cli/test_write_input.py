@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from serialwrite import SerialPort
+from serialwrite.cli._source import Source
 
 from .conftest import SIZE, everything, receive, report
 
@@ -157,6 +158,12 @@ SYS = Path("/sys/kernel/mm/transparent_hugepage/enabled")  # has some 24 bytes, 
 KERNEL_FILES = [
     pytest.param(path, marks=pytest.mark.skipif(not path.exists(), reason=f"needs {path}")) for path in (PROC, SYS)
 ]
+
+
+@pytest.mark.skipif(not PROC.exists(), reason=f"needs {PROC}")
+def test_size_of_a_kernel_file_is_unknown():
+    with Source(str(PROC)) as source:
+        assert source.size is None
 
 
 @pytest.mark.parametrize("path", KERNEL_FILES)

@@ -7,7 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+import serialwrite as sw
+from serialwrite.cli._app import app
 from serialwrite.testing import receive_available, send
 
 from .conftest import PATIENCE, everything, receive, report, resume_command
@@ -166,6 +169,21 @@ def test_policies_and_levels_of_a_pty(program, line, device, script, policy, dra
     assert ": all written" in out
     if policy != "discard":  # which a pty obeys
         assert receive_available(device) == TEXT.encode()
+
+
+def test_failed_write_drops_what_is_queued_a_whole_one_sends_it(line, script, tmp_path, monkeypatch):
+    policies, close = [], sw.SerialPort.close
+
+    def noted(port, *policy):
+        policies.extend(policy)
+        return close(port, *policy)
+
+    monkeypatch.setattr(sw.SerialPort, "close", noted)
+    (tmp_path / "big").write_bytes(bytes(300_000))
+    for words, code, policy in (([script], 0, "drain"), ([tmp_path / "big", "--timeout", 0.1], 3, "discard")):
+        policies.clear()
+        assert CliRunner().invoke(app, ["write", line.port, *map(str, words)]).exit_code == code
+        assert policies[0] == policy
 
 
 def test_the_resume_keeps_every_option(program, line, script, tmp_path):

@@ -31,7 +31,7 @@ CLI = [
         C + "_sending.py",
         "self.timeouts > self._retries:",
         "self.timeouts >= self._retries:",
-        ENDINGS + "::test_retries_resume_by_themselves",
+        ENDINGS + "::test_retries_run_out",
     ),
     slip(
         C + "_sending.py",
@@ -70,8 +70,7 @@ CLI = [
         C + "_source.py",
         "return max(0, end - self._start) or None",
         "return max(0, end - self._start)",
-        INPUT + "::test_kernel_file_is_written_whole",
-        JSON,
+        INPUT + "::test_size_of_a_kernel_file_is_unknown",
     ),
     # -- endings ------------------------------------------------------------------------------------------
     slip(
@@ -96,8 +95,7 @@ CLI = [
         C + "_write_command.py",
         "if report.outcome is Outcome.COMPLETE else ClosePolicy.DISCARD",
         "",
-        RESUME + "::test_stall_after_stall_resumed_to_the_end",
-        SENDING + "::test_a_resume_begins_before_what_closing_threw_away",
+        LINE + "::test_failed_write_drops_what_is_queued_a_whole_one_sends_it",
     ),
     slip(
         C + "_write_report.py",

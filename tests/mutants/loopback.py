@@ -125,8 +125,7 @@ LOOPBACK = [
         L + "measure/_accounting.py",
         "count += cut.bytes_transferred",
         "count = cut.bytes_transferred",
-        RUN + "::test_bytes_that_arrive_after_a_cut_write_are_judged",
-        RUN + "::test_accounting_is_checked_per_flow_control_and_wiring_once",
+        "loopback/test_remote.py",
     ),
     slip(
         L + "measure/_accounting.py",

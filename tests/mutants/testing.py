@@ -266,7 +266,7 @@ TESTING = [
     slip(
         "pytest_plugin.py",
         'baudrate=request.config.getoption("--serial-baud")',
-        "baudrate=9600",
+        "baudrate=1200",
         PLUGIN + "::test_real_ports_by_option",
     ),
     slip(

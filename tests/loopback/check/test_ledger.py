@@ -318,6 +318,7 @@ def test_late_blocks_that_begin_alike(alike):
         ("NUL", lambda s: s.translate(None, b"\x00"), ("byte eaten", "0x00 is missing")),
         ("PARMRK", lambda s: s.replace(b"\xff", b"\xff\xff"), ("marked bytes", "twice")),
         ("7 bits", lambda s: bytes(b & 0x7F for b in s), ("seven bits", "7 data bits")),
+        ("bit 7 set", lambda s: bytes(b | 0x80 for b in s), ("stuck bit", "bit 7 always arrives as 1")),
         ("stuck", lambda s: bytes(b | 0x04 for b in s), ("stuck bit", "bit 2 always arrives as 1")),
         ("inverted", lambda s: bytes(b ^ 0xFF for b in s), ("inverted", "every bit")),
         (
@@ -378,6 +379,9 @@ def test_few_faults_make_no_diagnosis():
     account = check(sent[:at] + b"\n" + sent[at + 1 :], len(sent))
     assert said(account) == [(C, at, 1)]
     assert account.diagnoses == ()
+    few = check(sent[:2000].replace(b"\r", b"\n") + sent[2000:], len(sent))
+    assert few.corrupted > 2
+    assert few.diagnoses == ()
 
 
 @pytest.mark.parametrize(("pattern", "period"), [("walking", 16), ("all256", 256), ("prbs7", 127)])

@@ -32,6 +32,9 @@ def test_budget_of_the_accounting_is_bounded_at_any_rate(baud):
 def test_budget_of_data_follows_the_bytes_or_the_seconds():
     by_bytes = [_budget.data(settings(baud, bytes_to_send=6_000), 2.0, paced=True) for baud in (600, 6_000)]
     assert [round(budget.expected) for budget in by_bytes] == [100, 10]
+    assert all(
+        3 * seconds < budget.most < 3 * seconds + 12 for budget, seconds in zip(by_bytes, (100, 10), strict=True)
+    )
     by_time = [_budget.data(settings(baud, seconds=2.0), 2.0, paced=True) for baud in (300, 115_200)]
     assert all(2 < budget.expected < 3 for budget in by_time)
     assert all(budget.most < 12 for budget in by_time)
