@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
+from collections.abc import Callable
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,12 +17,34 @@ F = TypeVar("F")
 
 COMPILED: bool = False  # whether the first try is
 if TYPE_CHECKING:
-    from ._compiled import DirectGather, DirectWrite, Held, Port, Turn, hold, quickened, window_ends
+    from ._compiled import (
+        DirectGather,
+        DirectWrite,
+        Held,
+        Port,
+        Turn,
+        hold,
+        quickened,
+        quickened_line,
+        quickened_read,
+        window_ends,
+    )
 else:
     try:
         if os.environ.get("SERIALWRITE_PURE") or "t" in getattr(sys, "abiflags", ""):
             raise ImportError
-        from ._compiled import DirectGather, DirectWrite, Held, Port, Turn, hold, quickened, window_ends
+        from ._compiled import (
+            DirectGather,
+            DirectWrite,
+            Held,
+            Port,
+            Turn,
+            hold,
+            quickened,
+            quickened_line,
+            quickened_read,
+            window_ends,
+        )
 
         COMPILED = True
     except ImportError:  # it was not wanted, or nothing compiled it
@@ -63,5 +86,23 @@ else:
             """``function`` itself."""
             return function
 
+        def quickened_line(*_: object) -> Callable[[F], F]:
+            """A decorator that changes nothing."""
+            return lambda function: function
 
-__all__ = ["COMPILED", "DirectGather", "DirectWrite", "Held", "Port", "Turn", "hold", "quickened", "window_ends"]
+        quickened_read = quickened_line
+
+
+__all__ = [
+    "COMPILED",
+    "DirectGather",
+    "DirectWrite",
+    "Held",
+    "Port",
+    "Turn",
+    "hold",
+    "quickened",
+    "quickened_line",
+    "quickened_read",
+    "window_ends",
+]

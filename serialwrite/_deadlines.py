@@ -137,6 +137,8 @@ UNLIMITED: Limits = (None, None)
 
 def checked_limits(timeout: float | None, idle_timeout: float | None = None) -> Limits:
     """The two as limits; refused as by ``checked_timeout``."""
+    if timeout is None and idle_timeout is None:
+        return UNLIMITED
     if timeout is not None:
         timeout = checked_seconds(timeout, "timeout", NO_LIMIT)
     if idle_timeout is not None:

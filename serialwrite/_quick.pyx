@@ -11,7 +11,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memset
 
@@ -358,51 +358,41 @@ cdef bint launched(Port stream, bytes data, object handler) except -1:
     return True
 
 
-@cython.final
 @cython.freelist(64)
-cdef class FirstTry:
-    """A write of one ``bytes`` object that was not tried yet, or that the stream took at once."""
+cdef class First:
+    """An operation that was not tried yet, or that was done at once. Whatever else it is asked, its twin in Python is.
 
-    cdef Port stream
-    cdef bytes data
+    It is a write or a read: see the two classes below. They add no members, so that they share its free list.
+    """
+
+    cdef object stream
     cdef object limits
-    cdef object twin  # the QuickWrite that everything else is left to; once tried, the TransferOperation
+    cdef bytes data  # to be written; or what was read
+    cdef object wanted, kind  # of a read: up to where, and the class of its twin
+    cdef object twin  # the operation that everything else is left to; of a write, once tried, the TransferOperation
     cdef object rest  # the generator that this goes on with, where it is awaited
     cdef bint asked  # for its __await__
-    cdef bint done  # the stream took everything
+    cdef bint done  # at once
     cdef bint handed_over  # to the twin
     cdef object __weakref__
 
     cdef object left(self):
         if not self.handed_over:
             self.handed_over = True
-            self.twin = quick_write(self.stream, self.data, self.limits)
-            if self.done:
-                self.twin.taken()
+            self.hand_over()
         return self.twin
+
+    cdef int hand_over(self) except -1:
+        """Make the twin."""
+        raise NotImplementedError
 
     cdef bint completed(self) except -1:
         """Try once. Whether that was all; else ``rest`` goes on."""
-        cdef Turn turn
-        cdef Py_ssize_t n
-        cdef object direction = self.stream._write_direction
-        if not self.handed_over and not self.done and isinstance(direction, Turn):
-            turn = <Turn>direction
-            if turn.idle_in == PyThread_get_thread_ident():
-                rest = tried(turn, self.stream, self.data, self.limits)
-                if rest is not None:
-                    self.twin = rest
-                    self.handed_over = True
-                    self.rest = rest.await_rest()
-                    return False
-                n = PyBytes_GET_SIZE(self.data)
-                self.done = True
-                turn.budget -= n + per_operation
-                if turn.budget <= 0:
-                    turn.idle_in = 0
-                return True
-        self.rest = self.left().__await__()
-        return False
+        raise NotImplementedError
+
+    cdef PyObject *result(self) except NULL:
+        """What it gives, done: a new reference."""
+        raise NotImplementedError
 
     def __await__(self):
         if self.asked or self.done or self.handed_over:
@@ -434,18 +424,6 @@ cdef class FirstTry:
         elif not self.done:
             self.left().close()
 
-    @property
-    def bytes_transferred(self):
-        """Bytes transferred so far."""
-        if self.handed_over:
-            return self.twin.bytes_transferred
-        return PyBytes_GET_SIZE(self.data) if self.done else 0
-
-    @property
-    def remaining(self):
-        """What is left of the caller's buffers, as new views of them."""
-        return () if self.done and not self.handed_over else self.left().remaining
-
     def __call__(self, token, /):
         return self.left()(token)
 
@@ -463,12 +441,84 @@ cdef class FirstTry:
             self.left()  # made now, it warns: this was forgotten
 
 
+@cython.final
+cdef class FirstTry(First):
+    """A write of one ``bytes`` object."""
+
+    cdef int hand_over(self) except -1:
+        self.twin = quick_write(self.stream, self.data, self.limits)
+        if self.done:
+            self.twin.taken()
+        return 0
+
+    cdef bint completed(self) except -1:
+        cdef Turn turn
+        cdef Py_ssize_t n
+        cdef object direction = (<Port>self.stream)._write_direction
+        if not self.handed_over and not self.done and isinstance(direction, Turn):
+            turn = <Turn>direction
+            if turn.idle_in == PyThread_get_thread_ident():
+                rest = tried(turn, <Port>self.stream, self.data, self.limits)
+                if rest is not None:
+                    self.twin = rest
+                    self.handed_over = True
+                    self.rest = rest.await_rest()
+                    return False
+                n = PyBytes_GET_SIZE(self.data)
+                self.done = True
+                turn.budget -= n + per_operation
+                if turn.budget <= 0:
+                    turn.idle_in = 0
+                return True
+        self.rest = self.left().__await__()
+        return False
+
+    cdef PyObject *result(self) except NULL:
+        return PyLong_FromSsize_t(PyBytes_GET_SIZE(self.data))
+
+    @property
+    def bytes_transferred(self):
+        """Bytes transferred so far."""
+        if self.handed_over:
+            return self.twin.bytes_transferred
+        return PyBytes_GET_SIZE(self.data) if self.done else 0
+
+    @property
+    def remaining(self):
+        """What is left of the caller's buffers, as new views of them."""
+        return () if self.done and not self.handed_over else self.left().remaining
+
+
+@cython.final
+cdef class FirstRead(First):
+    """A read of a ``Buffered``: up to a delimiter, or of so many bytes."""
+
+    cdef int hand_over(self) except -1:
+        self.twin = self.kind(self.stream, self.wanted, self.limits)
+        if self.done:
+            self.twin.took(self.data)
+        return 0
+
+    cdef bint completed(self) except -1:
+        if not self.handed_over and not self.done:
+            self.data = self.stream._take_now(self.wanted)
+            if self.data is not None:
+                self.done = True
+                return True
+        self.rest = self.left().__await__()
+        return False
+
+    cdef PyObject *result(self) except NULL:
+        Py_INCREF(self.data)
+        return <PyObject *>self.data
+
+
 cdef PySendResult send(object operation, object value, PyObject **result) except PYGEN_ERROR:
-    cdef FirstTry self = <FirstTry>operation
+    cdef First self = <First>operation
     cdef PySendResult how
     if self.rest is None:
         if self.completed():
-            result[0] = PyLong_FromSsize_t(PyBytes_GET_SIZE(self.data))
+            result[0] = self.result()
             return PYGEN_RETURN
         value = None
     try:
@@ -482,6 +532,20 @@ cdef PySendResult send(object operation, object value, PyObject **result) except
 
 
 set_send(FirstTry, send)
+set_send(FirstRead, send)
+
+
+cdef object limits_of(object timeout, object idle_timeout):
+    """What an operation is limited by that was given these two."""
+    global checked_timeout, limits_of_timeout
+    if idle_timeout is not None or type(timeout) is not float:
+        if timeout is None and idle_timeout is None:
+            return unlimited
+        return checked_limits(timeout, idle_timeout)
+    if timeout is not checked_timeout:
+        limits_of_timeout = checked_limits(timeout)
+        checked_timeout = timeout
+    return limits_of_timeout
 
 
 @cython.binding(True)
@@ -495,9 +559,7 @@ def async_write(
     timeout=None,
     idle_timeout=None,
 ):
-    global checked_timeout, limits_of_timeout
     cdef FirstTry made
-    cdef object limits = unlimited
     if token is UNGIVEN:
         token = default_token
     if completion_condition is UNGIVEN:
@@ -515,14 +577,7 @@ def async_write(
         ):
             return None
     elif stream.default_token is deferred:
-        if idle_timeout is not None or type(timeout) is not float:
-            if timeout is not None or idle_timeout is not None:
-                limits = checked_limits(timeout, idle_timeout)
-        elif timeout is checked_timeout:
-            limits = limits_of_timeout
-        else:
-            limits = limits_of_timeout = checked_limits(timeout)
-            checked_timeout = timeout
+        limits = limits_of(timeout, idle_timeout)  # first: refused, nothing was forgotten
         made = FirstTry.__new__(FirstTry)
         made.stream, made.data, made.limits = stream, buffers, limits
         return made
@@ -549,3 +604,55 @@ def quickened(function, twin, rest, start, Py_ssize_t cost, nothing_started, no_
     deferred, unlimited, checked_limits = nothing_started, no_limits, check
     twin.register(FirstTry)
     return update_wrapper(async_write, function)
+
+
+cdef FirstRead first_read(object buffered, object kind, object wanted, object timeout, object idle_timeout):
+    """A read of ``buffered``; None where its stream has a default token of its own."""
+    cdef FirstRead made
+    if getattr(buffered.stream, "default_token", deferred) is not deferred:
+        return None
+    cdef object limits = limits_of(timeout, idle_timeout)  # first: refused, nothing was forgotten
+    made = FirstRead.__new__(FirstRead)
+    made.stream, made.kind, made.wanted, made.limits = buffered, kind, wanted, limits
+    return made
+
+
+def quickened_line(kind, end):
+    """Decorates ``async_readline`` of a Buffered: to be awaited, it makes a FirstRead where it would make a ``kind``."""
+
+    def decorated(function):
+        @cython.binding(True)
+        def async_readline(buffered, token=UNGIVEN, /, *, timeout=None, idle_timeout=None):
+            cdef FirstRead made = None
+            if token is UNGIVEN:
+                token = default_token
+                made = first_read(buffered, kind, end, timeout, idle_timeout)
+            return function(buffered, token, timeout=timeout, idle_timeout=idle_timeout) if made is None else made
+
+        kind.register(FirstRead)
+        return update_wrapper(async_readline, function)
+
+    return decorated
+
+
+def quickened_read(kind):
+    """The same, of a method that is told up to what it is to read, or how much; ``options`` are left to ``function``."""
+
+    def decorated(function):
+        @cython.binding(True)
+        def async_read(buffered, wanted=UNGIVEN, token=UNGIVEN, /, *, timeout=None, idle_timeout=None, **options):
+            cdef FirstRead made = None
+            if wanted is UNGIVEN:
+                return function(buffered, **options)  # which says what is missing
+            if token is UNGIVEN:
+                token = default_token
+                if not options and (type(wanted) is bytes and wanted or type(wanted) is int and wanted >= 0):
+                    made = first_read(buffered, kind, wanted, timeout, idle_timeout)
+            if made is not None:
+                return made
+            return function(buffered, wanted, token, timeout=timeout, idle_timeout=idle_timeout, **options)
+
+        kind.register(FirstRead)
+        return update_wrapper(async_read, function)
+
+    return decorated

@@ -228,6 +228,95 @@ async def test_thrown_into_before_it_starts_it_writes_nothing(pair):
     assert received(far) == b""
 
 
+# -- reads of a Buffered --------------------------------------------------------------------------------
+
+READS = {
+    "async_readline": lambda lines, *token, **limits: lines.async_readline(*token, **limits),
+    "async_read_until": lambda lines, *token, **limits: lines.async_read_until(b"\n", *token, **limits),
+    "async_read_exactly": lambda lines, *token, **limits: lines.async_read_exactly(4, *token, **limits),
+}
+
+
+@pytest.fixture(params=READS)
+async def reading(request, pair):
+    """A Buffered that has three lines already, how one is read, and what the name of that is."""
+    lines = sw.Buffered(pair[0])
+    pair[1].sendall(b"nil\none\ntwo\nsix\n")
+    assert await lines.async_readline() == b"nil\n"
+    return lines, READS[request.param], request.param
+
+
+async def test_a_read_that_is_there_is_one_of_ours(reading):
+    lines, read, name = reading
+    operation = read(lines, timeout=1.0)
+    assert isinstance(operation, sw.Operation)
+    assert asyncio.iscoroutine(operation)
+    assert operation.name == name
+    assert (operation.bytes_transferred, operation.data) == (0, b"")
+    assert "not launched: 0 bytes received" in repr(operation)
+    assert await operation == b"one\n"
+    assert (operation.bytes_transferred, operation.data) == (4, b"one\n")
+    assert "ended: 4 bytes received" in repr(operation)
+    with pytest.raises(RuntimeError, match=f"this {name} was launched before"):
+        await operation
+    assert await asyncio.create_task(read(lines)) == b"two\n"
+
+
+async def test_a_read_that_is_refused_takes_nothing(reading):
+    lines, read, _ = reading
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for wrong in ({"timeout": -1.0}, {"timeout": "1"}, {"idle_timeout": -1}):
+            with pytest.raises((ValueError, TypeError), match="timeout"):
+                read(lines, **wrong)
+        with pytest.raises(TypeError, match="unexpected keyword argument 'wrong'"):
+            read(lines, wrong=1)
+    assert await read(lines) == b"one\n"
+
+
+async def test_a_read_that_is_forgotten_warns_and_takes_nothing(reading):
+    lines, read, name = reading
+    with pytest.warns(RuntimeWarning, match=f"{name} was never launched") as caught:
+        read(lines)
+    assert len(caught) == 1
+    closed = read(lines)
+    closed.close()
+    with pytest.raises(RuntimeError, match="launched before"):
+        await closed
+    assert await read(lines) == b"one\n"
+
+
+async def test_a_read_takes_the_default_token_of_its_stream(reading):
+    lines, read, _ = reading
+    lines.stream.default_token = sw.as_tuple()
+    assert await read(lines) == (None, b"one\n")
+    assert await read(lines, sw.deferred) == b"two\n"
+
+
+async def test_a_read_that_waits_goes_on_once_the_line_came(pair):
+    lines = sw.Buffered(pair[0])
+    operation = lines.async_readline(timeout=10.0)
+    task = asyncio.ensure_future(operation)
+    pair[1].sendall(b"on")
+    while operation.bytes_transferred < 2:
+        await asyncio.sleep(0)
+    pair[1].sendall(b"e\ntwo\n")
+    assert await task == b"one\n"
+    with pytest.raises(sw.TransferTimeout, match="4 bytes received"):
+        await lines.async_read_until(b"\r\n", timeout=0.01)
+    assert await lines.async_read_until(b"\n", longest_match=7) == b"two\n"
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_read_of_a_buffered_looks_the_same(name):
+    method = getattr(sw.Buffered, name)
+    python = inspect.unwrap(method)
+    assert inspect.isfunction(python)
+    assert (method is python) is not COMPILED
+    assert inspect.signature(method) == inspect.signature(python)
+    assert (method.__doc__, method.__qualname__) == (python.__doc__, f"Buffered.{name}")
+
+
 # -- what is tried --------------------------------------------------------------------------------------
 
 

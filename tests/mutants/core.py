@@ -6,6 +6,7 @@ LOOP = "contract/test_rules.py::test_rule_1_asios_loop_exactly"
 ASKED = "contract/test_rules.py::test_rule_1_condition_is_asked_first_and_while_any_is_left"
 QUICK = "test_quick.py"
 BOTH = "contract/test_both_builds.py"
+LINES_READ = "streams/layers/test_buffered.py"
 USERS = "contract/test_users_code.py"
 BUFFERS = "test_buffers.py"
 CANCELLATION = "test_cancellation.py"
@@ -295,8 +296,17 @@ CORE = [
         "        if True:\n            self.left()",
         BOTH,
     ),
-    slip("_quick.pyx", "            limits = limits_of_timeout\n", "            pass\n", BOTH),
-    slip("_quick.pyx", "        elif timeout is checked_timeout:", "        elif checked_timeout is not None:", BOTH),
+    slip("_quick.pyx", "    return limits_of_timeout\n", "    return unlimited\n", BOTH),
+    slip("_quick.pyx", "    if timeout is not checked_timeout:", "    if checked_timeout is None:", BOTH),
+    slip(
+        "_quick.pyx",
+        "                self.done = True\n                return True",
+        "                return True",
+        BOTH,
+    ),
+    slip("_quick.pyx", "            self.twin.took(self.data)", "            pass", BOTH),
+    slip("_quick.pyx", 'getattr(buffered.stream, "default_token", deferred) is not deferred', "False", BOTH),
+    slip("_quick.pyx", "if not options and (", "if (", LINES_READ),
     slip(
         "_quick.pyx",
         "stream.default_token is deferred",

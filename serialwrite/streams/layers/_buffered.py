@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Never, overload
 
 from ..._adapting import as_stream
+from ..._build import quickened_line, quickened_read
 from ..._conditions import CompletionCondition
+from ..._deadlines import UNLIMITED, checked_limits
 from ..._direction import READING, WRITING, Way, direction_of
 from ..._errors import EndOfFile
 from ..._executors import running_loop
-from ..._operation import Deferred, Operation, default_token, deferred
+from ..._operation import Deferred, Operation, default_token
 from ..._sync import UNSAID
 from ..._until import LONGEST_MATCH, Delimiter, checked_delimiter, checked_size
-from ._buffered_read import LINE_END, BufferedRead, LineRead, SizedRead
+from ._buffered_read import LINE_END, BufferedRead, LineRead, SizedRead, started
 from ._layer import Layer
 from ._refill import REFILLING, RefillDirection, SurplusDirection
 from ._surplus import LineTransfer, SizedLineTransfer, Surplus
@@ -49,6 +51,7 @@ class Buffered(Layer):
         if limit < 1:
             raise ValueError(f"limit={limit!r}: pass a number of bytes, 1 or more")
         self._surplus = Surplus(limit)
+        self._take_now = self._surplus.take_now
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -74,6 +77,7 @@ class Buffered(Layer):
         timeout: float | None = ...,
         idle_timeout: float | None = ...,
     ) -> Any: ...
+    @quickened_read(BufferedRead)
     def async_read_until(
         self,
         delimiter: Delimiter,
@@ -102,7 +106,9 @@ class Buffered(Layer):
 
         Cancellation: terminal and partial; what had come stays for the next read.
         """
-        return self._until(delimiter, longest_match).started(token, timeout, idle_timeout)
+        read = BufferedRead(self, checked_delimiter(delimiter, longest_match)[0], checked_limits(timeout, idle_timeout))
+        read.longest_match = longest_match
+        return started(read, self.stream, token)
 
     @overload
     def async_readline(
@@ -112,18 +118,15 @@ class Buffered(Layer):
     def async_readline(
         self, token: Any, /, *, timeout: float | None = ..., idle_timeout: float | None = ...
     ) -> Any: ...
+    @quickened_line(LineRead, LINE_END)
     def async_readline(
         self, token: Any = default_token, /, *, timeout: float | None = None, idle_timeout: float | None = None
     ) -> Any:
         r"""Read a line, up to and including ``b"\n"``. Otherwise as :meth:`async_read_until`."""
-        read = LineRead(self, self._surplus)
-        plain = token is default_token and timeout is None and idle_timeout is None
-        if plain and getattr(self.stream, "default_token", deferred) is deferred:
-            return read
-        if isinstance(token, bytes | str | int):
-            read.abandon()
+        if token is not default_token and isinstance(token, bytes | str | int):
             raise _no_line_of(token, "async_")
-        return read.started(token, timeout, idle_timeout)
+        limits = UNLIMITED if timeout is None and idle_timeout is None else checked_limits(timeout, idle_timeout)
+        return started(LineRead(self, LINE_END, limits), self.stream, token)
 
     @overload
     def async_read_exactly(
@@ -133,6 +136,7 @@ class Buffered(Layer):
     def async_read_exactly(
         self, size: int, token: Any, /, *, timeout: float | None = ..., idle_timeout: float | None = ...
     ) -> Any: ...
+    @quickened_read(SizedRead)
     def async_read_exactly(
         self,
         size: int,
@@ -143,7 +147,8 @@ class Buffered(Layer):
         idle_timeout: float | None = None,
     ) -> Any:
         """Read ``size`` bytes, which may be more than ``limit``. Otherwise as :meth:`async_read_until`."""
-        return SizedRead(self, self._surplus, checked_size(size)).started(token, timeout, idle_timeout)
+        read = SizedRead(self, checked_size(size), checked_limits(timeout, idle_timeout))
+        return started(read, self.stream, token)
 
     def read_until(  # type: ignore[misc, override] # pyright: ignore[reportIncompatibleMethodOverride] # the delimiter alone
         self,
@@ -161,14 +166,8 @@ class Buffered(Layer):
         Raises:
             RuntimeError: when called inside a running event loop, which it would block.
         """
-        return self._until(delimiter, longest_match).run(timeout, idle_timeout)
-
-    def _until(self, delimiter: Delimiter, longest_match: int) -> BufferedRead:
         checked_delimiter(delimiter, longest_match)
-        read = BufferedRead(self, self._surplus, delimiter)
-        if longest_match != LONGEST_MATCH:
-            read.longest_match = longest_match
-        return read
+        return self._blocking(BufferedRead, delimiter, timeout, idle_timeout, longest_match)
 
     def readline(
         self, refused: Never = NOTHING, /, *, timeout: float | None = UNSAID, idle_timeout: float | None = None
@@ -176,24 +175,38 @@ class Buffered(Layer):
         r"""Read a line, up to and including ``b"\n"``, and block until it is there; see :meth:`read_until`."""
         if refused is not NOTHING:
             raise _no_line_of(refused)
-        if timeout is UNSAID and idle_timeout is None:  # an operation would take most of the time
-            line = self._surplus.take_blocking(LINE_END)
-            if line is not None:
-                return line
-        return LineRead(self, self._surplus).run(timeout, idle_timeout)
+        return self._blocking(LineRead, LINE_END, timeout, idle_timeout)
 
     def read_exactly(self, size: int, /, *, timeout: float | None = UNSAID, idle_timeout: float | None = None) -> bytes:
         """Read ``size`` bytes, and block until they are there; see :meth:`read_until`."""
-        return SizedRead(self, self._surplus, checked_size(size)).run(timeout, idle_timeout)
+        return self._blocking(SizedRead, checked_size(size), timeout, idle_timeout)
+
+    def _blocking(
+        self,
+        kind: type[BufferedRead],
+        wanted: Delimiter | int,
+        timeout: float | None,
+        idle_timeout: float | None,
+        longest_match: int = LONGEST_MATCH,
+    ) -> bytes:
+        """Block until what is ``wanted`` is there; return it."""
+        if timeout is not UNSAID or idle_timeout is not None:  # before anything is taken
+            checked_limits(None if timeout is UNSAID else timeout, idle_timeout)
+        taken = self._surplus.take_blocking(wanted)
+        if taken is None:  # an operation would take most of the time
+            read = kind(self, wanted, UNLIMITED)
+            read.longest_match = longest_match
+            taken = read.run(timeout, idle_timeout)
+        return taken
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        line = self._surplus.take_now(LINE_END)
+        line = self._take_now(LINE_END)
         if line is None:
             try:
-                line = await LineRead(self, self._surplus)
+                line = await LineRead(self, LINE_END, UNLIMITED)
             except EndOfFile:
                 line = self._surplus.take_all()
                 if not line:

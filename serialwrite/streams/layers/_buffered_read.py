@@ -7,13 +7,12 @@ from typing import Any, Self
 
 from ..._composed import TransferOperation
 from ..._conditions import TRANSFER_ALL
-from ..._deadlines import UNLIMITED, Deadline, Limits, checked_limits
+from ..._deadlines import UNLIMITED, Deadline, Limits
 from ..._executors import Executor
 from ..._handler import Args, Handler
 from ..._operation import CompletionToken, Operation, default_token, deferred, initiate
-from ..._sync import UNSAID, blocking_limits, run_blocking
+from ..._sync import blocking_limits, run_blocking
 from ..._until import LONGEST_MATCH, Delimiter
-from ._layer import Layer
 from ._refill import REFILLING
 from ._surplus import LineTransfer, SizedLineTransfer, Surplus
 
@@ -29,10 +28,11 @@ class BufferedRead(Operation[bytes]):
     _rest: TransferOperation | None = None  # what it is left to
     _taken: bytes | None = None  # what was taken at once
 
-    def __init__(self, buffered: Layer, surplus: Surplus, wanted: Delimiter | int) -> None:
+    def __init__(self, buffered: Any, wanted: Delimiter | int, limits: Limits) -> None:
         self._buffered = buffered
-        self._surplus = surplus
         self._wanted = wanted
+        if limits is not UNLIMITED:
+            self.limits = limits
 
     def __repr__(self) -> str:
         if self._rest is not None:
@@ -43,10 +43,9 @@ class BufferedRead(Operation[bytes]):
     def __await__(self) -> Generator[Any, Any, bytes]:
         if self._launched or self._wrappers:
             return (yield from super().__await__())
-        taken = self._surplus.take_now(self._wanted)
+        taken: bytes | None = self._buffered._take_now(self._wanted)
         if taken is not None:
-            self._launched = True
-            self._taken = taken
+            self._taken, self._launched = taken, True
             return taken
         if self._surplus.turn_due:
             return (yield from super().__await__())
@@ -56,13 +55,18 @@ class BufferedRead(Operation[bytes]):
         line: bytes = (yield from general.await_launched()) if args is None else general.result(args)
         return line
 
+    @property
+    def _surplus(self) -> Surplus:
+        surplus: Surplus = self._buffered._surplus
+        return surplus
+
     def _turn(self) -> Generator[None, None, None] | None:
         return self._surplus.take_turn() if self._surplus.turn_due and not self._launched else None
 
     def _try(self) -> Args | None:
         if self._launched:
             return None
-        self._taken = self._surplus.take_now(self._wanted)
+        self._taken = self._buffered._take_now(self._wanted)
         if self._taken is None:
             return None
         self._launched = True
@@ -71,25 +75,16 @@ class BufferedRead(Operation[bytes]):
     def _begin(self, handler: Handler) -> None:
         self._general().launch(handler)
 
-    def started(self, token: object, timeout: float | None, idle_timeout: float | None) -> Any:
-        """What ``token`` makes of it."""
-        if timeout is not None or idle_timeout is not None:
-            self._adopted = True  # refused, it is not forgotten
-            self.limits = checked_limits(timeout, idle_timeout)
-            self._adopted = False
-        if token is default_token and getattr(self._buffered.stream, "default_token", deferred) is deferred:
-            return self
-        return self if token is deferred else initiate(self, token)
-
     def run(self, timeout: float | None, idle_timeout: float | None) -> bytes:
         """Block until it has ended; return the bytes."""
         self.adopt()
-        checked_limits(None if timeout is UNSAID else timeout, idle_timeout)  # before anything is taken
-        taken = self._surplus.take_blocking(self._wanted)
-        if taken is None:
-            self.limits = blocking_limits(self._buffered, REFILLING, timeout, idle_timeout)
-            taken = run_blocking(self._general())
+        self.limits = blocking_limits(self._buffered, REFILLING, timeout, idle_timeout)
+        taken: bytes = run_blocking(self._general())
         return taken
+
+    def took(self, data: bytes) -> None:
+        """Take in that it was tried, awaited, and that ``data`` was there."""
+        self._taken, self._launched = data, True
 
     def _general(self) -> TransferOperation:
         if self._rest is None:
@@ -112,11 +107,13 @@ class BufferedRead(Operation[bytes]):
 
     @property
     def executor(self) -> Executor:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] # asked for late
-        return self._buffered.get_executor()
+        executor: Executor = self._buffered.get_executor()
+        return executor
 
     @property
     def default_token(self) -> CompletionToken[Any, Any]:
-        return self._buffered.default_token
+        token: CompletionToken[Any, Any] = self._buffered.default_token
+        return token
 
     @property
     def bytes_transferred(self) -> int:
@@ -133,14 +130,16 @@ class LineRead(BufferedRead):
     """A read of a line."""
 
     name = "async_readline"
-    _wanted = LINE_END
-
-    def __init__(self, buffered: Layer, surplus: Surplus) -> None:
-        self._buffered = buffered
-        self._surplus = surplus
 
 
 class SizedRead(BufferedRead):
     """A read of so many bytes."""
 
     name = "async_read_exactly"
+
+
+def started(read: BufferedRead, stream: Any, token: object) -> Any:
+    """What ``token`` makes of ``read``, on a Buffered over ``stream``."""
+    if token is default_token and getattr(stream, "default_token", deferred) is deferred:
+        return read
+    return read if token is deferred else initiate(read, token)

@@ -17,7 +17,7 @@ from ..._executors import running_loop
 from ..._transfer import OWN_CONDITIONS
 from ..._until import Delimiter, UntilTransfer
 
-READS_PER_TURN = 256  # reads that complete at once between two turns of the event loop (rule 9)
+READS_PER_TURN = 1024  # reads that complete at once between two turns of the event loop (rule 9)
 # Delimiters that end where a line of BytesIO ends, which is found fastest.
 LINE_ENDS = frozenset({b"\n", b"\r\n"})
 
@@ -67,8 +67,8 @@ class Surplus:
         if wanted in LINE_ENDS:
             line = came.readline()
             if line.endswith(wanted):  # type: ignore[arg-type] # it is one of them
-                self._reads_left -= 1
-                if self._reads_left <= 0:
+                self._reads_left = left = self._reads_left - 1
+                if not left:
                     self._idle_in = NOWHERE
                 return line
             came.seek(-len(line), 1)  # half a line, or one that ends otherwise

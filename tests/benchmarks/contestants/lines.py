@@ -144,6 +144,16 @@ class Readline(AwaitedReader):
         return line
 
 
+class ReadUntil(Readline):
+    r"""``await lines.async_read_until(b"\n")``."""
+
+    async def read(self, stream: Any, times: int) -> bytes:
+        line = b""
+        for _ in range(times):
+            line = await stream.async_read_until(b"\n")
+        return line
+
+
 class Blocking(BlockingReader):
     """``lines.readline()``."""
 
@@ -198,6 +208,7 @@ CONTESTANTS: list[Contestant] = [
     Iterated("Buffered, async for"),
     Iterated("Buffered, async for", uvloop=True),
     Readline("Buffered, async_readline"),
+    ReadUntil("Buffered, async_read_until"),
     Blocking("Buffered, readline"),
     StreamReader("StreamReader, readline"),
     StreamReader("StreamReader, readline", uvloop=True),
