@@ -11,6 +11,7 @@ import serial_asyncio
 import serialwrite as sw
 from serialwrite.testing import SimulatedUart, TcpPair, UnixPair, send
 from tests.support.lines import writer_closed
+from tests.support.telnet_server import telnet_server
 
 BOUND = 60.0  # seconds for what takes well under one
 CHUNK = 4096
@@ -88,5 +89,20 @@ async def stream_writer(uart: SimulatedUart) -> AsyncIterator[Any]:
                 await writer_closed(writer)
 
 
+@asynccontextmanager
+async def rfc2217(uart: SimulatedUart, **settings: Any) -> AsyncIterator[Any]:
+    with UnixPair(4096) as pair:
+        async with served(pair, uart) as sink:
+            with telnet_server(sink=sink) as server:
+                async with await asyncio.to_thread(sw.SerialPort, server.url, 921600, **settings) as port:
+                    yield port
+
+
+@asynccontextmanager
+async def rfc2217_without_a_window(uart: SimulatedUart) -> AsyncIterator[Any]:
+    async with rfc2217(uart, in_flight=None) as port:
+        yield port
+
+
 PORTS: list[Entry] = [serial_port, pyserial, descriptor, pyserial_asyncio]
-SOCKETS: list[Entry] = [tcp, unix, stream_writer]
+SOCKETS: list[Entry] = [tcp, unix, stream_writer, rfc2217, rfc2217_without_a_window]
