@@ -35,8 +35,8 @@ RANKS = """
 
     streams/serial: _driver
     streams/remote: _telnet
-    streams/remote: _com_port _input _tcp_device _connect _link _network_line
-    streams/remote: _output
+    streams/remote: _com_port _input _tcp_device _connect _link
+    streams/remote: _network_line _output
     streams/remote: _connection
     streams/remote: _answers _directions
     streams/remote: _rfc2217_line

@@ -246,6 +246,26 @@ def test_workers_take_turns_on_a_real_port(project):
     result.assert_outcomes(passed=6)
 
 
+def test_workers_take_turns_on_a_url(project):
+    pytest.importorskip("xdist")
+    result = project(
+        """
+        import os, pathlib, pytest, time
+        from serialwrite.testing import PortLease
+
+        @pytest.mark.parametrize("url", ["rfc2217://LOCALHOST:2217", "rfc2217://localhost:2217?logging", "socket://localhost:2217"] * 2)
+        def test_it(url):
+            with PortLease([url]):
+                mine = pathlib.Path(os.environ["TMPDIR"], "in-use")
+                mine.touch(exist_ok=False)
+                time.sleep(0.05)
+                mine.unlink()
+        """,
+        *("-p", "no:asyncio", "-p", "no:hypothesispytest", "-n2"),
+    )
+    result.assert_outcomes(passed=6)
+
+
 def test_what_simulated_uart_made_is_closed_after_the_test(project):
     result = project(
         """

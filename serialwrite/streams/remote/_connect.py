@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import serial
@@ -56,7 +57,19 @@ def place_of(url: str, options: set[str]) -> Place:
     return place
 
 
-def connected(place: Place, deadline: float) -> socket.socket:
+class PortSocket(socket.socket):
+    """The socket of a port. A program that closes it closes the port."""
+
+    port_closes: Callable[[], object] | None = None  # called once it is closed
+
+    def close(self) -> None:
+        super().close()
+        closes, self.port_closes = self.port_closes, None
+        if closes is not None:
+            closes()
+
+
+def connected(place: Place, deadline: float) -> PortSocket:
     """A connection to ``place``; whichever of its addresses answers first, in the order of the resolver.
 
     Raises:
@@ -65,7 +78,7 @@ def connected(place: Place, deadline: float) -> socket.socket:
     why: OSError | None = None
     addresses = _resolved(place, deadline)
     for index, (family, kind, protocol, _, address) in enumerate(addresses):
-        sock = socket.socket(family, kind, protocol)
+        sock = PortSocket(family, kind, protocol)
         try:
             # Each of them gets a fair part of the time that is left.
             sock.settimeout(max(0.01, (deadline - time.monotonic()) / (len(addresses) - index)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, TypeVarTuple
@@ -13,6 +12,7 @@ from typing import Any, TypeVar, TypeVarTuple
 from ..._buffers import MAX_BUFFER_COUNT
 from ..._errors import of_the_system
 from ._com_port import QUERY, Code, ComPort, Question, tell
+from ._connect import PortSocket
 from ._input import Input
 from ._link import Link
 from ._output import Output
@@ -44,7 +44,7 @@ class Connection:
         on_news: called once something came for a waiting operation: ``on_news(data, credit)`` says what.
     """
 
-    def __init__(self, sock: socket.socket, name: str) -> None:
+    def __init__(self, sock: PortSocket, name: str) -> None:
         sock.setblocking(False)
         self.socket = sock
         self.link = Link(sock)

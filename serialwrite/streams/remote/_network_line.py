@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,7 @@ import serial
 
 from ..serial._no_line import no_line
 from ..serial._settings import Settings, asked_of, checked_baudrate, put_settings
+from ._connect import PortSocket
 
 
 class NetworkLine(serial.SerialBase):
@@ -30,9 +32,15 @@ class NetworkLine(serial.SerialBase):
         self._kept = asked_of(self)
         self._lines = {"rts": True, "dtr": True, "break": False}
 
-    def closes(self, close: Callable[[], object]) -> None:
-        """Have ``close`` called when it is closed: it closes the connection."""
-        self._close = close
+    def stands_on(self, connection: PortSocket) -> None:
+        """Close ``connection`` when this is closed, and this when ``connection`` is."""
+        this = weakref.ref(self)
+
+        def close() -> None:
+            if (line := this()) is not None:
+                line.close()  # as it is by then: a port hears of it
+
+        self._close, connection.port_closes = connection.close, close
 
     read: Any = None  # it is the port that is read from and written to
     write: Any = None

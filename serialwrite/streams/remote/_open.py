@@ -52,7 +52,7 @@ def _open_tcp(url: str, settings: dict[str, Any]) -> TcpPort:
         logging.getLogger("pySerial.socket").setLevel(place.options["logging"].upper())
     sock = connected(place, time.monotonic() + LONGEST_OPENING)
     try:
-        line.closes(sock.close)
+        line.stands_on(sock)
         return TcpPort(sock, line)
     except BaseException:
         sock.close()

@@ -148,4 +148,5 @@ class Rfc2217Driver:
 
     def close_inherited(self) -> None:
         self.line.is_open = False
+        self.socket.port_closes = None  # what waits is the parent's
         self.socket.close()

@@ -67,7 +67,7 @@ class Rfc2217Line(NetworkLine):
         in_flight: int | None,
     ) -> None:
         super().__init__(url, settings)
-        self.closes(connection.socket.close)
+        self.stands_on(connection.socket)
         self._connection = connection
         self._unchecked = "ign_set_control" in options
         self._polls = "poll_modem" in options

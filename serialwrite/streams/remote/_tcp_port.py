@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from ..fd._stream import PollableStream
 from ..serial._close import close_now
 from ..serial._device import Device
 from ..serial._no_line import no_line
+from ._connect import PortSocket
 from ._directions import room_side
 from ._link import Link
 from ._network_line import NetworkLine
@@ -32,7 +32,7 @@ class TcpPort:
     serial = traffic = None
     pollable = True
 
-    def __init__(self, sock: socket.socket, line: NetworkLine) -> None:
+    def __init__(self, sock: PortSocket, line: NetworkLine) -> None:
         self.socket = sock
         self.line: Any = line
         self.device: Device = TcpDevice(sock)
@@ -83,4 +83,5 @@ class TcpPort:
 
     def close_inherited(self) -> None:
         self.line.is_open = False
+        self.socket.port_closes = None  # what waits is the parent's
         self.socket.close()

@@ -17,7 +17,7 @@ import pytest
 import serial
 from rfc2217_server import rfc2217_server
 from telnet_server import BINARY, COM_PORT, subnegotiation, telnet_server
-from waiting import until
+from waiting import until, wait_until
 
 import serialwrite as sw
 
@@ -174,6 +174,40 @@ def test_modem_lines_are_as_last_told():
         while port.modem_lines is None and time.monotonic() < deadline:
             time.sleep(0.001)
         assert port.modem_lines == (True, True, True, False, True, True)
+
+
+def test_modem_lines_are_asked_for_where_the_url_says_so():
+    with telnet_server() as server, sw.SerialPort(f"{server.url}?poll_modem&timeout=30") as port:
+        genuine, states = server._question, iter([0x10, 0x20])
+
+        def answered(body):
+            genuine(body)
+            if body[1] == 7:  # NOTIFY-MODEMSTATE, which the server is asked for
+                server.say(subnegotiation(107, next(states)))
+
+        server._question = answered
+        assert (port.cts, port.dsr) == (True, False)
+        assert port.cts  # not asked for again at once
+        port.driver.line._polled_at -= 1
+        assert (port.cts, port.dsr) == (False, True)
+
+
+def test_telnet_is_logged_where_the_url_says_so(caplog):
+    with telnet_server() as server, caplog.at_level("DEBUG", "pySerial.rfc2217"):
+        with sw.SerialPort(f"{server.url}?logging=debug"):
+            pass
+        assert {"received DO 44 b''", "received SB 44 b'e\\x00\\x00%\\x80'"} <= set(caplog.messages)
+        assert {record.name for record in caplog.records} == {"pySerial.rfc2217"}
+
+
+def test_line_state_is_as_last_told():
+    with telnet_server() as server, sw.SerialPort(server.url) as port:
+        assert (10, 0x1E) in server.questions  # errors and breaks alone are to be told
+        com_port = port.driver.connection.com_port
+        assert com_port.line_state is None
+        server.say(subnegotiation(106, 0x04))
+        wait_until(lambda: port.driver.connection.receive() or com_port.line_state is not None)
+        assert com_port.line_state == 0x04
 
 
 # -- exact -------------------------------------------------------------------------------------------------
@@ -339,6 +373,35 @@ async def test_a_dead_server_ends_what_waits():
         error, _ = await writing
         assert (error.bytes_transferred, error.served, error.queued) == (100, 0, 100)
         assert port.close() == 100
+
+
+@pytest.mark.parametrize("scheme", ["rfc2217", "socket"])
+async def test_a_close_of_the_socket_ends_what_waits(scheme):
+    with telnet_server(first=False) as server:
+        url = server.url.replace("rfc2217", scheme)
+        port = await asyncio.to_thread(sw.SerialPort, url, **({"in_flight": 100} if scheme == "rfc2217" else {}))
+        server.go.clear()
+        payload = bytes(8 << 20)  # more than TCP takes
+        writing = sw.async_write(port, payload, sw.as_tuple(sw.use_promise))
+        reading = sw.async_read(port, bytearray(1), sw.as_tuple(sw.use_promise))
+        await until(lambda: writing.bytes_transferred)
+        port.socket.close()
+        for promise in (writing, reading):
+            error, _ = await asyncio.wait_for(promise, 30)
+            assert isinstance(error, sw.StreamClosed)
+        assert not port.is_open
+        with pytest.raises(sw.StreamClosed):
+            await sw.async_write(port, b"x")
+        port.close()
+
+
+def test_a_close_of_the_socket_ends_a_read_without_a_loop():
+    with telnet_server() as server, sw.SerialPort(server.url) as port:
+        closing = threading.Timer(0.05, port.socket.close)
+        closing.start()
+        with pytest.raises(sw.StreamClosed):
+            sw.read(port, bytearray(1), timeout=30)
+        closing.join()
 
 
 async def test_pyserials_own_server_serves_it():
