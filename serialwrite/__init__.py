@@ -45,7 +45,6 @@ from ._conditions import (
     transfer_at_least as transfer_at_least,
     transfer_exactly as transfer_exactly,
 )
-from ._cursors import buffer_copy as buffer_copy
 from ._errors import (
     Disconnected as Disconnected,
     EndOfFile as EndOfFile,
@@ -58,11 +57,12 @@ from ._errors import (
 from ._executors import (
     EventLoopExecutor as EventLoopExecutor,
     Executor as Executor,
-    IoThread as IoThread,
     inline_executor as inline_executor,
 )
+from ._given_buffers import buffer_copy as buffer_copy
 from ._handler import Completion as Completion, Handler as Handler
 from ._initiate import async_initiate as async_initiate
+from ._io_thread import IoThread as IoThread
 from ._operation import CompletionToken as CompletionToken, Operation as Operation
 from ._read import (
     async_read as async_read,
@@ -70,7 +70,8 @@ from ._read import (
     read as read,
     read_until as read_until,
 )
-from ._stackful import spawn as spawn, yield_context as yield_context
+from ._spawn import spawn as spawn
+from ._stackful import yield_context as yield_context
 from ._tokens import (
     OperationFuture as OperationFuture,
     OperationPromise as OperationPromise,

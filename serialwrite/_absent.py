@@ -28,6 +28,11 @@ class AbsentName:
         raise AttributeError(self._name) if instance is None else self._error(instance, self._name)
 
 
+def _present(instance: object) -> list[str]:
+    """What ``dir`` lists: not what is absent."""
+    return [one for one in object.__dir__(instance) if one in vars(instance) or hasattr(instance.__class__, one)]
+
+
 def lacks(names: Iterable[str], error: ErrorOf) -> Callable[[type[C]], type[C]]:
     """A class decorator: ``error`` gives advice about those of ``names`` that the class does not have."""
 
@@ -35,6 +40,7 @@ def lacks(names: Iterable[str], error: ErrorOf) -> Callable[[type[C]], type[C]]:
         for name in names:
             if not hasattr(cls, name):
                 setattr(cls, name, AbsentName(name, error))
+        setattr(cls, "__dir__", _present)  # noqa: B010 # a type checker would refuse it
         return cls
 
     return add

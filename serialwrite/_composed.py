@@ -1,4 +1,7 @@
-"""TransferOperation: drives a Transfer over one direction of a stream, from its launch to its handler."""
+"""TransferOperation: drives a Transfer over one direction of a stream, from its launch to its handler.
+
+The file is long: it is the life of one object, in its order.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ from typing import Any
 
 from ._buffers import Buffers
 from ._cancellation import UNCONNECTED, CancellationType
+from ._conclude import conclude
 from ._conditions import transfer_at_least
 from ._deadlines import UNLIMITED, Deadline, Limits, deadlines
-from ._direction import QUIET_S, WRITING, Direction, Way, direction_of
-from ._errors import OperationAborted, TransferError, TransferTimeout
+from ._direction import WRITING, Direction, Way, direction_of, take_turn
+from ._errors import OperationAborted, TransferError
 from ._executors import Executor, clock_of, running_loop
 from ._handler import Args, AwaitHandler, Handler
 from ._operation import CompletionToken, Operation, deferred
@@ -326,54 +330,10 @@ class TransferOperation(Operation[Any]):
     def _conclude(self) -> None:
         if self.transfer.error is not None:
             elapsed = None if self._clock is None else self._clock() - self._started
-            conclude(self, self._expired, elapsed)
-
-
-def conclude(operation: TransferOperation, expired: Deadline | None, elapsed: float | None) -> None:
-    """Say of the error of ``operation``, which is over, what is known of its end.
-
-    Args:
-        operation: whose transfer is over.
-        expired: what ended it, if that was a deadline.
-        elapsed: seconds since its start; None where that was not measured.
-    """
-    transfer, direction, error = operation.transfer, operation.direction, operation.transfer.error
-    if not isinstance(error, TransferError):
-        return
-    if expired is not None and type(error) is OperationAborted:
-        if transfer.size == 0:  # nothing to do is done
-            transfer.error = None
-            return
-        error = transfer.error = TransferTimeout()
-        error.idle_timeout = expired.idle_timeout
-    transfer.tell(error)
-    error.verb = direction.verb or operation.way.verb
-    error.elapsed = elapsed
-    if error.queued is None:
-        try:
-            error.queued = getattr(operation.stream, "queued", None)
-        except (OSError, ValueError):  # a port that is gone can't be asked
-            error.queued = None
-    if (unserved := direction.unserved()) is not None:
-        error.served = max(0, transfer.bytes_transferred - unserved)
-    if isinstance(error, OperationAborted):
-        quiet = QUIET_S if expired is None else expired.quiet
-        error.stall = direction.stall_reason(error.bytes_transferred, quiet)
+            conclude(self.transfer, self.direction, self.stream, self._expired, elapsed)
 
 
 def one_step(stream: Any, way: Way, buffers: Buffers) -> TransferOperation:
     """One write_some or read_some of ``stream``: it ends with its first step, and so can be cancelled totally."""
     transfer = Transfer(way.cursor(buffers), ONE_STEP)
     return TransferOperation(stream, way, transfer, way.some, cancellable=CancellationType.ALL)
-
-
-def take_turn(direction: Any, operation: Any) -> Generator[None, None, None]:
-    """Let the event loop turn before ``operation`` starts, with ``direction`` kept for it (rule 9)."""
-    direction.claim(operation)
-    try:
-        yield
-    except BaseException:  # cancelled before it began
-        operation.abandon()
-        raise
-    finally:
-        direction.release()

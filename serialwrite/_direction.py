@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from ._buffers import Buffers
 from ._cancellation import CancellationSignal, CancellationType
-from ._cursors import Cursor, read_into, written
+from ._cursors import Cursor
 from ._errors import StreamBusy, TransferError
 from ._executors import Executor
+from ._given_buffers import read_into, written
 from ._handler import Handler
 
 NOWHERE = 0  # no thread has this number
@@ -208,3 +209,15 @@ class UserDirection(Direction):
 def direction_of(stream: Any, way: Way) -> Direction:
     """One direction of ``stream``: its own object for it, or one that stands in for that."""
     return getattr(stream, way.attribute, None) or UserDirection(stream, way)
+
+
+def take_turn(direction: Direction, operation: Any) -> Generator[None, None, None]:
+    """Let the event loop turn before ``operation`` starts, with ``direction`` kept for it (rule 9)."""
+    direction.claim(operation)
+    try:
+        yield
+    except BaseException:  # cancelled before it began
+        operation.abandon()
+        raise
+    finally:
+        direction.release()

@@ -1,13 +1,12 @@
-"""Executors: they run handlers on an event loop, inline, or on the loop of a thread made for it."""
+"""Executors: they run handlers on an event loop, or inline."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from ._timers import LoopTimer
 
@@ -216,51 +215,4 @@ def clock_of(executor: Executor) -> Callable[[], float]:
     return getattr(executor, "time", time.monotonic)
 
 
-CLOSE_TIMEOUT_S = 5.0  # that IoThread.close gives cancelled operations to end
-
-
-class IoThread:
-    """An event loop on a thread of its own, for programs that have none.
-
-    ``with IoThread() as io: port = SerialPort(..., executor=io.get_executor())``. Leaving the block
-    cancels what still runs there, waits for it, and ends the thread. Follows Asio's ``thread_pool``.
-    """
-
-    def __init__(self, name: str = "serialwrite-io") -> None:
-        self._loop = asyncio.new_event_loop()
-        self._executor = EventLoopExecutor(self._loop)
-        self._executor.cancel_hooks = set()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        started = threading.Event()
-        self._loop.call_soon(started.set)
-        self._thread.start()
-        started.wait()
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.get_loop().run_forever()
-            runner.run(self._cancel_all())
-
-    async def _cancel_all(self) -> None:
-        hooks = self._executor.cancel_hooks
-        for cancel in tuple(hooks or ()):
-            cancel()
-        deadline = self._loop.time() + CLOSE_TIMEOUT_S
-        while hooks and self._loop.time() < deadline:  # noqa: ASYNC110 # the end of a thread's life
-            await asyncio.sleep(0.001)
-
-    def get_executor(self) -> EventLoopExecutor:
-        """The executor that streams and operations of this thread are made with."""
-        return self._executor
-
-    def close(self) -> None:
-        """Cancel what still runs on the thread, wait until it has ended, and end the thread."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+CLOSE_TIMEOUT_S = 5.0  # that a close on one thread waits, at the most, for what runs on another

@@ -2,6 +2,8 @@
 
 An *initiating function* makes an :class:`Operation`. A :class:`CompletionToken` starts it, now or later, with a handler
 of its own making, and returns to the caller what represents the result.
+
+The file is long: neither can be said without the other, and what a caller can do with an operation is one class.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from threading import get_ident
 from typing import Any, Protocol, Self
 
 from ._build import Port
-from ._composed import TransferOperation, take_turn
+from ._composed import TransferOperation
 from ._conditions import TRANSFER_ALL
 from ._cursors import SingleBuffer
 from ._deadlines import Deadline, Limits
-from ._direction import NOWHERE, WRITING, Direction
+from ._direction import NOWHERE, WRITING, Direction, take_turn
 from ._errors import TransferError
 from ._executors import Executor
 from ._handler import Args, Handler

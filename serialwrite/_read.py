@@ -11,9 +11,9 @@ from ._adapting import ReadTarget, as_stream
 from ._buffers import Buffers, DynamicBuffer
 from ._composed import TransferOperation
 from ._conditions import TRANSFER_ALL, CompletionCondition
-from ._cursors import read_into
 from ._deadlines import Limits, checked_limits
 from ._direction import READING
+from ._given_buffers import read_into
 from ._operation import CompletionToken, Deferred, Operation, default_token, deferred, initiate
 from ._options import TransferOptions, UntilOptions, unexpected
 from ._stackful import yield_context

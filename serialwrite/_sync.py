@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ._composed import TransferOperation, conclude
+from ._composed import TransferOperation
+from ._conclude import conclude
 from ._deadlines import Deadline, Limits, checked_limits
 from ._direction import WRITING, BlockingDirection, Way
 from ._errors import OperationAborted, StreamBusy, TransferError
@@ -108,7 +109,7 @@ class BlockingRun:
             self._drive(direction, clock, started)
             if transfer.error is not None and ledger.record is not outer:
                 transfer.settle(ledger.count())  # a handler may have ended a step half-way
-            conclude(self._operation, self._expired, clock() - started)
+            conclude(transfer, direction, self._operation.stream, self._expired, clock() - started)
             direction.release()
             transfer.release()
         except BaseException:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ._conditions import CompletionCondition, TransferAll, TransferAtLeast, TransferExactly, asking
-from ._cursors import Cursor, GrowingBuffer, ShrinkingBuffer
+from ._cursors import Cursor
 from ._errors import OperationAborted, TransferError, of_the_system, transfer_error
+from ._given_buffers import GrowingBuffer, ShrinkingBuffer
 
 # Bytes that one transfer moves before an event loop gets a turn (rule 9), or a blocking form checks its limits. The
 # second is added for each step.

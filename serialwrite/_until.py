@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from ._buffers import DynamicBuffer
 from ._conditions import MAX_TRANSFER, CompletionCondition
-from ._cursors import read_into
 from ._errors import TransferError
+from ._given_buffers import read_into
 from ._transfer import Transfer
 
 Delimiter: TypeAlias = bytes | re.Pattern[bytes]

@@ -15,9 +15,9 @@ from ._buffers import Buffers
 from ._build import quickened
 from ._composed import TransferOperation
 from ._conditions import TRANSFER_ALL, CompletionCondition
-from ._cursors import written, written_plain
 from ._deadlines import UNLIMITED, Limits, checked_limits
 from ._direction import WRITING
+from ._given_buffers import written, written_plain
 from ._operation import CompletionToken, Operation, default_token, deferred, initiate
 from ._options import TransferOptions
 from ._quick import PER_OPERATION, QuickStream, QuickWrite, tried

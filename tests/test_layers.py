@@ -10,10 +10,12 @@ RANKS = """
     .: _build
     .: _absent _buffers _cancellation _errors _ledger _posix _timers
     .: _conditions _cursors _executors _signal_safe
+    .: _given_buffers _io_thread
     .: _adapting _deadlines _handler _options _transfer
     .: _direction _operation _until
-    .: _adapters _composed _initiate _tokens
-    .: _cancelling _quick _stackful _sync
+    .: _adapters _conclude _initiate _tokens
+    .: _cancelling _composed _stackful
+    .: _quick _spawn _sync
     .: _read _write
 
     streams: _advice _coroutine _proof

@@ -107,6 +107,21 @@ async def test_adapters_on_a_used_stream(pair, data):
     assert await asyncio.wait_for(future, BOUND) == (None, 3, 2, 1)
 
 
+async def test_an_adapter_that_needs_a_handler_gets_one(pair):
+    class Noted:
+        calls = 0
+
+        def post(self, function, /, *args):
+            self.calls += 1
+            asyncio.get_running_loop().call_soon(function, *args)
+
+        dispatch = post
+
+    noted = Noted()
+    assert await sw.async_write(pair[0], b"abc", sw.bind_executor(noted, sw.deferred)) == 3
+    assert noted.calls == 1
+
+
 # -- what it keeps --------------------------------------------------------------------------------------
 
 

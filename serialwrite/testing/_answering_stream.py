@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from serialwrite._cursors import buffer_copy
 from serialwrite._errors import EndOfFile, OperationAborted, StreamBusy, StreamClosed, TransferError
 from serialwrite._executors import EventLoopExecutor, Executor
+from serialwrite._given_buffers import buffer_copy
 from serialwrite._handler import Handler
 from serialwrite._initiate import async_initiate
 from serialwrite._operation import deferred

@@ -261,6 +261,7 @@ def test_a_class_of_the_users_may_have_an_absent_name():
         assert (stream.readline(), stream.portstr, Stream.readline) == (b"a line", "mine", Lines.readline)
         assert not hasattr(stream, "readlines")
         assert not hasattr(Stream, "readlines")
+        assert {"readline", "readlines", "write"} & set(dir(stream)) == {"readline", "write"}
 
 
 async def test_a_line_without_an_end_says_how_much_came(port):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from scripted import ScriptedPort
 
 import serialwrite as sw
-from serialwrite._cursors import written
+from serialwrite._given_buffers import written
 from serialwrite._transfer import Transfer
 
 TYPES = [sw.CancellationType.TERMINAL, sw.CancellationType.PARTIAL, sw.CancellationType.TOTAL]

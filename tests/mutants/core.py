@@ -132,19 +132,19 @@ CORE = [
     slip("_cursors.py", "bisect_right(ends, self._offset)", "bisect_right(ends, self._offset - 1)", BUFFERS),
     slip("_cursors.py", "        ConsumingBuffers.consume(self, 0)", "        ConsumingBuffers.consume", BUFFERS),
     slip(
-        "_cursors.py",
+        "_given_buffers.py",
         "ConsumingBuffers(viewed(given) if",
         "ConsumingBuffers(viewed(buffers) if",
         QUICK,
     ),
     slip(
-        "_cursors.py",
+        "_given_buffers.py",
         "else given, given, held)",
         "else given, buffers, held)",
         QUICK,
     ),
     slip(
-        "_cursors.py",
+        "_given_buffers.py",
         "    if len(given) == 1 and given[0] is buffers:\n        return SingleBuffer",
         "    if len(given) == 1:\n        return SingleBuffer",
         QUICK,
@@ -172,22 +172,22 @@ CORE = [
         LOOP,
     ),
     slip(
-        "_cursors.py",
+        "_given_buffers.py",
         "            self._dynamic.consume(self.total_consumed)\n",
         "            self._dynamic.consume(self.total_size)\n",
         BUFFERS,
     ),
-    slip("_cursors.py", "            self._open = False\n", "", OVER, BUFFERS, INTERRUPTED),
-    slip("_cursors.py", "else dynamic.max_size - len(dynamic)", "else dynamic.max_size", UNTIL),
+    slip("_given_buffers.py", "            self._open = False\n", "", OVER, BUFFERS, INTERRUPTED),
+    slip("_given_buffers.py", "else dynamic.max_size - len(dynamic)", "else dynamic.max_size", UNTIL),
     slip(
-        "_cursors.py",
+        "_given_buffers.py",
         "size = min(max_size, self.CHUNK, self.total_size - self.total_consumed)",
         "size = min(max_size, self.CHUNK)",
         UNTIL,
         SIZE,
     ),
     slip(
-        "_cursors.py",
+        "_given_buffers.py",
         "    if any(view.readonly for view in made):",
         "    if all(view.readonly for view in made):",
         BAD,
@@ -384,10 +384,10 @@ CORE = [
         "contract/test_rules.py::test_rule_1_cancellation_is_looked_at_last",
     ),
     slip(
-        "_composed.py", "if expired is not None and type(error) is OperationAborted:", "if expired is not None:", USERS
+        "_conclude.py", "if expired is not None and type(error) is OperationAborted:", "if expired is not None:", USERS
     ),
     slip(
-        "_composed.py",
+        "_conclude.py",
         "        if transfer.size == 0:  # nothing to do is done",
         "        if False:  # nothing to do is done",
         "streams/threaded/test_thread_driver.py::test_nothing_to_write_is_done_whatever_the_timeout",
@@ -427,13 +427,13 @@ CORE = [
     ),
     slip("_transfer.py", "        error.bytes_transferred = cursor.total_consumed\n", "", LOOP),
     slip(
-        "_composed.py",
+        "_conclude.py",
         "        error.stall = direction.stall_reason(error.bytes_transferred, quiet)",
         "        pass",
         ENDINGS + "::test_timeout",
     ),
     slip(
-        "_composed.py",
+        "_direction.py",
         "    except BaseException:  # cancelled before it began\n        operation.abandon()",
         "    except BaseException:  # cancelled before it began\n        pass",
         QUICK,
@@ -566,13 +566,13 @@ CORE = [
         OVER,
     ),
     slip(
-        "_executors.py",
+        "_io_thread.py",
         "        while hooks and self._loop.time() < deadline:",
         "        while False and self._loop.time() < deadline:",
         EXECUTORS,
     ),
-    slip("_executors.py", "            self._thread.join()\n", "            pass\n", EXECUTORS),
-    slip("_executors.py", "        for cancel in tuple(hooks or ()):\n            cancel()\n", "", EXECUTORS),
+    slip("_io_thread.py", "            self._thread.join()\n", "            pass\n", EXECUTORS),
+    slip("_io_thread.py", "        for cancel in tuple(hooks or ()):\n            cancel()\n", "", EXECUTORS),
     slip(
         "_timers.py",
         "        if left <= 0:\n            self._function",

@@ -10,10 +10,10 @@ from typing import Any
 
 from ..._buffers import DynamicBuffer
 from ..._conditions import MAX_TRANSFER, CompletionCondition, asking
-from ..._cursors import GrowingBuffer
 from ..._direction import NOWHERE
 from ..._errors import TransferError
 from ..._executors import running_loop
+from ..._given_buffers import GrowingBuffer
 from ..._transfer import OWN_CONDITIONS
 from ..._until import Delimiter, UntilTransfer
 

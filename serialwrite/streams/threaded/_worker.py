@@ -15,10 +15,10 @@ import serial
 
 from ..._buffers import first_bytes
 from ..._cancellation import CancellationType
-from ..._cursors import buffer_copy
 from ..._direction import QUIET_S, READING, WRITING, Direction, Done, User, Way
 from ..._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError, transfer_error
 from ..._executors import running_loop
+from ..._given_buffers import buffer_copy
 from ..fd._lookout import lookout_of
 from ..fd._stream import PollableStream
 from ._backend import Backend
