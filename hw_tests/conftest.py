@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     port, peer = config.getoption("--serial-port"), config.getoption("--serial-peer")
     if peer and not port:
-        raise pytest.UsageError("--serial-peer is the other end of --serial-port's cable: give both")
+        raise pytest.UsageError("got --serial-peer without --serial-port: pass both")
     for path in filter(None, (port, peer)):
         if not Path(path).is_char_device():
             raise pytest.UsageError(f"{path}: no such serial port")

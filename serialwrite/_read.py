@@ -244,7 +244,7 @@ def read_until(
 def _reading(stream: Any, buffers: Any, condition: CompletionCondition, limits: Limits) -> TransferOperation:
     stream = as_stream(stream)
     if buffers is MISSING:
-        raise TypeError("buffers: pass a size in bytes, or memory to read into")
+        raise TypeError("buffers: got nothing; pass a size in bytes, or memory to read into")
     if isinstance(buffers, Integral):
         size = checked_size(buffers)
         made = getattr(stream, "_sized_transfer", None)  # of one that keeps what had come when a read ended early

@@ -26,7 +26,7 @@ def checked_delimiter(delimiter: Any, longest_match: Any) -> tuple[Delimiter, in
     if isinstance(pattern, str):
         raise TypeError("delimiter: got text; pass bytes, or a pattern of bytes: re.compile(rb'...')")
     if not isinstance(pattern, bytes) or not pattern:
-        raise TypeError("delimiter: pass bytes, at least one, or a compiled pattern of bytes")
+        raise TypeError(f"delimiter: got {delimiter!r}; pass bytes, at least one, or a compiled pattern of bytes")
     if not isinstance(longest_match, int) or isinstance(longest_match, bool):
         raise TypeError(f"longest_match={longest_match!r}: pass a number of bytes, 1 or more")
     if longest_match < 1:

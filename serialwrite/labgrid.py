@@ -125,7 +125,7 @@ class SerialWriteDriver(ConsoleExpectMixin, Driver, ConsoleProtocol):  # type: i
             return f"rfc2217://{host}:{port}?ign_set_control&timeout={self.timeout}"
         if self.port.protocol == "raw":
             return f"socket://{host}:{port}"
-        raise ValueError(f"protocol must be 'rfc2217' or 'raw', not {self.port.protocol!r}")
+        raise ValueError(f"protocol={self.port.protocol!r}: pass 'rfc2217' or 'raw'")
 
     # ConsoleExpectMixin builds read, write, sendline, sendcontrol, expect and settle on these two.
 

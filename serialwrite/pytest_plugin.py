@@ -59,9 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "serial_hardware: the test needs a real serial port; skipped without --serial-port"
     )
     if config.getoption("--serial-peer") and not config.getoption("--serial-port"):
-        raise pytest.UsageError("--serial-peer is the other end of --serial-port's cable: give both")
+        raise pytest.UsageError("got --serial-peer without --serial-port: pass both")
     if config.getoption("--serial-rig") and config.getoption("--serial-port"):
-        raise pytest.UsageError("--serial-rig is for want of a real port: give it or --serial-port")
+        raise pytest.UsageError("got --serial-rig and --serial-port: pass one of them")
     if config.getoption("--serial-leak-check") or config.getini(LEAK_FIXTURE):
         config.pluginmanager.register(LeakCheck(), LEAK_FIXTURE)
 

@@ -157,7 +157,7 @@ def test_a_rig_that_is_none_and_a_rig_in_place_of_a_real_port(project):
     result = project(KIND, *ALONE, "--serial-rig=rope")
     result.stderr.fnmatch_lines(["*--serial-rig: invalid choice: 'rope' (choose from*"])
     result = project(KIND, *ALONE, "--serial-rig=uart", "--serial-port=/dev/no-such-port")
-    result.stderr.fnmatch_lines(["ERROR: --serial-rig is for want of a real port: give it or --serial-port"])
+    result.stderr.fnmatch_lines(["ERROR: got --serial-rig and --serial-port: pass one of them"])
 
 
 def test_a_rig_that_this_machine_does_not_have_is_no_silent_skip(project, monkeypatch):
@@ -195,7 +195,7 @@ def test_a_real_port_that_is_not_there_fails(project):
 
 def test_a_peer_without_a_port_is_refused(project):
     result = project("", *ALONE, "--serial-peer=/dev/no-such-port")
-    result.stderr.fnmatch_lines(["ERROR: --serial-peer is the other end of --serial-port's cable: give both"])
+    result.stderr.fnmatch_lines(["ERROR: got --serial-peer without --serial-port: pass both"])
 
 
 LEAKY = """

@@ -85,7 +85,7 @@ def loopback(
             unknown = sorted(set(places or ()) - set(source.places))
             if unknown:
                 known = ", ".join(source.places) or "none"
-                raise typer.BadParameter(f"no place is called {', '.join(unknown)}; the coordinator has: {known}")
+                raise typer.BadParameter(f"no place is called {', '.join(unknown)}; pass one of {known}")
             prover = Prover(source, options, jobs, lambda words: say(words, stderr=True))
 
             def stop() -> None:

@@ -41,7 +41,7 @@ def _swept(words: list[str]) -> dict[str, list[str]]:
         name, equals, values = word.partition("=")
         if name not in AXES or not equals or not values.strip(","):
             raise typer.BadParameter(
-                f"{word!r}: write NAME=VALUE,VALUE with one of {', '.join(AXES)}", param_hint="--sweep"
+                f"{word!r}: pass NAME=VALUE,VALUE with one of {', '.join(AXES)}", param_hint="--sweep"
             )
         axes.setdefault(name, []).extend(value for value in values.split(",") if value)
     return axes
@@ -119,9 +119,9 @@ def loopback(
     axes = _swept([*(sweep or []), *(word for word in words if sweep and word.partition("=")[0] in AXES)])
     words = [word for word in words if not (sweep and word.partition("=")[0] in AXES)]
     if len(words) > 2:
-        raise typer.BadParameter(f"one port or two, not {len(words)}", param_hint="PORT")
+        raise typer.BadParameter(f"got {len(words)} ports: pass one or two", param_hint="PORT")
     if words and rig is not None:
-        raise typer.BadParameter("a rig or a port, not both", param_hint="--rig")
+        raise typer.BadParameter("got a port, too: pass a port or --rig", param_hint="--rig")
     must_be_writable(junit, report)
     if report is not None:
         must_have_jinja()
@@ -213,9 +213,11 @@ def must_be_writable(*paths: Path | None) -> None:
     for path in filter(None, paths):
         folder = path.resolve().parent
         if path.is_dir() or (path.exists() and not path.is_file()):
-            raise typer.BadParameter(f"{str(path)!r} is not a regular file: it can't be replaced by a report")
+            raise typer.BadParameter(f"{str(path)!r} is not a regular file: pass another path")
         if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise typer.BadParameter(f"{str(path)!r}: the folder {str(folder)!r} isn't there, or can't be written to")
+            raise typer.BadParameter(
+                f"{str(path)!r}: {str(folder)!r} is not a folder that you can write to: pass another path"
+            )
 
 
 def must_have_jinja() -> None:

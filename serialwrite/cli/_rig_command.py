@@ -84,15 +84,17 @@ def rig(
     """Keep a pair of joined serial ports up until Ctrl-C, or while a command runs; count what goes each way."""
     links = [*(link or [])]
     if len(links) > 2:
-        raise typer.BadParameter("there are two ends: give it at most twice", param_hint="--link")
+        raise typer.BadParameter(f"got {len(links)} names: pass at most two, one for each end", param_hint="--link")
     if kind is not Kind.UART and (baud is not None or fault or seed is not None):
-        raise typer.BadParameter(f"only a uart has these, not a {kind} rig", param_hint="--baud, --fault, --seed")
+        raise typer.BadParameter(
+            f"a {kind} rig has no such thing: pass them with uart", param_hint="--baud, --fault, --seed"
+        )
     try:
         words = shlex.split(command) if command is not None else None
     except ValueError as error:
         raise typer.BadParameter(f"{error} in {command}", param_hint="--exec") from None
     if words == []:
-        raise typer.BadParameter("there is no command in it", param_hint="--exec")
+        raise typer.BadParameter("it is empty: pass a command", param_hint="--exec")
 
     # Before there is anything to be left behind; from here on a signal is a request.
     asked = StopRequest(ours=set(STOP_SIGNALS) - ({signal.SIGINT} if words else set()))

@@ -46,7 +46,7 @@ class Source:
         mode = os.fstat(self._fd).st_mode
         if stat.S_ISDIR(mode):
             self.close()
-            raise SourceError(f"{self} is a directory: name a file")
+            raise SourceError(f"{self} is a directory: pass a file")
         self._is_regular = stat.S_ISREG(mode)
         self._start: int | None = None  # where it begins, if it can be positioned: redirected input may be part-read
         if self._is_regular or stat.S_ISBLK(mode):

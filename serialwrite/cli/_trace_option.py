@@ -28,7 +28,7 @@ def check_output(option: str, name: str | None, *others: str) -> None:
     """BadParameter if the file ``name`` that ``option`` is to write is one of ``others``."""
     for other in others:
         if name is not None and _same(name, other):
-            raise typer.BadParameter(f"it would overwrite {other!r}; name another file", param_hint=option)
+            raise typer.BadParameter(f"it would overwrite {other!r}: pass another file", param_hint=option)
 
 
 def traced(stream: Any, name: str | None, resources: ExitStack) -> Any:

@@ -12,7 +12,7 @@ import typer
 
 def _checked(value: float | None) -> float | None:
     if value is not None and not (value >= 0 and math.isfinite(value)):
-        raise typer.BadParameter("give a number of seconds, 0 or more; leave the option out for none")
+        raise typer.BadParameter(f"got {value:g}: pass seconds, 0 or more, or leave the option out for no limit")
     return value
 
 

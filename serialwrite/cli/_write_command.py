@@ -91,7 +91,9 @@ def write(
 ) -> None:
     """Write a file, or standard input, to a serial port, and say exactly how far it got."""
     if retries and idle_timeout is None:
-        raise typer.BadParameter("needs --idle-timeout, or there is never anything to retry", param_hint="--retries")
+        raise typer.BadParameter(
+            "there is nothing to retry without --idle-timeout: pass it, too", param_hint="--retries"
+        )
     options = WriteOptions(line, rs485, char_delay, line_delay, wait_for, wait_first, drain, trace)
     options.check(port, file)
     report = Report(port=port, file=file, resume_from=resume_from, timeout=timeout)

@@ -46,12 +46,13 @@ class WriteOptions:
         """BadParameter for options that contradict one another, or ``port`` and ``file``."""
         if self.rs485 and (self.line.flow is Flow.RTSCTS or self.line.rts is not None):
             raise typer.BadParameter(
-                "RTS can't be both: give --rs485, or --flow rtscts, or --rts", param_hint="--rs485"
+                "more than one option switches RTS: pass only one of --rs485, --flow rtscts and --rts",
+                param_hint="--rs485",
             )
         if self.wait_for == "":
-            raise typer.BadParameter("give the prompt: at least one character", param_hint="--wait-for")
+            raise typer.BadParameter("the prompt is empty: pass at least one character", param_hint="--wait-for")
         if self.wait_first and self.wait_for is None:
-            raise typer.BadParameter("needs --wait-for, which says what the prompt is", param_hint="--wait-first")
+            raise typer.BadParameter("there is no prompt to wait for: pass --wait-for, too", param_hint="--wait-first")
         check_output("--trace", self.trace, port, file)
 
     @property

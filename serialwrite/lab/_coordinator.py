@@ -45,7 +45,9 @@ class Coordinator:
                 await self._session.start()
         except (ServerError, TimeoutError) as error:
             await self._session.close()
-            raise ConnectionError(f"no labgrid coordinator answers at {self._address}") from error
+            raise ConnectionError(
+                f"no labgrid coordinator answers at {self._address}: start it, or pass --coordinator HOST:PORT"
+            ) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -69,7 +69,7 @@ def open_rig(name: RigName, settings: Settings) -> PathRig:
             stopbits=settings.stop_bits,
             flow_control="settings",
         )
-    raise ValueError(f"no rig is called {name!r}; there are {', '.join(RIG_NAMES)}")
+    raise ValueError(f"rig={name!r}: pass one of {', '.join(RIG_NAMES)}")
 
 
 @contextlib.contextmanager
@@ -125,7 +125,7 @@ def _ends_of(rig: PathRig, resources: contextlib.ExitStack) -> tuple[str, ...]:
 def _pyserial_settings(settings: Settings) -> dict[str, Any]:
     flow = settings.flow
     if flow not in FLOWS:
-        raise ValueError(f"flow is {flow!r}: pass one of {', '.join(FLOWS)}")
+        raise ValueError(f"flow={flow!r}: pass one of {', '.join(FLOWS)}")
     options: dict[str, Any] = {} if flow == "none" else {flow: True}
     options |= {"bytesize": settings.data_bits, "parity": settings.parity, "stopbits": settings.stop_bits}
     return options | {"dtr": settings.dtr, "rts": settings.rts}

@@ -91,7 +91,7 @@ async def async_run(
     Cancellation: the ports and a rig that was opened here are closed; no result is returned.
     """
     if bytes_to_send is not None and seconds is not None:
-        raise ValueError("bytes_to_send or seconds: give one of them")
+        raise ValueError("bytes_to_send, seconds: got both; pass one of them")
     base = Settings(
         ports=names(port, peer, rig),
         pattern=pattern,
@@ -110,7 +110,7 @@ async def async_run(
     axes, planned = steps(base, sweep or {})
     patterns = [pattern_of(settings, seed) for settings in planned]
     if peer is not None and not isinstance(port, str):
-        raise ValueError("peer: a second port needs a first one")
+        raise ValueError("peer: got a second port and no first one; pass port, too")
     stop = asyncio.Event() if stop is None else stop
     started = dt.datetime.now().astimezone().isoformat(timespec="seconds")
     runs: list[Run] = []

@@ -38,15 +38,15 @@ def steps(base: Settings, sweep: Mapping[str, Iterable[object]]) -> tuple[tuple[
     """Return the axes and the settings of all runs, last axis fastest."""
     unknown = [name for name in sweep if name not in AXES]
     if unknown:
-        raise ValueError(f"there is no {unknown[0]!r} to sweep; there are {', '.join(AXES)}")
+        raise ValueError(f"sweep: {unknown[0]!r} can't be swept; pass some of {', '.join(AXES)}")
     values: dict[str, list[Any]] = {}
     for name, given in sweep.items():
         try:
             values[name] = [_NUMBERS.get(name, str)(str(value)) for value in given]
         except ValueError:
-            raise ValueError(f"sweep of {name}: every value must be a number") from None
+            raise ValueError(f"sweep: {name} has a value that is not a number; pass numbers") from None
         if not values[name]:
-            raise ValueError(f"sweep of {name}: give at least one value")
+            raise ValueError(f"sweep: {name} has no value; pass at least one")
     steps = [
         replace(base, **{AXES[name]: value for name, value in zip(values, combination, strict=True)})
         for combination in itertools.product(*values.values())
@@ -62,32 +62,32 @@ def steps(base: Settings, sweep: Mapping[str, Iterable[object]]) -> tuple[tuple[
 
 def _check(settings: Settings) -> None:
     if settings.baudrate < 1:
-        raise ValueError(f"baudrate is {settings.baudrate}: give bits per second, 1 or more")
+        raise ValueError(f"baudrate={settings.baudrate}: pass bits per second, 1 or more")
     if settings.parity not in set("NEOMS") or settings.parity == "":
-        raise ValueError(f"parity is {settings.parity!r}: give N, E, O, M or S")
+        raise ValueError(f"parity={settings.parity!r}: pass N, E, O, M or S")
     if settings.stop_bits not in {1, 1.5, 2}:
-        raise ValueError(f"stop_bits is {settings.stop_bits:g}: give 1, 1.5 or 2")
+        raise ValueError(f"stop_bits={settings.stop_bits:g}: pass 1, 1.5 or 2")
     if settings.flow not in FLOWS:
-        raise ValueError(f"flow is {settings.flow!r}: give {', '.join(FLOWS)}")
+        raise ValueError(f"flow={settings.flow!r}: pass one of {', '.join(FLOWS)}")
     if settings.bytes_to_send is not None and settings.bytes_to_send < 1:
-        raise ValueError(f"bytes_to_send is {settings.bytes_to_send}: give at least 1")
+        raise ValueError(f"bytes_to_send={settings.bytes_to_send}: pass 1 or more")
     if settings.seconds is not None and not (settings.seconds > 0 and math.isfinite(settings.seconds)):
-        raise ValueError(f"seconds is {settings.seconds:g}: give more than 0")
+        raise ValueError(f"seconds={settings.seconds:g}: pass more than 0")
     if settings.data_bits not in {5, 6, 7, 8}:
-        raise ValueError(f"data_bits is {settings.data_bits}: give 5, 6, 7 or 8")
+        raise ValueError(f"data_bits={settings.data_bits}: pass 5, 6, 7 or 8")
     if settings.block_size < 1:
-        raise ValueError(f"block_size is {settings.block_size}: give at least 1 byte")
+        raise ValueError(f"block_size={settings.block_size}: pass 1 byte or more")
     if settings.ports[0].startswith("rig:") and settings.ports[0][4:] not in {*RIG_NAMES, "tcp", "unix", "hardware"}:
-        raise ValueError(f"no rig is called {settings.ports[0][4:]!r}; there are {', '.join(RIG_NAMES)}")
+        raise ValueError(f"rig={settings.ports[0][4:]!r}: pass one of {', '.join(RIG_NAMES)}")
 
 
 def check_limits(*, patience: float, max_gap: float | None, trips: int) -> None:
     """Raise ValueError for a limit that no run could keep, or none could exceed."""
     for name, seconds in (("patience", patience), ("max_gap", max_gap)):
         if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
-            raise ValueError(f"{name} is {seconds:g}: give seconds, more than 0")
+            raise ValueError(f"{name}={seconds:g}: pass seconds, more than 0")
     if trips < 0:
-        raise ValueError(f"trips is {trips}: give a number of round trips, or 0 for none")
+        raise ValueError(f"trips={trips}: pass a number of round trips, or 0 for none")
 
 
 def expected(planned: list[Settings], *, patience: float, trips: int, checks: bool, paced: bool) -> Budget:

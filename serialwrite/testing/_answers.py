@@ -48,7 +48,7 @@ class Answers:
 def _checked(asked: Any) -> re.Pattern[bytes]:
     pattern: Any = getattr(asked, "pattern", asked)
     if not isinstance(pattern, bytes) or not pattern:
-        raise TypeError(f"what is asked must be bytes, or a compiled pattern of bytes, not {asked!r}")
+        raise TypeError(f"answers: {asked!r} can't be asked; pass bytes, or a compiled pattern of bytes")
     return re.compile(re.escape(pattern)) if asked is pattern else asked
 
 
@@ -56,9 +56,11 @@ def _each(answer: Any) -> Iterator[Answer]:
     several: list[Any] = [*cast("list[Any]", answer)] if isinstance(answer, (list, tuple)) else [answer]
     for one in several:
         if not (one is None or isinstance(one, bytes) or callable(one)):
-            raise TypeError(f"an answer must be bytes, a function, None for silence, or a list of these, not {one!r}")
+            raise TypeError(
+                f"answers: {one!r} is not an answer; pass bytes, a function, None for silence, or a list of these"
+            )
     if not several:
-        raise ValueError("a list of answers must have one at least; None means silence")
+        raise ValueError("answers: a list of answers is empty; pass at least one, or None for silence")
     return _on(several)
 
 

@@ -32,9 +32,9 @@ class Step:
 
     def __post_init__(self) -> None:
         if self.take is not None and (not isinstance(self.take, int) or self.take < 0):  # pyright: ignore[reportUnnecessaryIsInstance] # users' scripts
-            raise ValueError(f"take: {self.take!r} is not a number of bytes; None means all")
+            raise ValueError(f"take={self.take!r}: pass a number of bytes, or None for all")
         if self.error is not None and not isinstance(self.error, BaseException):  # pyright: ignore[reportUnnecessaryIsInstance] # users' scripts
-            raise TypeError(f"error: {self.error!r} is not an exception; pass OSError(errno.EIO, ...), for one")
+            raise TypeError(f"error={self.error!r}: pass an exception, for example OSError(errno.EIO, ...)")
         checked_seconds(self.after, "after")
 
 
@@ -170,4 +170,4 @@ def step_of(step: ScriptStep) -> Step:
         return Step(error=step)
     if isinstance(step, int) and not isinstance(step, bool) and step >= 0:  # pyright: ignore[reportUnnecessaryIsInstance] # users' scripts
         return Step(step)
-    raise TypeError(f"a step of a script is a number of bytes, an exception or a Step, not {step!r}")
+    raise TypeError(f"script: {step!r} is not a step; pass a number of bytes, an exception or a Step")

@@ -70,7 +70,7 @@ def test_a_name_that_is_taken_stays(program, tmp_path):
     (tmp_path / "left").write_text("mine")
     code, out, said = program.run("rig", "pty", "--link", "left")
     assert (code, out) == (2, "")
-    assert "that name is taken" in said
+    assert "the path exists" in said
     assert (tmp_path / "left").read_text() == "mine"
 
 
@@ -136,7 +136,7 @@ def test_faults_happen_and_are_said(program):
         (["pty", "--fault", "at byte 1: drop"], "only a uart has these"),
         (["pty", "--baud", "9600"], "only a uart has these"),
         (["pty", "--link", "a", "--link", "b", "--link", "c"], "at most twice"),
-        (["pty", "--exec", " "], "there is no command in it"),
+        (["pty", "--exec", " "], "it is empty: pass a command"),
         (["pty", "--exec", "say 'hello"], "No closing quotation"),
         (["pty", "--link", "no/folder/left"], "the link no/folder/left can't be made: No such file or directory"),
         (["rope"], "'rope' is not one of"),

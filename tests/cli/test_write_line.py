@@ -112,7 +112,7 @@ def test_a_trace_that_would_overwrite_what_is_written(program, line, device, scr
 def test_rs485_where_nothing_can_switch_rts(program, script):
     code, _, err = program.run("write", "loop://", script, "--rs485")
     assert code == 2
-    assert "can't tell what has left its queue" in err
+    assert "does not report what has left its queue" in err
 
 
 def test_flow_control_is_set(program, line, device, tmp_path):
@@ -137,10 +137,10 @@ def test_flow_control_is_set(program, line, device, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--drain", "queue"], "--drain queue: the driver of this port can't tell"),
-        (["--drain", "shift-register"], "--drain shift-register: the driver of this port can't tell"),
+        (["--drain", "queue"], "--drain queue: the driver of this port does not report it"),
+        (["--drain", "shift-register"], "--drain shift-register: the driver of this port does not report it"),
         (["--baud", "12345678901234"], "baudrate=12345678901234: "),
-        (["--rs485"], "can't tell what has left its queue"),
+        (["--rs485"], "does not report what has left its queue"),
         (["--rs485", "--flow", "rtscts"], "RTS can't be both"),
         (["--rs485", "--no-rts"], "RTS can't be both"),
         (["--flow", "rtscts", "--rts"], "--flow rtscts switches RTS"),
@@ -148,8 +148,14 @@ def test_flow_control_is_set(program, line, device, tmp_path):
         (["--databits", "9"], "for '--databits'"),
         (["--wait-for", ""], "give the prompt"),
         (["--wait-first"], "needs --wait-for"),
-        (["--char-delay", "-1"], "'--char-delay': give a number of seconds, 0 or more; leave the option out for none"),
-        (["--line-delay", "inf"], "'--line-delay': give a number of seconds, 0 or more; leave the option out for none"),
+        (
+            ["--char-delay", "-1"],
+            "'--char-delay': got -1: pass seconds, 0 or more, or leave the option out for no limit",
+        ),
+        (
+            ["--line-delay", "inf"],
+            "'--line-delay': got inf: pass seconds, 0 or more, or leave the option out for no limit",
+        ),
         (["--drain", "wire"], "'wire' is not one of"),
         (["--close", "flush"], "'flush' is not one of"),
     ],

@@ -163,7 +163,7 @@ def test_a_step_that_can_not_be_is_refused(words):
 
 @pytest.mark.parametrize("step", ["3", -1, True, None, 1.5])
 def test_a_step_that_says_nothing_is_refused(step):
-    with pytest.raises(TypeError, match="a step of a script is a number of bytes, an exception or a Step"):
+    with pytest.raises(TypeError, match="is not a step; pass a number of bytes, an exception or a Step"):
         ScriptedStream(step)
 
 

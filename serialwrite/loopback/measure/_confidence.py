@@ -32,7 +32,10 @@ class ErrorRate:
 def bit_error_rate(errors: int, bits: int, confidence: float = 0.95) -> ErrorRate:
     """Return the error ratio of ``bits`` compared bits, ``errors`` of them wrong."""
     if not 0 <= errors <= bits or not 0 < confidence < 1:
-        raise ValueError(f"{errors} errors in {bits} bits at a confidence of {confidence} make no sense")
+        raise ValueError(
+            f"errors={errors}, bits={bits}, confidence={confidence}: "
+            "pass errors from 0 to bits, and a confidence between 0 and 1"
+        )
     if not bits:
         return ErrorRate(0, 0, None, 0.0, 1.0, confidence)
     if not errors:

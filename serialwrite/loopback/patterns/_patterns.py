@@ -42,7 +42,7 @@ class Repeating(Pattern):
     def __init__(self, name: str, cycle: bytes) -> None:
         """Repeat `cycle`; at least one byte."""
         if not cycle:
-            raise ValueError(f"pattern {name!r} is empty: it needs at least one byte")
+            raise ValueError(f"pattern={name!r}: it is empty; pass at least one byte")
         self.name, self.period, self.cycle = name, len(cycle), cycle
         self._unrolled = cycle * (max(1 << 16, len(cycle)) // len(cycle) + 1)
 
@@ -204,7 +204,7 @@ def make_pattern(name: str, *, seed: int = 0) -> Pattern:
         return Repeating(name, bytes.fromhex(argument))
     if kind == "file" and argument:
         return Repeating(name, Path(argument).read_bytes())
-    raise ValueError(f"no pattern is called {name!r}; there are {', '.join(PATTERN_NAMES)}")
+    raise ValueError(f"pattern={name!r}: pass one of {', '.join(PATTERN_NAMES)}")
 
 
 def for_line(pattern: Pattern, *, data_bits: int = 8, avoid: bytes = b"") -> Pattern:
@@ -214,14 +214,16 @@ def for_line(pattern: Pattern, *, data_bits: int = 8, avoid: bytes = b"") -> Pat
     The pattern itself comes back where nothing has to change.
     """
     if not 5 <= data_bits <= 8:
-        raise ValueError(f"data_bits is {data_bits}: a UART has 5 to 8")
+        raise ValueError(f"data_bits={data_bits}: pass 5, 6, 7 or 8")
     mask = (1 << data_bits) - 1
     table = bytes((value & mask) ^ (0x20 if value & mask in avoid else 0) & mask for value in range(256))
     if table == bytes(range(256)):
         return pattern
     clash = sorted(set(avoid) & set(table))
     if clash:
-        raise ValueError(f"byte {clash[0]:#04x} can't be avoided with {data_bits} data bits")
+        raise ValueError(
+            f"avoid: byte {clash[0]:#04x} can't be avoided with {data_bits} data bits; pass more data bits"
+        )
     suffix = (f"&{mask:#04x}" if data_bits < 8 else "") + (f"-{avoid.hex()}" if avoid else "")
     if isinstance(pattern, Repeating):
         return Repeating(f"{pattern.name}{suffix}", pattern.cycle.translate(table))

@@ -17,7 +17,9 @@ def write_whole(path: str | os.PathLike[str], text: str) -> None:
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
-        raise OSError(f"{os.fspath(path)!r} is not a regular file: it can't be written whole or not at all")
+        raise OSError(
+            f"{os.fspath(path)!r} is not a regular file, so it can't be replaced as a whole; pass another path"
+        )
     fresh = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}")
     # not tempfile: its 0600 would outlive the rename, where the user's umask should decide
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)

@@ -41,7 +41,9 @@ class OnWire(Layer):
         port = self.stream
         port._check_open()
         if port.proof_levels[ProofLevel.DRAINED] == UNKNOWN:
-            raise io.UnsupportedOperation(f"{self._name}: the driver of {port!r} can't tell what has left its queue")
+            raise io.UnsupportedOperation(
+                f"{self._name}: the driver of {port!r} does not report what has left its queue; use the port itself"
+            )
 
     @property
     def hidden(self) -> int | None:

@@ -50,7 +50,7 @@ class RS485(OnWire):
     ) -> None:
         self._bus: Any = port if isinstance(port, serial.rs485.RS485) else None
         if self._bus is not None and settings is not None:
-            raise ValueError(f"settings: set them on {port!r} itself: its rs485_mode")
+            raise ValueError(f"settings: {port!r} has its own; set its rs485_mode instead")
         over: Any = as_stream(port) if self._bus is None else _port_of(self._bus)
         if not isinstance(over, TtyStream):
             raise TypeError(f"RS485: got {port!r}; pass a SerialPort, and put layers over this one")

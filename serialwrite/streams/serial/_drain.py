@@ -39,13 +39,17 @@ def check_level(tty: Device, level: DrainLevel | None) -> None:
         )
     if level == ProofLevel.SERVED:
         if not tty.tells_served:
-            raise io.UnsupportedOperation(f"level={level!r}: nothing proves what a server has taken of this port")
+            raise io.UnsupportedOperation(
+                f"level={level!r}: nothing proves what a server took; pass None for the strongest there is"
+            )
     elif level is not None and (
         tty.output_queue() is None
         or not tty.drives_line
         or (level == "shift-register" and tty.transmitter_empty() is None)
     ):
-        raise io.UnsupportedOperation(f"level={level!r}: the driver of this port can't tell when that is so")
+        raise io.UnsupportedOperation(
+            f"level={level!r}: the driver of this port does not report it; pass None for the strongest there is"
+        )
 
 
 class Drain:

@@ -201,7 +201,7 @@ def _set_low_latency(port: Any) -> None:
     try:
         port.set_low_latency_mode(True)
     except (AttributeError, NotImplementedError, ValueError) as error:
-        raise ValueError(f"low_latency: the driver of {port.port} has no such thing ({error})") from None
+        raise ValueError(f"low_latency: the driver of {port.port} has no such thing ({error}); leave it out") from None
 
 
 def _told(port: str, error: OSError) -> serial.SerialException:

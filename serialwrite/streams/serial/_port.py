@@ -115,7 +115,7 @@ class SerialPort(PyserialNames):
             check_port(port.line if isinstance(port, Driver) else port, baudrate)
             if baudrate is not None or settings:
                 given = ", ".join(["baudrate"] * (baudrate is not None) + list(settings))
-                raise ValueError(f"{given}: set on the open serial.Serial itself, which has its settings already")
+                raise ValueError(f"{given}: the open serial.Serial has its settings already; set them there")
             driver = port if isinstance(port, Driver) else driver_for(port)
         prepare_closing()
         try:

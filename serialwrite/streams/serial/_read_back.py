@@ -94,7 +94,7 @@ def _reconfigure(genuine: Callable[[], None], port: Any, tty: Tty) -> None:
     asked, in_force = asked_of(port), tty.settings()
     check_in_force(port, tty)
     if in_force is None or not tty.is_pty():
-        raise ValueError(f"the driver of {port.port} refuses the settings it is given: {asked}")
+        raise ValueError(f"{asked}: the driver of {port.port} refuses these settings; pass others")
     put_settings(port, asked._replace(bytesize=in_force.bytesize, parity=in_force.parity))
     try:
         with os_errors():

@@ -34,7 +34,7 @@ class HardwarePair(PathRig):
     def __init__(self, port: str, peer: str | None = None, quirks: Iterable[str] = ()) -> None:
         super().__init__()
         if isinstance(quirks, str):
-            raise TypeError(f"quirks must be several words, such as {{{quirks!r}}}, not the str {quirks!r}")
+            raise TypeError(f"quirks={quirks!r}: pass several words, such as {{{quirks!r}}}")
         self._devices = (port, port if peer is None else peer)
         loopback = {LOOPBACK} if peer is None else set[str]()
         self.quirks: frozenset[str] = frozenset(quirks) | {NO_STALL, NO_HANG_UP} | loopback

@@ -25,8 +25,8 @@ class Link:
             self.path.symlink_to(target)  # fails where the name is taken; a look before could be stale
         except FileExistsError:
             raise FileExistsError(
-                f"the link {self.path} can't be made: that name is taken, and what isn't ours stays. "
-                "Remove it or choose another name"
+                f"the link {self.path} can't be made: the path exists, and this rig has not made it; "
+                "remove it, or pass another name"
             ) from None
         except OSError as error:
             raise type(error)(f"the link {path} can't be made: {error.strerror}") from None

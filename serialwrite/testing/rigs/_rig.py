@@ -45,7 +45,7 @@ def check_end(end: str) -> End:
         return "port"
     if end == "peer":
         return "peer"
-    raise ValueError(f'end must be "port" or "peer", not {end!r}')
+    raise ValueError(f"end={end!r}: pass 'port' or 'peer'")
 
 
 class Rig(ABC, Generic[EndT]):

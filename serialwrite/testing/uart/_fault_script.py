@@ -56,10 +56,10 @@ def rules_of(faults: str | Iterable[Rule]) -> list[Rule]:
     try:
         rules = list(faults)
     except TypeError:
-        raise TypeError(f"faults must be a script or rules, not {faults!r}") from None
+        raise TypeError(f"faults: got {faults!r}; pass a script, or rules") from None
     for rule in rules:
         if not isinstance(rule, Rule):  # pyright: ignore[reportUnnecessaryIsInstance] # unchecked callers
-            raise TypeError(f"faults must be a script or rules, not {rule!r} among them")
+            raise TypeError(f"faults: got {rule!r} among them; pass a script, or rules")
         parse_faults(str(rule))
     return rules
 
@@ -68,16 +68,16 @@ def _parse_rule(text: str) -> Rule:
     when_text, colon, what_text = text.partition(":")
     when = _WHEN.fullmatch(when_text.strip())
     if not colon or when is None:
-        raise ValueError("it must begin with when, and a colon")
+        raise ValueError("it does not say when; begin with that, and a colon")
     fault = _parse_fault(what_text.strip())
     at, every, rate, always, sender_text = when.groups()
     sender: End = check_end(sender_text or "port")
     if bool(always) != bool(fault.table):
-        raise ValueError(f"{fault.kind} {'never' if always else 'always'} happens `always`")
+        raise ValueError(f"{fault.kind} {'never' if always else 'always'} happens `always`; change when it happens")
     if every and int(every) < 1:
-        raise ValueError("every 0 bytes is not a distance")
+        raise ValueError("the distance is 0; pass 1 byte or more")
     if rate and not 0 < float(rate) <= 1:
-        raise ValueError("a rate is faults per byte: above 0, at most 1")
+        raise ValueError("the rate is out of range; pass faults per byte, above 0 and at most 1")
     return Rule(fault, sender, int(at) if at else None, int(every) if every else None, float(rate) if rate else None)
 
 
@@ -106,12 +106,12 @@ def _parse_fault(text: str) -> Fault:
         (kind, found) for kind, pattern in _FAULTS.items() if (found := re.fullmatch(pattern, text))
     ]
     if not matches:
-        raise ValueError(f"there is no such fault as {text!r}")
+        raise ValueError(f"no fault is called {text!r}; pass one of these")
     kind, found = matches[0]
     words = found.groupdict()
     count, time, bit, end = (words.get(name) for name in ("count", "time", "bit", "end"))
     if count is not None and int(count) < 1:
-        raise ValueError(f"{kind} 0 does nothing")
+        raise ValueError(f"{kind} 0 does nothing; pass 1 or more")
     seconds = DEFAULT_BREAK_S if kind == "break" else 0.0
     if time is not None:
         seconds = float(time) / (1000 if words["unit"] == "ms" else 1)
@@ -131,6 +131,6 @@ def _table(eaten: str | None, old: str | None, new: str | None) -> tuple[tuple[i
     if old is None or new is None:
         return ()
     if old == new:
-        raise ValueError("a newline that becomes itself changes nothing")
+        raise ValueError("a newline that becomes itself changes nothing; pass another")
     codes = {name: code for code, name in NEWLINES.items()}
     return ((codes[old][0], codes[new]),)

@@ -100,7 +100,7 @@ def what_arrives(sent: bytes, sender: End, log: Iterable[FaultRecord]) -> bytes:
         changed = record.before or record.after
         if record.sender == sender and changed and record.kind != "lost by the receiver":
             if sent[record.offset : record.offset + len(record.before)] != record.before:
-                raise ValueError(f"this log is not about these bytes: {record}")
+                raise ValueError(f"log: {record} is not about these bytes; pass the log of the rig that sent them")
             arrived += sent[position : record.offset] + record.after
             position = record.offset + len(record.before)
     return bytes(arrived + sent[position:])
@@ -118,7 +118,7 @@ def random_script(
     The same seed gives the same script. Raises `ValueError` for a kind that doesn't happen at a byte.
     """
     if unknown := set(kinds) - {*BYTE_KINDS, *EVENT_KINDS}:
-        raise ValueError(f"these kinds don't happen at a byte: {', '.join(map(str, sorted(unknown)))}")
+        raise ValueError(f"kinds: {', '.join(map(str, sorted(unknown)))} do not happen at a byte; leave them out")
     rng = random.Random(f"script {seed}")  # noqa: S311  # repeatable, not secret
     rules = [
         Rule(

@@ -85,7 +85,7 @@ class SimulatedUart(PathRig):
         self._rules = rules_of(faults)
         kinds = {rule.fault.kind for rule in self._rules}
         if flow_control == "none" and "throttle" in kinds:
-            raise ValueError('a throttle needs flow control to act by: not flow_control="none"')
+            raise ValueError('flow_control="none": a throttle needs flow control; pass "rts-cts" or "xon-xoff"')
         lossy = flow_control != "rts-cts" or kinds - set(LOSSLESS_KINDS)
         self.quirks: frozenset[str] = (
             PTY_QUIRKS - {NO_LINE_ERRORS, NO_PACING}
@@ -154,7 +154,7 @@ class SimulatedUart(PathRig):
 
         def say_stop() -> None:
             if not self._settings.obeyed(lane.source, lane.target):
-                raise RuntimeError(f"{OTHER_END[end]} obeys no flow control: {end} can't throttle it")
+                raise RuntimeError(f"{OTHER_END[end]} uses no flow control: pass flow_control= to the rig")
             lane.receiver.say_stop("program")
 
         self._call(say_stop)

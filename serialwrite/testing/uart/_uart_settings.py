@@ -31,28 +31,28 @@ class UartSettings:
 
     def __post_init__(self) -> None:
         if not isinstance(self.baud, (int, float, NoneType)):  # pyright: ignore[reportUnnecessaryIsInstance] # unchecked
-            raise TypeError(f"baud must be a number, not {self.baud!r}")
+            raise TypeError(f"baud={self.baud!r}: pass a number above 0, or None for no pacing")
         for name in ("fifo", "queue", "receive"):
             if not isinstance(getattr(self, name), int):
-                raise TypeError(f"{name} must be a whole number of bytes, not {getattr(self, name)!r}")
+                raise TypeError(f"{name}={getattr(self, name)!r}: pass a whole number of bytes")
         if self.baud is not None and not 0 < self.baud < math.inf:
-            raise ValueError(f"baud must be above 0, or None for no pacing, not {self.baud!r}")
+            raise ValueError(f"baud={self.baud!r}: pass a number above 0, or None for no pacing")
         if self.bytesize not in {5, 6, 7, 8}:
-            raise ValueError(f"bytesize must be 5, 6, 7 or 8 bits, not {self.bytesize!r}")
+            raise ValueError(f"bytesize={self.bytesize!r}: pass 5, 6, 7 or 8 bits")
         if self.parity not in {"N", "E", "O", "M", "S"}:
-            raise ValueError(f'parity must be "N", "E", "O", "M" or "S", not {self.parity!r}')
+            raise ValueError(f"parity={self.parity!r}: pass 'N', 'E', 'O', 'M' or 'S'")
         if self.stopbits not in {1, 1.5, 2}:
-            raise ValueError(f"stopbits must be 1, 1.5 or 2, not {self.stopbits!r}")
+            raise ValueError(f"stopbits={self.stopbits!r}: pass 1, 1.5 or 2")
         if self.fifo < 1 or self.queue < 1:
-            raise ValueError(f"fifo and queue must be at least 1 byte, not {self.fifo!r} and {self.queue!r}")
+            raise ValueError(f"fifo={self.fifo!r}, queue={self.queue!r}: pass 1 byte or more")
         if self.receive < 4 * self.fifo:
             raise ValueError(
-                f"receive must be at least 4 * fifo = {4 * self.fifo} bytes, not {self.receive!r}: "
+                f"receive={self.receive!r}: pass at least 4 * fifo = {4 * self.fifo} bytes, because "
                 "what the FIFO holds still arrives after the receiver has said stop"
             )
         if self.flow_control not in get_args(FlowControl):
             names = ", ".join(get_args(FlowControl))
-            raise ValueError(f"flow_control must be one of {names}, not {self.flow_control!r}")
+            raise ValueError(f"flow_control={self.flow_control!r}: pass one of {names}")
 
     @property
     def character_seconds(self) -> float:

@@ -81,5 +81,5 @@ def test_with_errors_and_with_nothing():
 
 @pytest.mark.parametrize("arguments", [(-1, 10), (11, 10), (1, 10, 0.0), (1, 10, 1.0)])
 def test_nonsense(arguments):
-    with pytest.raises(ValueError, match="make no sense"):
+    with pytest.raises(ValueError, match="pass errors from 0 to bits"):
         bit_error_rate(*arguments)

@@ -185,7 +185,7 @@ def test_no_shell_is_ever_run():
 
 @pytest.mark.parametrize("make", [PtyPair, TcpPair])
 def test_an_end_is_port_or_peer(make):
-    with make() as rig, pytest.raises(ValueError, match="must be"):
+    with make() as rig, pytest.raises(ValueError, match="pass 'port' or 'peer'"):
         rig.hang_up("left")
 
 

@@ -226,7 +226,7 @@ def test_a_throttled_sender_still_sends_its_fifo():
 def test_throttling_needs_flow_control():
     with (
         SimulatedUart(flow_control="none") as rig,
-        pytest.raises(RuntimeError, match="obeys no flow control"),
+        pytest.raises(RuntimeError, match="uses no flow control"),
     ):
         rig.throttle("peer")
     with pytest.raises(ValueError, match="throttle needs flow control"):
@@ -613,19 +613,19 @@ def test_quirks_say_what_it_can_do():
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"baud": 0}, "baud must be above 0"),
-        ({"bytesize": 9}, "bytesize must be"),
-        ({"parity": "X"}, "parity must be"),
-        ({"stopbits": 3}, "stopbits must be"),
+        ({"baud": 0}, "baud=0: pass a number above 0"),
+        ({"bytesize": 9}, "bytesize=9: pass 5"),
+        ({"parity": "X"}, "parity='X': pass"),
+        ({"stopbits": 3}, "stopbits=3: pass 1"),
         ({"fifo": 0}, "fifo and queue"),
-        ({"receive": 63}, "receive must be at least"),
-        ({"flow_control": "dtr"}, "flow_control must be one of"),
+        ({"receive": 63}, "receive=63: pass at least"),
+        ({"flow_control": "dtr"}, "flow_control='dtr': pass one of"),
         ({"faults": "nonsense"}, "can't read the fault"),
         ({"faults": [Rule(Fault("drop"))]}, "drop never happens `always`"),
-        ({"faults": [Rule(Fault("stall"), at=1)]}, "no such fault as 'stall'"),
+        ({"faults": [Rule(Fault("stall"), at=1)]}, "no fault is called 'stall'"),
         ({"faults": [Rule(Fault("drop"), every=0)]}, "every 0 bytes"),
-        ({"faults": [Rule(Fault("drop"), sender="far", at=1)]}, "must begin with when"),
-        ({"baud": math.inf}, "baud must be above 0, or None for no pacing"),
+        ({"faults": [Rule(Fault("drop"), sender="far", at=1)]}, "does not say when"),
+        ({"baud": math.inf}, "baud=inf: pass a number above 0, or None for no pacing"),
     ],
 )
 def test_bad_arguments_are_named(arguments, complaint):
@@ -636,10 +636,10 @@ def test_bad_arguments_are_named(arguments, complaint):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"faults": ["at byte 1: drop"]}, "faults must be a script or rules, not 'at byte 1: drop' among them"),
-        ({"faults": 5}, "faults must be a script or rules, not 5"),
-        ({"baud": "fast"}, "baud must be a number, not 'fast'"),
-        ({"queue": 1.5}, "queue must be a whole number of bytes, not 1.5"),
+        ({"faults": ["at byte 1: drop"]}, "faults: got 'at byte 1: drop' among them; pass a script, or rules"),
+        ({"faults": 5}, "faults: got 5; pass a script, or rules"),
+        ({"baud": "fast"}, "baud='fast': pass a number above 0"),
+        ({"queue": 1.5}, "queue=1.5: pass a whole number of bytes"),
     ],
 )
 def test_arguments_of_another_kind_are_named(arguments, complaint):
