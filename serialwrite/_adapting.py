@@ -79,9 +79,8 @@ def as_stream(target: WriteTarget | ReadTarget, /) -> Any:
     """``target`` as a stream; the same object adapted twice gives the same stream.
 
     Args:
-        target: a stream (returned as it is), an open ``serial.Serial`` (a ``serial.rs485.RS485`` becomes a
-            :class:`RS485`), a socket, a pyserial-asyncio or asyncio
-            StreamWriter or transport, or the number of an open file descriptor.
+        target: a stream (returned as it is), an open ``serial.Serial``, a socket, a StreamWriter or transport of
+            asyncio or pyserial-asyncio, or an open file descriptor. A ``serial.rs485.RS485`` becomes a :class:`RS485`.
 
     Raises:
         TypeError: ``target`` is none of these; the message says what to do.

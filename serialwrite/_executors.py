@@ -57,8 +57,8 @@ class EventLoopExecutor:
     """Runs functions on an asyncio event loop (uvloop's too), from any thread.
 
     Args:
-        loop: the event loop; None takes the running loop at first use; from a thread without one, the loop that was
-            running when the executor was created. After that loop stops, the next running loop is taken.
+        loop: the event loop. None takes the running loop at first use. In a thread without one, that is the loop that
+            was running when the executor was created. After that loop stops, the next running loop is taken.
     """
 
     __slots__ = ("_loop", "_made_in", "_pinned", "_process", "cancel_hooks")

@@ -91,8 +91,9 @@ def async_read(
 
     Args:
         stream: any stream with ``async_read_some``, or what :func:`as_stream` adapts.
-        buffers: one writable bytes-like or an iterable of them, of any itemsize; or a ``dynamic_buffer``, which grows:
-            give a ``completion_condition`` with it, or it reads to the end of the stream; or a size, 0 bytes or more.
+        buffers: one writable bytes-like or an iterable of them, of any itemsize; or a size, 0 bytes or more; or a
+            ``dynamic_buffer``, which grows. Pass a ``completion_condition`` with a ``dynamic_buffer``: without one, the
+            read goes on to the end of the stream.
         token: how the result is to come; by default the stream's ``default_token``, which is ``deferred``.
         completion_condition: after each step, whether to go on; by default until the buffers are full.
         timeout: seconds for the whole read; None for no limit. Short for ``cancel_after(timeout, token)``.
@@ -158,8 +159,9 @@ def async_read_until(
         stream: any stream with ``async_read_some``, or what :func:`as_stream` adapts.
         dynamic_buffer: grows by what is read; what came after the delimiter stays in it for the next read.
             Data that is in it already is searched first, and may be enough.
-        delimiter: bytes, or a compiled bytes pattern (``re.compile(rb"OK|ERROR")``). A pattern is matched against what
-            is there so far: one that could match more of what is still to come ends as soon as it matches.
+        delimiter: bytes, or a compiled bytes pattern (``re.compile(rb"OK|ERROR")``). A pattern is matched against the
+            bytes that have come so far. The read ends as soon as it matches, even if it could match more of what is
+            still to come.
         longest_match: of a pattern, the most bytes that a match may have. What has come is searched once; before what
             is new, so many bytes are searched again, in which a match may have begun. A longer match may not be found.
         token: how the result is to come; by default the stream's ``default_token``, which is ``deferred``.

@@ -54,9 +54,9 @@ def async_write(
     Args:
         stream: any stream with ``async_write_some``, or what :func:`as_stream` adapts: a ``serial.Serial``,
             a pyserial-asyncio or asyncio writer or transport, a socket, a file descriptor.
-        buffers: one bytes-like or an iterable of them, of any itemsize, never copied or joined;
-            or a ``dynamic_buffer``, whose front is consumed by what was written.
-            The memory belongs to the caller, who must not change it before the operation has ended.
+        buffers: one bytes-like or an iterable of them, of any itemsize, never copied or joined. Or a
+            ``dynamic_buffer``: what was written is then removed from its front. The memory belongs to the caller, who
+            must not change it before the operation has ended.
         token: how the result is to come; by default the stream's ``default_token``, which is ``deferred``:
             the call returns an operation to await.
         completion_condition: after each step, whether to go on; by default until everything is written.
@@ -120,8 +120,9 @@ def write(
 
     Raises:
         RuntimeError: when called inside a running event loop, which it would block.
-        KeyboardInterrupt, or what else the handler of a signal raises: with ``bytes_transferred``, ``remaining`` (empty
-            of a ``dynamic_buffer``, which holds the rest) and a note that says them.
+        KeyboardInterrupt, or what else the handler of a signal raises: with ``bytes_transferred``, ``remaining`` and a
+            note that says them. ``remaining`` is empty if the buffer is a ``dynamic_buffer``, which has the rest
+            itself.
 
     Follows Asio's ``write``.
     """

@@ -53,8 +53,8 @@ async def async_run(
     """Send a pattern through a line, account for every byte that arrives, and return the typed result.
 
     Args:
-        port: a device or a pyserial URL, whose output is wired to its own input if there is no `peer`;
-            a rig of ``serialwrite.testing``, open or not; None for the `rig` of that name.
+        port: a device or a pyserial URL; a rig of ``serialwrite.testing``, open or not; or None for the `rig` of that
+            name. If there is no `peer`, the output of the port is wired to its own input.
         peer: the other end, a device or URL of this machine.
         rig: "pty", "socat" or "uart": a line without hardware, where no port is given.
         pattern: one of PATTERN_NAMES; with `seed` for "random".
@@ -62,7 +62,7 @@ async def async_run(
         data_bits: 5 to 8, of a character.
         parity: "N", "E", "O", "M" or "S".
         stop_bits: 1, 1.5 or 2.
-        flow: "none", "rtscts", "xonxoff" (whose two characters are then left out of the pattern) or "dsrdtr".
+        flow: "none", "rtscts", "dsrdtr", or "xonxoff", whose two characters are left out of the pattern.
         dtr, rts: each line's state from the start; None for pyserial's own, which is on.
         bytes_to_send: each way; else it sends for `seconds` (2 by default); not both.
         block_size: bytes given to one write.
@@ -75,7 +75,7 @@ async def async_run(
         sweep: values to be tried for "baud", "databits", "parity", "stopbits", "flow" or "pattern", in all
             combinations; each is a run.
         stop_early: end a sweep with the first run that did not pass.
-        stop: once set, the test ends within a second: no more is sent, what arrives in 0.3 s is received, and the
+        stop: once set, the test ends within a second. No more is sent, and what arrives in 0.3 s is received. The
             result is that of what arrived. Its verdict is "stopped", or "fail" if something had been wrong.
         progress: called with a Progress before it begins, which says how many seconds it takes, and while it runs.
         command: what the user typed, for the report.

@@ -21,9 +21,9 @@ _SETTING_LABELS: Final = {
 def not_in_force(settings: Settings, ports: tuple[sw.Settings | None, ...], swept: Collection[str]) -> list[str]:
     """Return what of `settings` is not in force at `ports`, in words.
 
-    `swept`: the names of the settings that a sweep varies. A port without settings (None: a raw TCP connection,
-    ``loop://``) can run only 8N1 without flow control, at the rate that its other end has set. It can't
-    test others, and not two rates.
+    `swept`: the names of the settings that a sweep varies. A port without settings (None) is a raw TCP connection or
+    ``loop://``. It can run only 8N1 without flow control, at the rate that its other end has set. It can't test others,
+    and not two rates.
     """
     labels = ("port", "peer") if len(ports) > 1 else ("port",)
     found: list[str] = []

@@ -21,9 +21,9 @@ from typing import Final
 class Polynomial:
     """The sequence x^n + x^k + 1, period 2^n - 1: stages k and n of a shift register are fed back to stage 1.
 
-    The register starts with every stage at one, and the output is the last stage.  O.150 sends the 15, 23 and
-    31 stage sequences *inverted* (their longest run of zeros is n), the 9 stage one as it is (n - 1 zeros).
-    PRBS-7 is not in O.150; it is the usual x^7 + x^6 + 1, not inverted.
+    The register starts with every stage at one, and the output is the last stage.  O.150 sends the 15, 23 and 31 stage
+    sequences *inverted*: their longest run of zeros is n. It sends the 9 stage one as it is (n - 1 zeros). PRBS-7 is
+    not in O.150; it is the usual x^7 + x^6 + 1, not inverted.
     """
 
     n: int
@@ -171,9 +171,9 @@ class Locator:
 class SelfSynchronisingCheck:
     """Checks received bytes against the recurrence alone: no offset, no sender's count, no lock to lose.
 
-    Every bit must be the sum of the bits k and n before it.  A lone wrong bit breaks that three times (as
-    itself, and k and n bits later), so `bit_errors` is violations / 3: right for isolated errors, a lower
-    estimate for dense ones.  A lost or repeated byte is one burst of at most n bits, and then all is in step.
+    Every bit must be the sum of the bits k and n before it.  A lone wrong bit breaks that three times: as itself, and k
+    and n bits later. So `bit_errors` is violations / 3, which is right for isolated errors, and a lower estimate for
+    dense ones.  A lost or repeated byte is one burst of at most n bits, and then all is in step.
     """
 
     def __init__(self, polynomial: Polynomial) -> None:

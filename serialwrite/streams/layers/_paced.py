@@ -44,8 +44,9 @@ class Paced(Layer):
         prompt_timeout: seconds to wait for the prompt; None for no limit.
         prompt_settle: seconds for which the device must be silent behind a prompt before the next line goes out, as
             some print it twice. A device that is never silent is waited for twenty times as long.
-        on_reply: called with all that the device says: once with each answer, from the line's end to its prompt and the
-            silence behind it; and once with what came before a line went out, if anything did. None drops both.
+        on_reply: called with all that the device sends. It is called once with each answer, from the line's end to its
+            prompt and the silence behind it. If anything came before a line went out, it is called with that, too. None
+            drops both.
 
     Cancellation: as the wrapped stream; total while it waits for the next send time, as nothing was written then.
     What had come of an answer counts in the next write.

@@ -33,8 +33,8 @@ class Reconnecting(Layer):
     ``async with sw.Reconnecting("0403:6001", 115200) as port: await port.async_write(b"...", timeout=5.0)``
 
     Args:
-        match: which port, as for :func:`async_wait_for_port`: a path, a pattern of paths, ``"VID:PID"``,
-            a USB serial number or ``"hwgrep://REGEX"``.
+        match: which port, as for :func:`async_wait_for_port`: a path, a pattern of paths, ``"VID:PID"``, a USB serial
+            number or ``"hwgrep://REGEX"``.
         baudrate, settings: those of :class:`SerialPort`, each time that the port is opened.
         executor: where the operations run; None for the event loop of the first operation.
 

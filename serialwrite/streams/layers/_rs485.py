@@ -35,8 +35,8 @@ class RS485(OnWire):
     Where the driver has an RS-485 mode of its own (``SerialPort(..., rs485_mode=...)``), that one is more exact.
 
     Args:
-        port: a serial port whose driver reports its queue; or an open ``serial.rs485.RS485``, whose own ``rs485_mode``
-            is then read before each transmission; None there switches nothing.
+        port: a serial port whose driver reports its queue, or an open ``serial.rs485.RS485``. The ``rs485_mode`` of the
+            latter is read before each transmission; None there switches nothing.
         settings: pyserial's: the levels of RTS, and the delays before and behind a transmission, in seconds.
 
     Raises:

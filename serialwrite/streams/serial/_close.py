@@ -101,8 +101,8 @@ def _close_with_a_queue(tty: Device, port: Any) -> bool:
     """Close it with its queue; return whether the close has ended.
 
     Afterwards it is opened once more, for two reasons. Settings outlive a close, so they are put back. And opening an
-    adapter resets it: it drops what it has taken of the queue (ftdi_sio counts that as queued until a whole transfer
-    has ended).
+    adapter resets it, so it drops what it has taken of the queue. ftdi_sio counts that as queued until a whole transfer
+    has ended.
     """
     path = port.portstr
     waits = hangs_up = None

@@ -70,22 +70,22 @@ class SerialPort(PyserialNames):
     waits for the chunk that is under way, 50 ms or so.
 
     ``socket://HOST:PORT`` and ``rfc2217://HOST:PORT`` have no thread, and their socket is in :attr:`socket`; ``serial``
-    is None. Opening one takes 5 s at most.
-    On ``socket://``, ``bytes_transferred`` is what this machine's TCP has taken, ``queued`` what the other machine has
-    not acknowledged, and the state of the line is unknown (see ``proof_levels``).
-    On ``rfc2217://``, a server that speaks anything but Telnet within half a second is refused, with nothing sent to
-    it. What the server grants is checked. It is asked, behind the data, what it has taken. ``queued`` is what was
-    accepted here and is not known to be served, and no more than ``in_flight`` bytes are accepted ahead of the server:
-    so a timeout means that the device is slow, not that a network buffers. The URL's options are pyserial's:
-    ``ign_set_control`` (answers about flow control, RTS, DTR and breaks are not looked at: some servers give none),
-    ``poll_modem``, ``timeout`` (seconds that the server has for an answer, 3 by default), ``logging``.
+    is None. Opening one takes 5 s at most. On ``socket://``, ``bytes_transferred`` is what this machine's TCP has
+    taken, and ``queued`` what the other machine has not acknowledged. The state of the line is unknown (see
+    ``proof_levels``). On ``rfc2217://``, a server that speaks anything but Telnet within half a second is refused, with
+    nothing sent to it. What the server grants is checked. It is asked, behind the data, what it has taken. ``queued``
+    is what was accepted here and is not known to be served. No more than ``in_flight`` bytes are accepted ahead of the
+    server, so a timeout means that the device is slow, not that a network buffers. The URL's options are pyserial's:
+    ``ign_set_control``, ``poll_modem``, ``timeout`` and ``logging``. With ``ign_set_control``, answers about flow
+    control, RTS, DTR and breaks are not looked at, because some servers give none. ``timeout`` is the seconds that the
+    server has for an answer, 3 by default.
 
     As a context manager it closes with the policy "drain", and warns if that left something unsent.
 
     Raises:
         serial.SerialException: the port does not exist, is in use, or may not be opened; the message says which.
-        ValueError: a setting that the device's driver did not take (a pty takes all; see :attr:`in_force`), a baud rate
-            that is not a whole number above 0, or an open ``serial.Serial`` together with settings.
+        ValueError: a setting that the device's driver did not take, a baud rate that is not a whole number above 0, or
+            an open ``serial.Serial`` together with settings. A pty takes all settings; see :attr:`in_force`.
 
     Follows Asio's ``basic_serial_port``.
     """
@@ -179,12 +179,12 @@ class SerialPort(PyserialNames):
 
         * ``"drain"``: wait until what was accepted has left, for ``timeout`` seconds at most, and drop the rest.
           None: for as long as the queue shrinks, 30 s at most. It gives up if the queue does not change for 1.5 times
-          what the baud rate predicts for the queue, plus 0.5 s (together at most 5 s).
+          the time that the baud rate predicts, plus 0.5 s (at most 5 s).
         * ``"discard"``: drop what is queued, and close.
         * ``"abort"``: close, and ask the device for nothing.
 
         Call it from any thread. If the port's event loop runs on another thread and is blocked, ``close`` returns None
-        after 5 s; the port is then closed once that loop runs again.
+        after 5 s. The port is then closed once that loop runs again.
 
         The kernel's closing_wait (30 s by default) is disabled during the close and restored afterwards.
         In a forked child all of them close the child's descriptor and no more: queue and lock are the parent's.

@@ -101,8 +101,8 @@ class TtyStream(LineStream):
 
         Args:
             token: any completion token; ``handler(error, bytes_transferred)``.
-            level: ``"queue"``: the driver's queue is empty; ``"shift-register"``: the hardware is empty, too;
-                ``ProofLevel.SERVED``: the server of an ``rfc2217://`` port has taken it, and given it to its port.
+            level: ``"queue"``: the driver's queue is empty. ``"shift-register"``: the hardware is empty, too.
+                ``ProofLevel.SERVED``: the server of an ``rfc2217://`` port has given all bytes to its port.
                 None: the strongest that the driver reports. A pty reports nothing, so it completes at once.
             timeout: seconds; None for no limit.
 

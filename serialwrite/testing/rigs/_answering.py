@@ -23,9 +23,9 @@ class Answering(PathRig):
 
     Args:
         rules: what is asked, and the answer. Asked: bytes, or a compiled pattern of bytes. The answer: bytes; None for
-            silence; a function of the match that returns one of these; or a list of answers, which are given one after
-            the other, the last one from then on: ``[None, b"OK\r\n"]`` is silent once. Of two rules, the one whose
-            match ends first answers. What comes before a match is noise.
+            silence; a function of the match that returns one of these; or a list of answers. A list gives its answers
+            one after the other, and the last one from then on: ``[None, b"OK\r\n"]`` is silent once. Of two rules, the
+            one whose match ends first answers. What comes before a match is noise.
         link: a name for a symbolic link to the port; `port` is then that name.
 
     Attributes:

@@ -38,8 +38,8 @@ class PtyPair(PathRig):
 
     Devices are raw, without echo, and only their owner may open them.
 
-    Nothing is lost. If one end doesn't read, the other's writes get EAGAIN after 27 to 40 kB (80 kB and more on a busy
-    machine), or after 10 to 21 kB during a `stall` of the rig. All of it arrives when that end reads again.
+    Nothing is lost. If one end doesn't read, the other's writes get EAGAIN after 27 to 40 kB, or 80 kB and more on a
+    busy machine. During a `stall` of the rig it is 10 to 21 kB. All of it arrives when that end reads again.
 
     Args:
         links: names for symbolic links to the two devices; `port` and `peer` are then those names.

@@ -40,9 +40,8 @@ class SimulatedUart(PathRig):
         queue: bytes that its driver holds, before writes get EAGAIN.
             In one burst of writes the kernel's pty takes 12 to 21 kB before EAGAIN.
         receive: bytes held for a program that doesn't read, besides some 15 kB in the kernel's pty.
-        flow_control: "rts-cts" or "xon-xoff", used by both ends whatever their own settings;
-            "none": a receiver that is full loses bytes;
-            "settings": RTS/CTS and XON/XOFF as each end's own user has set them.
+        flow_control: "rts-cts" or "xon-xoff", used by both ends whatever their own settings. "none": a full receiver
+            loses bytes. "settings": RTS/CTS and XON/XOFF as each end's own user has set them.
         faults: a script such as `at byte 10_000: stall 0.3 s` (`FAULT_SCRIPT_HELP` has all words), or rules.
         seed: of the faults that happen at random; None for a new one, which `.seed` has.
         links: names for symbolic links to the devices. Without them, `port` and `peer` are links in a private

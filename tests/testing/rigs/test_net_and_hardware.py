@@ -92,5 +92,5 @@ def test_hardware_that_is_not_there_or_no_port(tmp_path):
 
 
 def test_quirks_are_words_not_one_str():
-    with pytest.raises(TypeError, match="quirks=.*: pass several words"):
+    with pytest.raises(TypeError, match="pass several words"):
         HardwarePair(os.devnull, quirks="no-modem-lines")

@@ -617,7 +617,7 @@ def test_quirks_say_what_it_can_do():
         ({"bytesize": 9}, "bytesize=9: pass 5"),
         ({"parity": "X"}, "parity='X': pass"),
         ({"stopbits": 3}, "stopbits=3: pass 1"),
-        ({"fifo": 0}, "fifo and queue"),
+        ({"fifo": 0}, "fifo=0, queue="),
         ({"receive": 63}, "receive=63: pass at least"),
         ({"flow_control": "dtr"}, "flow_control='dtr': pass one of"),
         ({"faults": "nonsense"}, "can't read the fault"),
