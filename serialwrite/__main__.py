@@ -1,4 +1,4 @@
-"""`python -m serialwrite`: the command line, where the script is not on the PATH."""
+"""``python -m serialwrite``: the command line, where the script is not on the PATH."""
 
 from .cli import main
 

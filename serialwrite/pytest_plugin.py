@@ -73,9 +73,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def serial_pair(request: pytest.FixtureRequest) -> Iterator[Rig[Any]]:
-    """Two ends of a serial line: a `PtyPair`, what --serial-rig names, or with --serial-port real ports, leased.
+    """Two ends of a serial line: a ``PtyPair``, what --serial-rig names, or with --serial-port real ports, leased.
 
-    Its `port` is a path; on the rigs made of sockets, whose quirks say "not-a-tty", a socket.
+    Its ``port`` is a path; on the rigs made of sockets, whose quirks say "not-a-tty", a socket.
     """
     from serialwrite.testing import (  # noqa: PLC0415 # see the top
         HardwarePair,
@@ -114,7 +114,7 @@ def _opened(rig: Rig[Any]) -> Rig[Any]:
 
 @pytest.fixture
 def serial_port(request: pytest.FixtureRequest, serial_pair: Rig[Any]) -> Iterator[SerialPort | SocketStream]:
-    """The port of `serial_pair`, open as a `SerialPort` at --serial-baud; a `SocketStream` on a rig of sockets."""
+    """The port of ``serial_pair``, open: a ``SerialPort`` at --serial-baud, or a ``SocketStream`` on a rig of sockets."""
     from serialwrite import SerialPort, SocketStream  # noqa: PLC0415
     from serialwrite.testing import PathRig  # noqa: PLC0415
 
@@ -128,7 +128,7 @@ def serial_port(request: pytest.FixtureRequest, serial_pair: Rig[Any]) -> Iterat
 
 @pytest.fixture
 def simulated_uart(request: pytest.FixtureRequest) -> Iterator[Callable[..., SimulatedUart]]:
-    """`simulated_uart(baud=..., faults=..., seed=...)` makes an open `SimulatedUart`, as often as it is called.
+    """``simulated_uart(baud=..., faults=..., seed=...)`` makes an open ``SimulatedUart``, as often as it is called.
 
     A test that fails says the seeds, and the faults that happened as a script that makes them happen again.
     """
@@ -148,7 +148,7 @@ def simulated_uart(request: pytest.FixtureRequest) -> Iterator[Callable[..., Sim
 
 @pytest.fixture
 def answering() -> Iterator[Callable[..., Answering]]:
-    """`answering({b"AT": b"OK"})` makes an open `Answering`: a virtual port whose device answers by rule."""
+    """``answering({b"AT": b"OK"})`` makes an open ``Answering``: a virtual port whose device answers by rule."""
     from serialwrite.testing import Answering  # noqa: PLC0415
 
     with ExitStack() as stack:
@@ -157,7 +157,7 @@ def answering() -> Iterator[Callable[..., Answering]]:
 
 @pytest.fixture
 def scripted_stream() -> type[ScriptedStream]:
-    """`scripted_stream(3, Step(5, after=0.5), error, executor=...)` makes a `ScriptedStream`."""
+    """``scripted_stream(3, Step(5, after=0.5), error, executor=...)`` makes a ``ScriptedStream``."""
     from serialwrite.testing import ScriptedStream  # noqa: PLC0415
 
     return ScriptedStream

@@ -1,4 +1,4 @@
-"""The command line; its packages (typer, rich) come with the extra `cli`. The commands are put together in `_app`."""
+"""The command line. Its packages (typer, rich) come with the extra ``cli``; ``_app`` puts the commands together."""
 
 from __future__ import annotations
 

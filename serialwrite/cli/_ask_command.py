@@ -1,4 +1,4 @@
-"""`serialwrite ask`: one query, its reply, and how often it was tried."""
+"""``serialwrite ask``: one query, its reply, and how often it was tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`serialwrite demo`: a device stalls in the middle of a write, and not a byte is lost or sent twice."""
+"""``serialwrite demo``: a device stalls in the middle of a write, and not a byte is lost or sent twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEVICE_SILENCE_S = 0.5  # seconds of silence after which nothing more is on its 
 
 
 async def run(steps: Steps) -> None:
-    """The demonstration. `port` is what a program writes to; `device` is the far end of the line."""
+    """The demonstration. ``port`` is what a program writes to; ``device`` is the far end of the line."""
     payload = os.urandom(PAYLOAD_SIZE)  # random, so that a byte lost, repeated or moved can't go unnoticed
 
     with PtyPair() as line, line.open_peer() as device, SerialPort(line.port, 115200) as port:

@@ -1,4 +1,4 @@
-"""`serialwrite lab loopback`: its options and its files."""
+"""``serialwrite lab loopback``: its options and its files."""
 
 from __future__ import annotations
 

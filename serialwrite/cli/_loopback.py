@@ -1,4 +1,4 @@
-"""`serialwrite loopback`: its options and its files."""
+"""``serialwrite loopback``: its options and its files."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def loopback(
 ) -> None:
     """Prove a line: send a pattern, account for every byte that comes back. Without a port, on a rig of its own."""
     words = ports or []
-    # `--sweep baud=1,2 parity=N,E`: only its first word is the option's, the others arrive as ports
+    # ``--sweep baud=1,2 parity=N,E``: only its first word is the option's, the others arrive as ports
     axes = _swept([*(sweep or []), *(word for word in words if sweep and word.partition("=")[0] in AXES)])
     words = [word for word in words if not (sweep and word.partition("=")[0] in AXES)]
     if len(words) > 2:
@@ -181,7 +181,7 @@ def loopback(
 async def _until_signalled(running: Any, stop: asyncio.Event, blocked: Callable[[], bool]) -> Result:
     """Wait for the result; the first Ctrl-C (SIGTERM, SIGHUP) asks for what there is, the second ends it at once.
 
-    While the loop is `blocked`, as the opening of a remote port blocks it for seconds, it is interrupted.
+    While the loop is ``blocked``, as the opening of a remote port blocks it for seconds, it is interrupted.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None

@@ -93,7 +93,7 @@ class LiveProgress(ProgressSink):
 
 
 def live(console: Console, *, quiet: bool) -> ProgressSink:
-    """What suits `console` while the test runs."""
+    """What suits ``console`` while the test runs."""
     if is_watched(console):
         return LiveProgress(console)
     return ProgressSink() if quiet else PlainProgress()

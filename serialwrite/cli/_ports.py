@@ -1,4 +1,4 @@
-"""`serialwrite ports`: lists the serial ports of this machine without opening them."""
+"""``serialwrite ports``: lists the serial ports of this machine without opening them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`serialwrite probe`: the card of a port, as a table or as JSON."""
+"""``serialwrite probe``: the card of a port, as a table or as JSON."""
 
 from __future__ import annotations
 

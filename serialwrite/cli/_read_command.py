@@ -1,4 +1,4 @@
-"""`serialwrite read`: its options, what it shows, and its summary."""
+"""``serialwrite read``: its options, what it shows, and its summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`serialwrite rig`: a pair of serial ports that are not there, for as long as it runs."""
+"""``serialwrite rig``: a pair of serial ports that are not there, for as long as it runs."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def rig(
 
 
 class StopRequest:
-    """Whether we were asked to end. A signal that is not `ours` is left to the command that we run."""
+    """Whether we were asked to end. A signal that is not ``ours`` is left to the command that we run."""
 
     def __init__(self, ours: set[signal.Signals]) -> None:
         self._event = threading.Event()

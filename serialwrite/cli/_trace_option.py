@@ -1,4 +1,4 @@
-"""`--trace`: every read and write of a port, in a file or on standard error."""
+"""``--trace``: every read and write of a port, in a file or on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`serialwrite write`: its options and its endings."""
+"""``serialwrite write``: its options and its endings."""
 
 from __future__ import annotations
 

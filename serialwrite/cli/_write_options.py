@@ -31,7 +31,7 @@ ClosePolicy = StrEnum("ClosePolicy", {"DRAIN": "drain", "DISCARD": "discard", "A
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """What the options of `serialwrite write` say, beyond those of the line."""
+    """What the options of ``serialwrite write`` say, beyond those of the line."""
 
     line: LineOptions
     rs485: bool

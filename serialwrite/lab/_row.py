@@ -21,7 +21,7 @@ class State(StrEnum):
 
 
 FAILED = frozenset({State.FAIL, State.DISCONNECTED})
-# The states of the exit codes of `serialwrite loopback`; 2 is a port that can't be opened.
+# The states of the exit codes of ``serialwrite loopback``; 2 is a port that can't be opened.
 OF_EXIT_CODE: dict[int | None, State] = {
     0: State.PASS,
     1: State.FAIL,

@@ -1,7 +1,7 @@
 """Loopback validation: patterns, exact accounting of every byte, statistics and the report.
 
-`patterns`: what is sent. `check`: what arrived, byte by byte. `measure`: figures, wiring and budgets.
-`report`: the result as HTML and JUnit XML. `card`: a port's card. `_run` puts them together.
+``patterns``: what is sent. ``check``: what arrived, byte by byte. ``measure``: figures, wiring and budgets.
+``report``: the result as HTML and JUnit XML. ``card``: a port's card. ``_run`` puts them together.
 """
 
 from serialwrite import _show_as_public

@@ -19,7 +19,7 @@ FLOWS: Final = ("none", "rtscts", "xonxoff", "dsrdtr")
 
 
 class NotInForce(Exception):  # as above
-    """The line is there, but not with these settings; the message says which, `in_force` what holds instead."""
+    """The line is there, but not with these settings; the message says which, ``in_force`` what holds instead."""
 
     def __init__(self, words: str, in_force: tuple[sw.Settings | None, ...] = ()) -> None:
         super().__init__(words)
@@ -56,7 +56,7 @@ class OpenLine:
 
 
 def open_rig(name: RigName, settings: Settings) -> PathRig:
-    """Return an unopened rig for `settings`.  Raises ValueError for a name that is none."""
+    """Return an unopened rig for ``settings``.  Raises ValueError for a name that is none."""
     if name == "pty":
         return PtyPair()
     if name == "socat":
@@ -76,11 +76,11 @@ def open_rig(name: RigName, settings: Settings) -> PathRig:
 def open_line(
     target: PathRig | tuple[str, ...], settings: Settings, swept: Collection[str] = ()
 ) -> Generator[OpenLine]:
-    """Open both ends of `target`, a rig (opened here, and closed, if it was not open) or one or two ports.
+    """Open both ends of ``target``, a rig (opened here, and closed, if it was not open) or one or two ports.
 
-    `swept`: names of settings that a sweep varies, which must be in force also where they are the usual ones.
+    ``swept``: names of settings that a sweep varies, which must be in force also where they are the usual ones.
 
-    Raises LineUnavailable where a port can't be opened, and NotInForce where it has not taken `settings`.
+    Raises LineUnavailable where a port can't be opened, and NotInForce where it has not taken ``settings``.
     """
     with contextlib.ExitStack() as resources:
         rig = target if isinstance(target, PathRig) else None

@@ -171,7 +171,7 @@ class LineTest:
         return found
 
     async def _round_trips(self, trips: int, times: list[float]) -> list[str]:
-        """Measure round trips, until a problem, which is returned; `times` has what was measured until then."""
+        """Measure round trips, until a problem, which is returned; ``times`` has what was measured until then."""
         line, settings, patience = self._line, self._settings, self._patience
 
         async def work() -> list[str]:
@@ -185,7 +185,7 @@ class LineTest:
         return late if found is None else found
 
     async def _phase(self, name: str, budget: Budget, work: Coroutine[Any, Any, T]) -> T | None:
-        """Return what `work` does; None where it was ended before, by the stop or at the bound of its budget."""
+        """Return what ``work`` does; None where it was ended before, by the stop or at the bound of its budget."""
         if self._stop.is_set():
             work.close()
             return None
@@ -205,7 +205,7 @@ class LineTest:
 async def _ending(
     stop: asyncio.Event, most: float, clock: Callable[[], float], ways: list[DirectionRun]
 ) -> AsyncGenerator[asyncio.Event]:
-    """End the sending of `ways` at `stop`, or after `most` seconds of `clock`: then the event given is set."""
+    """End the sending of ``ways`` at ``stop``, or after ``most`` seconds of ``clock``: then the event given is set."""
     timed_out, deadline = asyncio.Event(), clock() + most
 
     async def wait() -> None:

@@ -76,7 +76,7 @@ class DirectionRun:
         self._stop.emit(sw.CancellationType.PARTIAL)
 
     async def run(self) -> Direction:
-        """Send and receive at once; return the account.  Problems are in `problems`, none is raised."""
+        """Send and receive at once; return the account.  Problems are in ``problems``, none is raised."""
         self._began = time.monotonic()
         receiving = asyncio.create_task(self._receive())
         try:
@@ -237,7 +237,7 @@ class WriteMeter:
 
     @contextlib.contextmanager
     def on(self, port: sw.SerialPort) -> Generator[None]:
-        """Count the writes to `port` inside the block; a port without a descriptor isn't metered."""
+        """Count the writes to ``port`` inside the block; a port without a descriptor isn't metered."""
         side: Any = direction_of(port, WRITING)
         if not hasattr(side, "write_one"):  # a thread writes, in chunks of its own
             yield

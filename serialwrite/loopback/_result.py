@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(StrEnum):
-    """How a test ended; `exit_code` is what the command line returns for it."""
+    """How a test ended; ``exit_code`` is what the command line returns for it."""
 
     PASS = "pass"  # noqa: S105  # a verdict, not a password
     FAIL = "fail"

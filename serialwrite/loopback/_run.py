@@ -53,18 +53,18 @@ async def async_run(
     """Send a pattern through a line, account for every byte that arrives, and return the typed result.
 
     Args:
-        port: a device or a pyserial URL; a rig of ``serialwrite.testing``, open or not; or None for the `rig` of that
-            name. If there is no `peer`, the output of the port is wired to its own input.
+        port: a device or a pyserial URL; a rig of ``serialwrite.testing``, open or not; or None for the ``rig`` of that
+            name. If there is no ``peer``, the output of the port is wired to its own input.
         peer: the other end, a device or URL of this machine.
         rig: "pty", "socat" or "uart": a line without hardware, where no port is given.
-        pattern: one of PATTERN_NAMES; with `seed` for "random".
+        pattern: one of PATTERN_NAMES; with ``seed`` for "random".
         baudrate: bits per second.
         data_bits: 5 to 8, of a character.
         parity: "N", "E", "O", "M" or "S".
         stop_bits: 1, 1.5 or 2.
         flow: "none", "rtscts", "dsrdtr", or "xonxoff", whose two characters are left out of the pattern.
         dtr, rts: each line's state from the start; None for pyserial's own, which is on.
-        bytes_to_send: each way; else it sends for `seconds` (2 by default); not both.
+        bytes_to_send: each way; else it sends for ``seconds`` (2 by default); not both.
         block_size: bytes given to one write.
         both_ways: over two ports, send in both directions at once.
         trips: round trips to be measured afterwards, for 2 s at the most; 0 for none.
@@ -169,9 +169,9 @@ async def async_run(
 
 
 def run(port: str | PathRig | None = None, peer: str | None = None, **options: Any) -> Result:
-    """Do what `async_run` does, with the same arguments, and wait for the result: for programs without a loop.
+    """Do what ``async_run`` does, with the same arguments, and wait for the result: for programs without a loop.
 
-    Raises RuntimeError inside a running event loop, and what `async_run` raises.
+    Raises RuntimeError inside a running event loop, and what ``async_run`` raises.
     """
     return asyncio.run(async_run(port, peer, **options))
 

@@ -13,12 +13,12 @@ from serialwrite.loopback._one_way import DirectionRun
 from serialwrite.loopback._result import Settings
 from serialwrite.loopback.measure._budget import Budget
 
-PROGRESS_INTERVAL_S: Final = 0.1  # seconds between two calls of `progress`
+PROGRESS_INTERVAL_S: Final = 0.1  # seconds between two calls of ``progress``
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a test is; given to `progress` some ten times a second."""
+    """How far a test is; given to ``progress`` some ten times a second."""
 
     run: int
     """Which run, from 1 on."""
@@ -42,7 +42,7 @@ class Progress:
 
 
 class ProgressReporter:
-    """Tells `progress` how it goes: before the line is opened, and then some ten times a second."""
+    """Tells ``progress`` how it goes: before the line is opened, and then some ten times a second."""
 
     def __init__(
         self, tell: Callable[[Progress], object] | None, run: int, runs: int, settings: Settings, whole: Budget

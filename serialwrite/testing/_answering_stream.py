@@ -20,7 +20,7 @@ class AnsweringStream(StreamMethods):
 
     Args:
         rules: as of :class:`Answering`.
-        executor: where it lives, `VirtualTime` for one; None for the loop of its first operation.
+        executor: where it lives, ``VirtualTime`` for one; None for the loop of its first operation.
 
     Attributes:
         received: all that was written to it.

@@ -9,17 +9,17 @@ from typing import Protocol
 
 
 class HasFileno(Protocol):
-    """Anything that `select` takes."""
+    """Anything that ``select`` takes."""
 
     def fileno(self) -> int: ...
 
 
 def fill(end: HasFileno, chunk: bytes = bytes(4096), quiet: float = 0.2, timeout: float = 10.0) -> int:
-    """Write `chunk` over and over until nothing is taken for `quiet` seconds; return the bytes accepted.
+    """Write ``chunk`` over and over until nothing is taken for ``quiet`` seconds; return the bytes accepted.
 
-    The last write may take a part of `chunk`: what was accepted is `chunk` repeated, cut off at that size.
-    On a paced line, what is on its way makes room later: there, `quiet` must be longer than that takes.
-    Raises `TimeoutError` if it is not full in time: the peer reads, or the bytes are dropped.
+    The last write may take a part of ``chunk``: what was accepted is ``chunk`` repeated, cut off at that size.
+    On a paced line, what is on its way makes room later: there, ``quiet`` must be longer than that takes.
+    Raises ``TimeoutError`` if it is not full in time: the peer reads, or the bytes are dropped.
     """
     total = 0
     since = started = time.monotonic()
@@ -36,7 +36,7 @@ def fill(end: HasFileno, chunk: bytes = bytes(4096), quiet: float = 0.2, timeout
 
 
 def send(end: HasFileno, data: bytes, timeout: float = 10.0) -> None:
-    """Write all of `data`, or raise `TimeoutError` that says how far it got."""
+    """Write all of ``data``, or raise ``TimeoutError`` that says how far it got."""
     deadline = time.monotonic() + timeout
     rest = memoryview(data)
     while rest:
@@ -49,9 +49,9 @@ def send(end: HasFileno, data: bytes, timeout: float = 10.0) -> None:
 
 
 def receive(end: HasFileno, size: int, timeout: float = 10.0) -> bytes:
-    """Read exactly `size` bytes.
+    """Read exactly ``size`` bytes.
 
-    Raises `TimeoutError` or, where the line ended, `EOFError`; both say how many came.
+    Raises ``TimeoutError`` or, where the line ended, ``EOFError``; both say how many came.
     """
     deadline = time.monotonic() + timeout
     data = bytearray()
@@ -66,9 +66,9 @@ def receive(end: HasFileno, size: int, timeout: float = 10.0) -> bytes:
 
 
 def receive_only(end: HasFileno, size: int, timeout: float = 10.0, quiet: float = 0.1) -> bytes:
-    """Read exactly `size` bytes, and see that no more come for `quiet` seconds.
+    """Read exactly ``size`` bytes, and see that no more come for ``quiet`` seconds.
 
-    Raises what `receive` does, and `AssertionError` where more come.
+    Raises what ``receive`` does, and ``AssertionError`` where more come.
     """
     data = receive(end, size, timeout)
     more = receive_available(end, quiet)
@@ -78,7 +78,7 @@ def receive_only(end: HasFileno, size: int, timeout: float = 10.0, quiet: float 
 
 
 def receive_available(end: HasFileno, quiet: float = 0.2) -> bytes:
-    """Read until nothing has come for `quiet` seconds, or the line has ended; return what came."""
+    """Read until nothing has come for ``quiet`` seconds, or the line has ended; return what came."""
     data = bytearray()
     while _wait(end, select.POLLIN, quiet):
         try:

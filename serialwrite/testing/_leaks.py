@@ -35,7 +35,7 @@ class Held:
 
 
 def leaked_since(before: Held, settle: float) -> list[str]:
-    """Names of what is still held that was not before, once it has had `settle` seconds to go."""
+    """Names of what is still held that was not before, once it has had ``settle`` seconds to go."""
     deadline = time.monotonic() + settle
     while leaked := Held().since(before):
         if time.monotonic() > deadline:

@@ -23,7 +23,7 @@ class Step:
     Args:
         take: the most bytes that it takes; None for all that it is given.
         error: what it ends with, besides the bytes that it took.
-        after: seconds until it does so; infinite to wait until it is cancelled or `let_go`.
+        after: seconds until it does so; infinite to wait until it is cancelled or ``let_go``.
     """
 
     take: int | None = None
@@ -50,8 +50,8 @@ class ScriptedStream:
     ``ScriptedStream(3, Step(5, after=0.5), OSError(errno.EIO, "unplugged"))``
 
     Args:
-        script: one step for each write_some: a `Step`; or a number, the most bytes that it takes; or an exception.
-        executor: where it lives, `VirtualTime` for one; None for the loop of its first operation.
+        script: one step for each write_some: a ``Step``; or a number, the most bytes that it takes; or an exception.
+        executor: where it lives, ``VirtualTime`` for one; None for the loop of its first operation.
 
     Attributes:
         written: the bytes taken: what a peer would have received.

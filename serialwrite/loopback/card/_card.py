@@ -39,13 +39,12 @@ def probe(
     ask: Callable[[], object] | None = None,
     **settings: Any,
 ) -> Card:
-    """Return the card of a port, which is opened for it, with `settings` as of SerialPort, and closed again.
+    """Return the card of a port, which is opened for it, with ``settings`` as of SerialPort, and closed again.
 
-    Without `measure` nothing is sent. With `measure`, output is suspended (TCOOFF) and the queue is filled with 0x55 to
-    measure its size and to test discard and drain. Drivers that ignore TCOOFF, and ptys, send these bytes to the
-    connected device.
-    With `unplug`, `ask` is called to ask the user to unplug the port, within so many seconds. The card then has the
-    error numbers that this gives. A byte is written once the port is gone.
+    Without ``measure`` nothing is sent. With ``measure``, output is suspended (TCOOFF) and the queue is filled with
+    0x55 to measure its size and to test discard and drain. Drivers that ignore TCOOFF, and ptys, send these bytes to
+    the connected device. With ``unplug``, ``ask`` is called to ask the user to unplug the port, within so many seconds.
+    The card then has the error numbers that this gives. A byte is written once the port is gone.
     """
     advice = _device_advice(port)
     device = _device_facts(port)  # before it is opened: who else has it open

@@ -20,7 +20,7 @@ class Discipline:
     table: bytes = b""
     swallows: bytes = b""
     before: tuple[int, int] | None = None
-    """(added, value): the byte `added` comes before every byte `value`."""
+    """(added, value): the byte ``added`` comes before every byte ``value``."""
     doubles: int | None = None
 
     def touches(self, value: int) -> bool:
@@ -36,19 +36,19 @@ class Discipline:
         return self.touches(value) if self.doubles is None else previous == self.doubles
 
     def apply(self, data: bytes) -> bytes:
-        """Return `data` as it would arrive from the first difference on."""
+        """Return ``data`` as it would arrive from the first difference on."""
         if self.table:
             return data.translate(self.table)
         if self.before is not None:
             added, value = self.before
             return data.replace(bytes([value]), bytes([added, value]))
-        if self.doubles is not None:  # the first one arrived before `data`, its double has not
+        if self.doubles is not None:  # the first one arrived before ``data``, its double has not
             value = self.doubles
             return bytes([value]) + data.replace(bytes([value]), bytes([value, value]))
         return data.translate(None, self.swallows)
 
     def pieces(self, data: bytes) -> Iterator[Piece]:
-        """Yield what happens to `data`, in order: runs kept, runs lost, bytes added."""
+        """Yield what happens to ``data``, in order: runs kept, runs lost, bytes added."""
         if self.doubles is not None:
             yield "add", 1
         start = 0
@@ -102,9 +102,9 @@ _CONVINCING_SIZE: Final = 32
 def find_discipline(
     previous: int | None, want: bytes, got: bytes, believed: Discipline | None
 ) -> tuple[Discipline, int] | None:
-    """Return the discipline that turns `want` into `got`, and for how many bytes of `got`; None if none does.
+    """Return the discipline that turns ``want`` into ``got``, and for how many bytes of ``got``; None if none does.
 
-    The first bytes of the two differ, and `previous` came before them.  A discipline that is `believed` from
+    The first bytes of the two differ, and ``previous`` came before them.  A discipline that is ``believed`` from
     earlier bytes needs no more proof.
     """
     best: tuple[Discipline, int] | None = None

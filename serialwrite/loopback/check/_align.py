@@ -20,7 +20,7 @@ Read = Callable[[int, int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Received byte `received` of the look-ahead is expected byte `expected` (0 = the first one missing)."""
+    """Received byte ``received`` of the look-ahead is expected byte ``expected`` (0 = the first one missing)."""
 
     received: int
     expected: int
@@ -67,8 +67,8 @@ def resembling_prefix(differing: bytes) -> int:
 class AnchorSearch:
     """Where the look-ahead continues the expected stream, the likeliest and nearest place first.
 
-    `read(offset, size)` gives expected bytes, `locate` places a window without a search (or None), `reach`
-    bounds the search in bytes, and `period` is the pattern's. A slip is never searched beyond half of it, because a
+    ``read(offset, size)`` gives expected bytes, ``locate`` places a window without a search (or None), ``reach``
+    bounds the search in bytes, and ``period`` is the pattern's. A slip is never searched beyond half of it, because a
     longer slip equals a shorter one the other way.
     """
 
@@ -78,9 +78,9 @@ class AnchorSearch:
     period: int | None
 
     def find(self, ahead: bytes, expected: int, skipped: int, *, resembling_first: bool) -> Anchor | None:
-        """Return where `ahead` fits, or None.
+        """Return where ``ahead`` fits, or None.
 
-        `expected` is the offset of the first byte missing; `skipped` received bytes come before `ahead`.
+        ``expected`` is the offset of the first byte missing; ``skipped`` received bytes come before ``ahead``.
         """
         differing = xor(ahead, self.read(expected + skipped, len(ahead)))
         in_place = differing.find(bytes(ANCHOR_SIZE))
@@ -120,7 +120,7 @@ class AnchorSearch:
             yield self._forward(ahead, self.read(expected, 64 * self.reach), 0, skipped)
 
     def _forward(self, ahead: bytes, stream: bytes, i: int, skipped: int) -> Anchor | None:
-        """Look for `ahead[i:]` in `stream`, which begins at the first byte missing; take the best place."""
+        """Look for ``ahead[i:]`` in ``stream``, which begins at the first byte missing; take the best place."""
         probe, low, high = ahead[i : i + ANCHOR_SIZE], 0, len(stream)
         if self.period is not None:
             low, high = max(0, i + skipped - self.period // 2), i + skipped + self.period // 2 + ANCHOR_SIZE
@@ -140,7 +140,7 @@ class AnchorSearch:
         return Anchor(i, best)
 
     def _backward(self, ahead: bytes, expected: int) -> Anchor | None:
-        """Look for `ahead` among the bytes before the first one missing: repeated, or late."""
+        """Look for ``ahead`` among the bytes before the first one missing: repeated, or late."""
         reach = min(self.reach, expected, self.reach if self.period is None else self.period // 2)
         at = self.read(expected - reach, reach + ANCHOR_SIZE - 1).rfind(ahead[:ANCHOR_SIZE])
         return Anchor(0, at - reach) if at >= 0 else None
@@ -168,7 +168,7 @@ Step = tuple[Literal["keep", "change", "lose", "add", "swap"], int, int, int]
 
 
 def edit_script(expected: bytes, received: bytes) -> list[Step]:
-    """Return the cheapest way from `expected` to `received`: changes, losses, additions, swapped neighbours.
+    """Return the cheapest way from ``expected`` to ``received``: changes, losses, additions, swapped neighbours.
 
     Optimal string alignment (Damerau), quadratic: for stretches of some hundred bytes.
     """

@@ -29,13 +29,13 @@ _PIECE_SIZE: Final = 1 << 18
 class Checker:
     """Accounts for every byte of a received stream, fed in pieces of any size.
 
-    A slip is searched within `reach` bytes. Beyond that, patterns that can locate themselves (PRBS, counting,
-    repeating) are found anywhere, and the others up to 64 times `reach` ahead.  At most
-    LOOK_AHEAD_SIZE + `reach` received bytes are held back; `finish` judges them too.
+    A slip is searched within ``reach`` bytes. Beyond that, patterns that can locate themselves (PRBS, counting,
+    repeating) are found anywhere, and the others up to 64 times ``reach`` ahead.  At most
+    LOOK_AHEAD_SIZE + ``reach`` received bytes are held back; ``finish`` judges them too.
     """
 
     def __init__(self, pattern: Pattern, *, data_bits: int = 8, reach: int = 1 << 16, keep: int = 1000) -> None:
-        """Expect `pattern` from its offset 0; keep the first `keep` faults whole, count all."""
+        """Expect ``pattern`` from its offset 0; keep the first ``keep`` faults whole, count all."""
         self._pattern, self._data_bits, self._reach = pattern, data_bits, reach
         self._search = AnchorSearch(self._read, pattern.locate, reach, pattern.period)
         self._ledger = Ledger(self._read, keep=keep, reach=reach)
@@ -75,7 +75,7 @@ class Checker:
         return self._ledger.faults
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Account for the next received bytes.  Raises RuntimeError after `finish`."""
+        """Account for the next received bytes.  Raises RuntimeError after ``finish``."""
         if self._finished:
             raise RuntimeError("this check is finished: make a new Checker for another stream")
         view = memoryview(data).cast("B")

@@ -38,7 +38,7 @@ _DOUBLED: Final = {0xFF: ("marked bytes", "every 0xff arrives twice, as the term
 
 
 def diagnose(ledger: Ledger, read: Read, expected: int) -> tuple[Diagnosis, ...]:
-    """Return the causes that explain what `ledger` tallied in the first `expected` bytes of the stream."""
+    """Return the causes that explain what ``ledger`` tallied in the first ``expected`` bytes of the stream."""
     values = _Values(read, min(expected, TALLIED_SIZE))
     # a bit explains all the values it changes, so it comes first
     for causes in (_by_bit(ledger.changed, values), _by_value(ledger, values)):

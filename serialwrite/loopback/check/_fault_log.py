@@ -16,7 +16,7 @@ class FaultLog:
     """Grows a fault while its run goes on, and takes one back when later bytes explain it better."""
 
     def __init__(self, keep: int) -> None:
-        """Keep the first `keep` faults."""
+        """Keep the first ``keep`` faults."""
         self.counts: Counter[FaultKind] = Counter()
         """Bytes for each kind."""
         self.number = 0
@@ -50,7 +50,7 @@ class FaultLog:
         return self.number > self._keep
 
     def count_wrong(self, kind: FaultKind, offset: int, differing: bytes) -> None:
-        """Count each run of bytes that are not zero in `differing` as a fault, without keeping any."""
+        """Count each run of bytes that are not zero in ``differing`` as a fault, without keeping any."""
         flags = differing.translate(_FLAGS)
         self.counts[kind] += flags.count(1)
         self.number += flags.count(b"\x00\x01")
@@ -68,7 +68,7 @@ class FaultLog:
             self._lists[late] = [f for f in faults if (f.kind, f.received_at) != (kind, received_at)]
 
     def first(self, *, modulo: int | None) -> tuple[Fault, ...]:
-        """Return the first faults in the order in which they showed, each marked with `modulo`."""
+        """Return the first faults in the order in which they showed, each marked with ``modulo``."""
         together = sorted(self._lists[False] + self._lists[True], key=lambda fault: fault.received_at)
         return tuple(replace(fault, modulo=modulo) for fault in together[: self._keep])
 

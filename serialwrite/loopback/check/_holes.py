@@ -34,7 +34,7 @@ class ByteRun:
         return self.offset + self.length
 
     def may_be(self, length: int, distance: int) -> bool:
-        """Whether a run of `length` bytes that far away can be this one."""
+        """Whether a run of ``length`` bytes that far away can be this one."""
         return self.length == length and (
             self.partly_filled or length >= CHANCE_MAX_SIZE or distance <= PAIRING_DISTANCE_MAX
         )
@@ -44,7 +44,7 @@ class Holes:
     """Stretches of the sent stream that have not arrived, in order."""
 
     def __init__(self, read: Read) -> None:
-        """`read(offset, size)` gives expected bytes."""
+        """``read(offset, size)`` gives expected bytes."""
         self._read = read
         self._runs: list[ByteRun] = []
 
@@ -59,13 +59,13 @@ class Holes:
         return self.close(max(old, len(self._runs) - _RUN_COUNT_MAX))
 
     def close(self, count: int | None = None) -> list[ByteRun]:
-        """Remove and return the oldest `count` holes, or all."""
+        """Remove and return the oldest ``count`` holes, or all."""
         closed = self._runs[:count]
         del self._runs[:count]
         return closed
 
     def take_like(self, got: bytes, expected: int) -> ByteRun | None:
-        """Remove and return the latest hole that `got`, received at `expected`, fills; None if none."""
+        """Remove and return the latest hole that ``got``, received at ``expected``, fills; None if none."""
         for hole in reversed(self._runs):
             if hole.may_be(len(got), expected - hole.whole_end) and self._read(hole.offset, len(got)) == got:
                 self._runs.remove(hole)
@@ -73,15 +73,15 @@ class Holes:
         return None
 
     def first_in(self, offset: int, size: int) -> ByteRun | None:
-        """Return the first hole that overlaps `size` bytes from `offset` on."""
+        """Return the first hole that overlaps ``size`` bytes from ``offset`` on."""
         return next((h for h in self._runs if offset < h.end and h.offset < offset + size), None)
 
     def end_after(self, offset: int, default: int) -> int:
-        """Return where the first hole that ends after `offset` ends."""
+        """Return where the first hole that ends after ``offset`` ends."""
         return next((hole.end for hole in self._runs if offset < hole.end), default)
 
     def slide_to(self, offset: int) -> None:
-        """Move a hole that begins a little after `offset` down to it, if the stream reads the same then.
+        """Move a hole that begins a little after ``offset`` down to it, if the stream reads the same then.
 
         A late run that begins like the run that overtook it seems to begin too late by as many bytes.
         """
@@ -93,7 +93,7 @@ class Holes:
                 hole.offset, hole.whole_end = hole.offset - by, hole.whole_end - by
 
     def fill(self, hole: ByteRun, offset: int, n: int) -> None:
-        """Fill `n` bytes of `hole` from `offset` on; what is left of it stays."""
+        """Fill ``n`` bytes of ``hole`` from ``offset`` on; what is left of it stays."""
         before = replace(hole, length=offset - hole.offset, partly_filled=True)
         after = replace(hole, offset=offset + n, length=hole.end - offset - n, partly_filled=True)
         at = self._runs.index(hole)

@@ -18,7 +18,7 @@ class Ledger:
     """Enters every byte once, and corrects the entry when a later byte shows that it was something else."""
 
     def __init__(self, read: Read, *, keep: int, reach: int) -> None:
-        """Keep the first `keep` faults; look back `reach` bytes for what is late or repeated."""
+        """Keep the first ``keep`` faults; look back ``reach`` bytes for what is late or repeated."""
         self._read, self._reach = read, reach
         self.log = FaultLog(keep)
         self.correct = self.flipped_bits = 0
@@ -59,7 +59,7 @@ class Ledger:
         self._changed(offset, at, self._read(offset, len(got)), got)
 
     def gap(self, offset: int, length: int, at: int, got: bytes) -> None:
-        """Enter what stands between two right places: `length` bytes expected from `offset`, and `got`."""
+        """Enter what stands between two right places: ``length`` bytes expected from ``offset``, and ``got``."""
         if length == len(got):
             self.in_place(offset, at, got)
         elif not got:
@@ -127,7 +127,7 @@ class Ledger:
             offset, at, got = offset + n, at + n, got[n:]
 
     def hole_end(self, offset: int, expected: int) -> int:
-        """Return where a run that goes on from `offset` should be looked at anew."""
+        """Return where a run that goes on from ``offset`` should be looked at anew."""
         return self._holes.end_after(offset, expected)
 
     # How the books end.
@@ -232,7 +232,7 @@ class Ledger:
         self._never_came(self._holes.open(offset, length, at, self._reach))
 
     def _same_loss(self, offset: int, data: bytes) -> int | None:
-        """Return where `data` was lost, if its loss reads the same as one of as many bytes at `offset`."""
+        """Return where ``data`` was lost, if its loss reads the same as one of as many bytes at ``offset``."""
         for place in range(offset, max(offset - 8, -1), -1):
             by, end = offset - place, place + len(data)
             if self._read(place, len(data)) == data and self._read(place, by) == self._read(end, by):

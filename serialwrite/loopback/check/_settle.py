@@ -8,9 +8,9 @@ from serialwrite.loopback.check._ledger import Ledger
 
 
 def enter_end(ledger: Ledger, read: Read, expected: int, at: int, got: bytes, left: int) -> int:
-    """Enter `got`, the bytes after the last place that was certain; return how many expected ones that uses up.
+    """Enter ``got``, the bytes after the last place that was certain; return how many expected ones that uses up.
 
-    `left` bytes are to come from `expected` on. A slip just before the end leaves too few bytes for an anchor: the
+    ``left`` bytes are to come from ``expected`` on. A slip just before the end leaves too few bytes for an anchor: the
     total is the anchor there.
     """
     straight = min(len(got), max(left, 0))
@@ -27,7 +27,7 @@ def enter_end(ledger: Ledger, read: Read, expected: int, at: int, got: bytes, le
 
 
 def settle(ledger: Ledger, read: Read, *, sent: int, expected: int, received: int, modulo: int | None) -> None:
-    """Enter what the sender's total shows: a cut tail, unclaimed bytes, lost whole periods (of `modulo` bytes)."""
+    """Enter what the sender's total shows: a cut tail, unclaimed bytes, lost whole periods (of ``modulo`` bytes)."""
     ledger.close()
     short = sent - expected
     if modulo is not None and short % modulo == 0:

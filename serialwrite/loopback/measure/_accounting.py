@@ -28,10 +28,10 @@ BUSY_MIN_S: Final = 1.0  # seconds of a busy line, before its rate is measured
 async def check_accounting(
     line: OpenLine, settings: Settings, pattern: Pattern, patience: float, found: list[Check], line_rate: float
 ) -> None:
-    """Stall the peer, let a write time out, and compare its count with what arrives then; add the checks to `found`.
+    """Stall the peer, let a write time out, and compare its count with what arrives then; add the checks to ``found``.
 
     Checks the library's main guarantee on this adapter, and reports which flow control stopped the sender.
-    What is written is HELD_LINE_S of a line that carries `line_rate` bytes a second.
+    What is written is HELD_LINE_S of a line that carries ``line_rate`` bytes a second.
     A driver or a network that holds all of that gets more, at the line's own pace, until the time is up.
     """
     name = accounting_name(settings)
@@ -101,11 +101,11 @@ def _flow(stopped: sw.TransferError | None, settings: Settings) -> Check:
 async def _all_that_comes(
     port: sw.SerialPort, payload: bytes, count: int, silence: float, wrong_for: float
 ) -> tuple[int, bool]:
-    """Read until `count` bytes are there and nothing more comes, or nothing has come for `silence` seconds.
+    """Read until ``count`` bytes are there and nothing more comes, or nothing has come for ``silence`` seconds.
 
-    Return how many came, and whether they are what `payload` begins with.  No byte is kept, because the expected data
-    is finite, but a device may send unrelated data forever. So it ends `silence` seconds after `count` bytes, or
-    `wrong_for` seconds after the first wrong one.
+    Return how many came, and whether they are what ``payload`` begins with.  No byte is kept, because the expected data
+    is finite, but a device may send unrelated data forever. So it ends ``silence`` seconds after ``count`` bytes, or
+    ``wrong_for`` seconds after the first wrong one.
     """
     came, right, piece = 0, True, bytearray(1 << 16)
     deadline: float | None = None
@@ -132,8 +132,8 @@ def check_baud(
 ) -> Check:
     """Return whether the line really runs at the baud rate that was set, by when the bytes arrived.
 
-    `kept_waiting`: scheduling delay of this machine in seconds. If it is too large the check is inconclusive.
-    `fed`: whether the sender gave the line all that it could carry, also where no write met a full port.
+    ``kept_waiting``: scheduling delay of this machine in seconds. If it is too large the check is inconclusive.
+    ``fed``: whether the sender gave the line all that it could carry, also where no write met a full port.
     """
     name = f"real baud rate, {direction.name}"
     if NO_PACING in quirks:
@@ -174,7 +174,7 @@ def check_speed(port: sw.SerialPort, name: str, settings: Settings) -> list[Chec
 
 
 async def let_settle(*ports: sw.SerialPort, quiet: float = 0.02) -> int:
-    """Throw away what is still coming in, until nothing has come for `quiet` seconds or for a second; return how much.
+    """Drop what still comes in, until nothing has come for ``quiet`` seconds or for a second; return how much.
 
     Before a test and between its parts: what a port sent earlier is none of what is counted.
     """

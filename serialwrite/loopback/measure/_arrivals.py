@@ -18,9 +18,9 @@ class Arrivals:
     """Takes note of each arrival in constant memory, for runs of any length."""
 
     def __init__(self, *, threshold: float, line_rate: float, keep: int = 10) -> None:
-        """A time longer than `threshold` seconds without a byte is a gap; the longest `keep` are kept.
+        """A time longer than ``threshold`` seconds without a byte is a gap; the longest ``keep`` are kept.
 
-        `line_rate` is the bytes per second that the line should carry.
+        ``line_rate`` is the bytes per second that the line should carry.
         """
         self._threshold, self._line_rate, self._keep = threshold, line_rate, keep
         self._count = self._bytes = 0
@@ -36,7 +36,7 @@ class Arrivals:
         return self._last
 
     def add(self, time: float, size: int) -> None:
-        """Take note of `size` bytes that arrived `time` seconds after the run began; times never go back."""
+        """Take note of ``size`` bytes that arrived ``time`` seconds after the run began; times never go back."""
         before = self._last or 0.0
         if time - before > self._threshold:
             self._note_gap(Gap(before, time - before, self._bytes))

@@ -19,9 +19,9 @@ _SETTING_LABELS: Final = {
 
 
 def not_in_force(settings: Settings, ports: tuple[sw.Settings | None, ...], swept: Collection[str]) -> list[str]:
-    """Return what of `settings` is not in force at `ports`, in words.
+    """Return what of ``settings`` is not in force at ``ports``, in words.
 
-    `swept`: the names of the settings that a sweep varies. A port without settings (None) is a raw TCP connection or
+    ``swept``: the names of the settings that a sweep varies. A port without settings (None) is a raw TCP connection or
     ``loop://``. It can run only 8N1 without flow control, at the rate that its other end has set. It can't test others,
     and not two rates.
     """
@@ -37,7 +37,7 @@ def not_in_force(settings: Settings, ports: tuple[sw.Settings | None, ...], swep
 
 
 def flow_of(held: sw.Settings) -> str:
-    """Return the flow control that is in force, by the name that `Settings.flow` has."""
+    """Return the flow control that is in force, by the name that ``Settings.flow`` has."""
     return " and ".join(name for name in ("rtscts", "xonxoff", "dsrdtr") if getattr(held, name)) or "none"
 
 

@@ -14,7 +14,7 @@ _PER_OCTAVE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """One bar of a histogram: values from `low` up to, not including, `high`."""
+    """One bar of a histogram: values from ``low`` up to, not including, ``high``."""
 
     low: float
     high: float
@@ -53,7 +53,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """The times longer than `threshold` seconds in which nothing arrived."""
+    """The times longer than ``threshold`` seconds in which nothing arrived."""
 
     threshold: float
     count: int

@@ -20,7 +20,7 @@ OutputLine = Literal["rts", "dtr"]
 
 
 async def check_wiring(line: OpenLine, settings: Settings, checks: list[Check], *, required: bool) -> None:
-    """Add the checks of the lines beside the data; `required`: a line that isn't wired fails, else it is unknown."""
+    """Add the checks of the lines beside the data; ``required``: a line that isn't wired fails, else it is unknown."""
     for name, sender, receiver in line.ways(both=True):
         checks.append(await _check_line(f"RTS → CTS, {name}", sender, receiver, "rts", ("cts",), settings, required))
         checks.append(
@@ -105,7 +105,7 @@ async def _check_break(name: str, sender: sw.SerialPort, receiver: sw.SerialPort
 async def measure_round_trips(
     line: OpenLine, settings: Settings, count: int, seconds: float, patience: float, times: list[float]
 ) -> str | None:
-    """Send a few bytes and wait for them to come back, over and over; add to `times`, and return what went wrong.
+    """Send a few bytes and wait for them to come back, over and over; add to ``times``, and return what went wrong.
 
     Over two ports the far end answers each byte it gets, so a round trip is both ways.
     """

@@ -26,10 +26,10 @@ class Pattern(ABC):
 
     @abstractmethod
     def block(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes of the stream from byte `offset` on."""
+        """Return ``size`` bytes of the stream from byte ``offset`` on."""
 
     def locate(self, window: bytes, near: int) -> int | None:
-        """Return the offset closest to `near` at which the stream holds `window`; None if it isn't known.
+        """Return the offset closest to ``near`` at which the stream holds ``window``; None if it isn't known.
 
         Only patterns that need no search implement it.
         """
@@ -40,14 +40,14 @@ class Repeating(Pattern):
     """A cycle of bytes, over and over: constants, walking bits, a file, and the short PRBS."""
 
     def __init__(self, name: str, cycle: bytes) -> None:
-        """Repeat `cycle`; at least one byte."""
+        """Repeat ``cycle``; at least one byte."""
         if not cycle:
             raise ValueError(f"pattern={name!r}: it is empty; pass at least one byte")
         self.name, self.period, self.cycle = name, len(cycle), cycle
         self._unrolled = cycle * (max(1 << 16, len(cycle)) // len(cycle) + 1)
 
     def block(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from `offset` on."""
+        """Return ``size`` bytes from ``offset`` on."""
         length = len(self.cycle)
         start = offset % length
         if start + size <= len(self._unrolled):
@@ -56,7 +56,7 @@ class Repeating(Pattern):
         return whole[start : start + size]
 
     def locate(self, window: bytes, near: int) -> int | None:
-        """Return the place of `window` closest to `near`, ambiguous by whole cycles (poor data: by more)."""
+        """Return the place of ``window`` closest to ``near``, ambiguous by whole cycles (poor data: by more)."""
         length = len(self.cycle)
         at = (self.cycle + self.block(0, len(window) - 1)).find(window)
         return None if at < 0 else _nearest(at, length, near)
@@ -73,7 +73,7 @@ class _Chunked(Pattern):
         self._lock = threading.Lock()
 
     def block(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from `offset` on."""
+        """Return ``size`` bytes from ``offset`` on."""
         first, skip = divmod(offset, self.CHUNK)
         if skip + size <= self.CHUNK:
             return self._chunk(first)[skip : skip + size]
@@ -104,7 +104,7 @@ class Prbs(_Chunked):
     RUNS: ClassVar[int] = 4  # a writer, a checker behind it, and both ways round
 
     def __init__(self, order: int) -> None:
-        """Make the PRBS of `order` stages."""
+        """Make the PRBS of ``order`` stages."""
         super().__init__()
         self.polynomial = POLYNOMIALS[order]
         self.name, self.period = f"prbs{order}", self.polynomial.period
@@ -112,7 +112,7 @@ class Prbs(_Chunked):
         self._locator: Locator | None = None
 
     def locate(self, window: bytes, near: int) -> int | None:
-        """Return the place of `window` (8 bytes or more) closest to `near`; it is known modulo the period."""
+        """Return the place of ``window`` (8 bytes or more) closest to ``near``; it is known modulo the period."""
         if self._locator is None:
             self._locator = Locator(self.polynomial)
         at = self._locator.locate(window)
@@ -139,7 +139,7 @@ class Counting(_Chunked):
         self._ones = int.from_bytes(b"\x00\x00\x00\x01" * words, "big")
 
     def locate(self, window: bytes, near: int) -> int | None:
-        """Return the place of `window` (8 bytes or more) closest to `near`."""
+        """Return the place of ``window`` (8 bytes or more) closest to ``near``."""
         for shift in range(4 if len(window) >= 8 else 0):
             at = int.from_bytes(window[shift : shift + 4], "big") * 4 - shift
             if self.block(at % (1 << 34), len(window)) == window:
@@ -153,10 +153,10 @@ class Counting(_Chunked):
 
 
 class Random(_Chunked):
-    """Bytes from a seed: chunk i of 16,384 bytes is SHAKE-128 of `serialwrite:SEED:i`, the same anywhere."""
+    """Bytes from a seed: chunk i of 16,384 bytes is SHAKE-128 of ``serialwrite:SEED:i``, the same anywhere."""
 
     def __init__(self, seed: int) -> None:
-        """Derive every byte from `seed`."""
+        """Derive every byte from ``seed``."""
         super().__init__()
         self.name, self.period, self.seed = f"random:{seed}", None, seed
 
@@ -168,17 +168,17 @@ class Mapped(Pattern):
     """Another pattern with some byte values replaced, for lines that can't carry all of them."""
 
     def __init__(self, inner: Pattern, table: bytes, suffix: str) -> None:
-        """Replace each byte of `inner` by its entry in the 256 bytes of `table`."""
+        """Replace each byte of ``inner`` by its entry in the 256 bytes of ``table``."""
         self.name, self.period = f"{inner.name}{suffix}", inner.period
         self._inner, self._table = inner, table
 
     def block(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from `offset` on."""
+        """Return ``size`` bytes from ``offset`` on."""
         return self._inner.block(offset, size).translate(self._table)
 
 
 def make_pattern(name: str, *, seed: int = 0) -> Pattern:
-    """Return the pattern called `name`: one of PATTERN_NAMES, `hex:DEADBEEF` or `file:PATH`.
+    """Return the pattern called ``name``: one of PATTERN_NAMES, ``hex:DEADBEEF`` or ``file:PATH``.
 
     Raises ValueError for an unknown name or a pattern without bytes, OSError for a file that can't be read.
     """
@@ -208,9 +208,9 @@ def make_pattern(name: str, *, seed: int = 0) -> Pattern:
 
 
 def for_line(pattern: Pattern, *, data_bits: int = 8, avoid: bytes = b"") -> Pattern:
-    """Return `pattern` as a line with `data_bits` bits a byte can carry it, without the bytes in `avoid`.
+    """Return ``pattern`` as a line with ``data_bits`` bits a byte can carry it, without the bytes in ``avoid``.
 
-    XON/XOFF flow control needs `avoid=b"\\x11\\x13"`: each avoided byte has bit 5 turned round.
+    XON/XOFF flow control needs ``avoid=b"\\x11\\x13"``: each avoided byte has bit 5 turned round.
     The pattern itself comes back where nothing has to change.
     """
     if not 5 <= data_bits <= 8:
@@ -239,6 +239,6 @@ def _short_prbs(order: int) -> Repeating:
 
 
 def _nearest(at: int, period: int, near: int) -> int:
-    """Return the offset congruent to `at` that is closest to `near` and not negative."""
+    """Return the offset congruent to ``at`` that is closest to ``near`` and not negative."""
     best = at + round((near - at) / period) * period
     return best if best >= 0 else best + period

@@ -42,7 +42,7 @@ class Polynomial:
         return self.period
 
     def expand(self, window: int, bits: int) -> int:
-        """Return `bits` bits of the sequence that begins with the n bits of `window`, not inverted."""
+        """Return ``bits`` bits of the sequence that begins with the n bits of ``window``, not inverted."""
         known, have, m = window, self.n, 1
         while have < bits:
             while self.n * 2 * m <= have:
@@ -54,7 +54,7 @@ class Polynomial:
         return known & ((1 << bits) - 1)
 
     def jump(self, bits: int) -> Jump:
-        """Return the linear map that takes the n bits at any place to the n bits that come `bits` later."""
+        """Return the linear map that takes the n bits at any place to the n bits that come ``bits`` later."""
         coefficients = self._power(bits % self.period)
         rows: list[int] = []
         for _ in range(self.n):
@@ -63,7 +63,7 @@ class Polynomial:
         return Jump(tuple(rows))
 
     def window(self, offset: int) -> int:
-        """Return the n bits from bit `offset` on, not inverted, without making the bits before them."""
+        """Return the n bits from bit ``offset`` on, not inverted, without making the bits before them."""
         return self.jump(offset).apply(self.start)
 
     def _times_x(self, a: int) -> int:
@@ -113,7 +113,7 @@ class ChunkRun:
     """Successive chunks of a sequence from one place on; each is the XOR of two of the n chunks before it."""
 
     def __init__(self, polynomial: Polynomial, first: int, chunk_bytes: int) -> None:
-        """Start at chunk number `first`; `chunk_bytes` is a power of two."""
+        """Start at chunk number ``first``; ``chunk_bytes`` is a power of two."""
         bits = chunk_bytes * 8
         self._size, self._ones = chunk_bytes, (1 << bits) - 1 if polynomial.inverted else 0
         seed = polynomial.expand(polynomial.window(first * bits), polynomial.n * bits)
@@ -128,7 +128,7 @@ class ChunkRun:
         """Return the next chunk."""
         ring = self._ring
         chunk = ring[self._older]
-        ring.append(chunk ^ ring[self._newer])  # maxlen drops the oldest, which is `chunk`
+        ring.append(chunk ^ ring[self._newer])  # maxlen drops the oldest, which is ``chunk``
         return (chunk ^ self._ones).to_bytes(self._size, "little")
 
 
@@ -146,9 +146,9 @@ class Locator:
         self._giant = polynomial.jump(polynomial.period - self._baby * 8 % polynomial.period).tables
 
     def locate(self, window: bytes) -> int | None:
-        """Return the byte offset of `window` in the first period, or None if it isn't of this sequence.
+        """Return the byte offset of ``window`` in the first period, or None if it isn't of this sequence.
 
-        `window` needs more than 2n bits, so that the bits after the first n prove that the n are right.
+        ``window`` needs more than 2n bits, so that the bits after the first n prove that the n are right.
         """
         polynomial, bits = self._polynomial, len(window) * 8
         value = int.from_bytes(window, "little")
@@ -172,12 +172,12 @@ class SelfSynchronisingCheck:
     """Checks received bytes against the recurrence alone: no offset, no sender's count, no lock to lose.
 
     Every bit must be the sum of the bits k and n before it.  A lone wrong bit breaks that three times: as itself, and k
-    and n bits later. So `bit_errors` is violations / 3, which is right for isolated errors, and a lower estimate for
+    and n bits later. So ``bit_errors`` is violations / 3, which is right for isolated errors, and a lower estimate for
     dense ones.  A lost or repeated byte is one burst of at most n bits, and then all is in step.
     """
 
     def __init__(self, polynomial: Polynomial) -> None:
-        """Check against `polynomial`, with its inversion."""
+        """Check against ``polynomial``, with its inversion."""
         self._polynomial = polynomial
         self._tail = b""
         self.bits_checked: int = 0

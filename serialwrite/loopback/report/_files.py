@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_whole(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` to `path` as UTF-8, atomically.
+    """Write ``text`` to ``path`` as UTF-8, atomically.
 
     It goes to a new file beside the target, which then takes the target's name; a link is followed and stays.
     Raises OSError, also for a target that is not a regular file (a device or a FIFO can't be replaced). The target is

@@ -19,7 +19,7 @@ _UNHOLDABLE: Final = re.compile("[^\u0009\u000a\u000d\u0020-\ud7ff\ue000-\ufffd\
 
 
 def write_junit(result: Result, path: str | os.PathLike[str]) -> None:
-    """Write the result as JUnit XML to `path`, whole or not at all.  Raises OSError, with the file there as it was."""
+    """Write the result as JUnit XML to ``path``, whole or not at all. If it raises OSError, the file is unchanged."""
     write_whole(path, junit(result))
 
 

@@ -25,7 +25,7 @@ def printable(text: str) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """Return `1 byte`, `2,000 bytes`."""
+    """Return ``1 byte``, ``2,000 bytes``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
@@ -131,7 +131,7 @@ def settings_in_words(run: Run) -> str:
 
 
 def damage(direction: Direction) -> str:
-    """Return what was not right in one direction: `3 bytes lost, 1 byte corrupted`."""
+    """Return what was not right in one direction: ``3 bytes lost, 1 byte corrupted``."""
     account = direction.account
     kinds = ("corrupted", "lost", "duplicated", "reordered", "inserted", "unclaimed")
     counts = [(getattr(account, kind), kind) for kind in kinds]

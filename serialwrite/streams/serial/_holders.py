@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# No pathlib here: `import serialwrite` does without it.
+# No pathlib here: ``import serialwrite`` does without it.
 import math
 import os
 import struct
@@ -16,9 +16,9 @@ ALIASES = ("/dev", "/dev/serial/by-id", "/dev/serial/by-path")
 
 
 def lock_holders(device: str, patience: float = math.inf) -> list[str]:
-    """Return the programs that have a device open, as far as this user may see, or locked: `minicom (process 4711)`.
+    """Return the programs that have a device open, as far as this user may see, or locked: ``minicom (process 4711)``.
 
-    The calling process is left out. After `patience` seconds no more processes are looked at.
+    The calling process is left out. After ``patience`` seconds no more processes are looked at.
     """
     real, deadline = os.path.realpath(device), time.monotonic() + patience
     locking = flocking(real)

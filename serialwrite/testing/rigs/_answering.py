@@ -26,7 +26,7 @@ class Answering(PathRig):
             silence; a function of the match that returns one of these; or a list of answers. A list gives its answers
             one after the other, and the last one from then on: ``[None, b"OK\r\n"]`` is silent once. Of two rules, the
             one whose match ends first answers. What comes before a match is noise.
-        link: a name for a symbolic link to the port; `port` is then that name.
+        link: a name for a symbolic link to the port; ``port`` is then that name.
 
     Attributes:
         received: all that was written to the port so far, up to what the device has taken.

@@ -32,7 +32,7 @@ KEPT_LINE_COUNT = 50
 
 @final
 class Child:
-    """One program, run without a shell, its stderr read line by line until `is_ready(line)` says so.
+    """One program, run without a shell, its stderr read line by line until ``is_ready(line)`` says so.
 
     It has a process group of its own, so that a Ctrl-C on the terminal is ours to handle, not its.
     """
@@ -49,7 +49,7 @@ class Child:
         self._thread = threading.Thread(target=self._run, name=f"serialwrite {command[0]}", daemon=True)
 
     def start(self, timeout: float) -> None:
-        """Start, and wait until it is ready; else raise `RigUnavailable` with what it said."""
+        """Start, and wait until it is ready; else raise ``RigUnavailable`` with what it said."""
         self._thread.start()
         settled = self._settled.wait(timeout)
         if self._ready:
@@ -113,7 +113,7 @@ class Child:
 
 
 def find_program(name: str, how: str) -> str:
-    """Return the path of a program, or raise `RigUnavailable` that says how to get it."""
+    """Return the path of a program, or raise ``RigUnavailable`` that says how to get it."""
     path = shutil.which(name)
     if path is None:
         raise RigUnavailable(f"{name} is not installed: {how}")

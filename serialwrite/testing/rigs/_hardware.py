@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class HardwarePair(PathRig):
-    """Two devices that a cable joins; without `peer`, one whose output is wired to its own input.
+    """Two devices that a cable joins; without ``peer``, one whose output is wired to its own input.
 
     Line settings are the user's to make.
 

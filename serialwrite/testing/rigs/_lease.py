@@ -21,7 +21,7 @@ class PortLease:
 
     A lock is the kernel's (flock): it ends with the process that holds it, however that ends.
     It is on a file beside, not on the device: opening a port moves its modem lines, and pyserial's
-    `exclusive=True` locks the device itself.
+    ``exclusive=True`` locks the device itself.
 
     Args:
         paths: devices; a link and what it points to are the same one. Or URLs of ports on other machines, which are

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 @final
 class Link:
-    """A symbolic link to a device; `close()` takes it away again.
+    """A symbolic link to a device; ``close()`` takes it away again.
 
-    Raises `FileExistsError` if the path exists, even as a dangling link: it may belong to another program, so it is
-    neither followed nor replaced. Another `OSError` where no name can be made there.
+    Raises ``FileExistsError`` if the path exists, even as a dangling link: it may belong to another program, so it is
+    neither followed nor replaced. Another ``OSError`` where no name can be made there.
     """
 
     def __init__(self, path: str | os.PathLike[str], target: str) -> None:

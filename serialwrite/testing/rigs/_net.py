@@ -98,7 +98,7 @@ class TcpPair(SocketRig):
 
 
 def _accept_from(server: socket.socket, address: object) -> socket.socket:
-    """Accept the connection that comes from `address`; others on this machine may have found the port too."""
+    """Accept the connection that comes from ``address``; others on this machine may have found the port too."""
     deadline = time.monotonic() + CONNECT_TIMEOUT_S
     while time.monotonic() < deadline:
         connection, source = server.accept()

@@ -39,10 +39,10 @@ class PtyPair(PathRig):
     Devices are raw, without echo, and only their owner may open them.
 
     Nothing is lost. If one end doesn't read, the other's writes get EAGAIN after 27 to 40 kB, or 80 kB and more on a
-    busy machine. During a `stall` of the rig it is 10 to 21 kB. All of it arrives when that end reads again.
+    busy machine. During a ``stall`` of the rig it is 10 to 21 kB. All of it arrives when that end reads again.
 
     Args:
-        links: names for symbolic links to the two devices; `port` and `peer` are then those names.
+        links: names for symbolic links to the two devices; ``port`` and ``peer`` are then those names.
 
     Raises:
         FileExistsError: on opening: a name is taken.
@@ -75,18 +75,18 @@ class PtyPair(PathRig):
         return self._pump.call(lambda: Counters(self._to_peer.moved, self._to_port.moved))
 
     def stall(self, end: End) -> None:
-        """Deliver nothing more to `end`, as though it had stopped reading; when this returns, that is so."""
+        """Deliver nothing more to ``end``, as though it had stopped reading; when this returns, that is so."""
         self._set_stalled(end, stalled=True)
 
     def resume(self, end: End) -> None:
-        """Deliver to `end` again, beginning with what was held."""
+        """Deliver to ``end`` again, beginning with what was held."""
         self._set_stalled(end, stalled=False)
 
     def hang_up(self, end: End) -> None:
-        """Cut `end` off: its writes fail with EIO, its reads give end-of-file.
+        """Cut ``end`` off: its writes fail with EIO, its reads give end-of-file.
 
         Its device can't be opened again, and no other pty gets its name while the rig is open.
-        What `end` had written by then still reaches the other end.
+        What ``end`` had written by then still reaches the other end.
         What the other end writes from now on stays undelivered: its writes get EAGAIN.
         """
         self._opened()

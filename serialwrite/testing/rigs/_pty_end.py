@@ -72,8 +72,8 @@ class PtyEnd:
     def hang_up(self) -> None:
         """The slave's users get EIO on a write, end-of-file on a read. Idempotent.
 
-        The device's name stays taken until `close`. Else the system would give it to the next pty of any process, and a
-        program that opens its device again would write into that.
+        The device's name stays taken until ``close``. Else the system would give it to the next pty of any process, and
+        a program that opens its device again would write into that.
         """
         master, self.master = self.master, -1
         if master >= 0:

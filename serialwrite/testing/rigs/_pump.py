@@ -60,7 +60,7 @@ class Lane:
 
 
 class Pump:
-    """The thread that runs two lanes. Only this thread touches masters; others go through `call`."""
+    """The thread that runs two lanes. Only this thread touches masters; others go through ``call``."""
 
     def __init__(self, lanes: Sequence[Lane], name: str) -> None:
         self._lanes = lanes
@@ -72,14 +72,14 @@ class Pump:
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
         os.set_blocking(self._wake_writer, False)
-        self._lock = threading.Lock()  # between `call` and the end of the thread
+        self._lock = threading.Lock()  # between ``call`` and the end of the thread
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def call(self, function: Callable[[], T]) -> T:
-        """Run `function` on the pump's thread, between two moves, and return what it returns."""
+        """Run ``function`` on the pump's thread, between two moves, and return what it returns."""
         future: Future[T] = Future()
         with self._lock:
             if self._closing:
@@ -89,7 +89,7 @@ class Pump:
         return future.result(PUMP_TIMEOUT_S)
 
     def later(self, seconds: float, function: Callable[[], object]) -> None:
-        """Run `function` after that many seconds; to be asked on the pump's thread."""
+        """Run ``function`` after that many seconds; to be asked on the pump's thread."""
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), function))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Base class of all rigs: two connected ends, valid inside a `with` block; known limitations are listed in `quirks`."""
+"""Rig, the base class of all rigs: two connected ends, valid inside a ``with`` block. ``quirks`` has its limitations."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RigUnavailable(RuntimeError):  # names a state of the machine, as a skip r
 
 
 def check_end(end: str) -> End:
-    """Return `end`, or raise `ValueError` where it is neither "port" nor "peer"."""
+    """Return ``end``, or raise ``ValueError`` where it is neither "port" nor "peer"."""
     if end == "port":
         return "port"
     if end == "peer":
@@ -49,12 +49,12 @@ def check_end(end: str) -> End:
 
 
 class Rig(ABC, Generic[EndT]):
-    """Two ends of one line, `port` and `peer`, for as long as a `with` or `async with` block lasts.
+    """Two ends of one line, ``port`` and ``peer``, for as long as a ``with`` or ``async with`` block lasts.
 
     Ends are device paths, or connected sockets on the rigs made of sockets.
-    `port, peer = rig` unpacks them; `open_port()` and `open_peer()` give what a test reads and writes.
-    `quirks` names what this rig can't do.
-    A rig is opened once: `with`, or `open()` and `close()`.
+    ``port, peer = rig`` unpacks them; ``open_port()`` and ``open_peer()`` give what a test reads and writes.
+    ``quirks`` names what this rig can't do.
+    A rig is opened once: ``with``, or ``open()`` and ``close()``.
     """
 
     name: ClassVar[str]
@@ -71,7 +71,7 @@ class Rig(ABC, Generic[EndT]):
 
     @abstractmethod
     def _open(self, resources: contextlib.ExitStack) -> tuple[EndT, EndT]:
-        """Acquire everything, each piece pushed on `resources` once acquired, and return (port, peer)."""
+        """Acquire everything, each piece pushed on ``resources`` once acquired, and return (port, peer)."""
 
     @abstractmethod
     def open_port(self) -> EndT | io.FileIO:
@@ -82,9 +82,9 @@ class Rig(ABC, Generic[EndT]):
         """Return the peer, opened raw and non-blocking: a file object, or the socket itself."""
 
     def hang_up(self, end: End) -> None:
-        """Cut the line as seen from `end`: its writes fail from now on.
+        """Cut the line as seen from ``end``: its writes fail from now on.
 
-        Raises `NotImplementedError` on a rig with the quirk "no-hang-up".
+        Raises ``NotImplementedError`` on a rig with the quirk "no-hang-up".
         """
         raise NotImplementedError(f"{self.name} can't hang up {end} (quirk {NO_HANG_UP!r})")
 

@@ -30,10 +30,10 @@ _PATH = re.compile(r" PTY is (\S+)")
 
 
 class SocatPair(PathRig):
-    """Two pseudo-terminals joined by `socat -d -d pty,raw,echo=0 pty,raw,echo=0`.
+    """Two pseudo-terminals joined by ``socat -d -d pty,raw,echo=0 pty,raw,echo=0``.
 
     Args:
-        links: names for symbolic links to the two devices; `port` and `peer` are then those names.
+        links: names for symbolic links to the two devices; ``port`` and ``peer`` are then those names.
         start_timeout: seconds to wait for socat to say that it is ready.
 
     Raises:

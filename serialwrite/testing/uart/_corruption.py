@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def apply_fault(fault: Fault, before: bytes, input_flags: int) -> bytes:
-    """Return what arrives for `before`; `input_flags` is the receiver's c_iflag (termios(3))."""
+    """Return what arrives for ``before``; ``input_flags`` is the receiver's c_iflag (termios(3))."""
     match fault.kind:
         case "drop":
             return b""
@@ -43,7 +43,7 @@ def break_mark(input_flags: int) -> bytes:
 
 
 def split_at(data: bytes, characters: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give `data` in pieces, with offsets: runs without `characters`, and each of these by itself."""
+    """Give ``data`` in pieces, with offsets: runs without ``characters``, and each of these by itself."""
     start = 0
     for index, byte in enumerate(data):
         if byte in characters:

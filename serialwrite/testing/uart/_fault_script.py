@@ -1,4 +1,4 @@
-"""Parser of fault scripts, such as `at byte 10_000: stall 0.3 s`."""
+"""Parser of fault scripts, such as ``at byte 10_000: stall 0.3 s``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class FaultScriptError(ValueError):
 
 
 def parse_faults(script: str) -> list[Rule]:
-    """Return the rules of a fault script. Raises `FaultScriptError`."""
+    """Return the rules of a fault script. Raises ``FaultScriptError``."""
     rules: list[Rule] = []
     for line in re.split(r"[\n;]", script):
         text = " ".join(line.partition("#")[0].split()).lower()
@@ -50,7 +50,7 @@ def parse_faults(script: str) -> list[Rule]:
 
 
 def rules_of(faults: str | Iterable[Rule]) -> list[Rule]:
-    """Return the rules of a script, or rules as they are, if a script could say them. Raises `FaultScriptError`."""
+    """Return the rules of a script, or rules as they are, if a script could say them. Raises ``FaultScriptError``."""
     if isinstance(faults, str):
         return parse_faults(faults)
     try:

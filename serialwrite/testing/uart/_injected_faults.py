@@ -66,11 +66,11 @@ NEWLINES = {b"\r": "cr", b"\n": "lf", b"\r\n": "crlf"}
 
 @dataclass(frozen=True)
 class Rule:
-    """A fault and when it happens: one of `at`, `every` and `rate`, or always."""
+    """A fault and when it happens: one of ``at``, ``every`` and ``rate``, or always."""
 
     fault: Fault
     sender: End = "port"  # whose bytes are counted and harmed
-    at: int | None = None  # the index of a byte that `sender` sends, from 0
+    at: int | None = None  # the index of a byte that ``sender`` sends, from 0
     every: int | None = None  # bytes
     rate: float | None = None  # faults per byte, at random
 
@@ -81,7 +81,7 @@ class Rule:
 
 
 class FaultRecord(NamedTuple):
-    """What happened at this offset in what `sender` sent: `after` arrived instead of `before`."""
+    """What happened at this offset in what ``sender`` sent: ``after`` arrived instead of ``before``."""
 
     sender: End
     offset: int
@@ -93,7 +93,7 @@ class FaultRecord(NamedTuple):
 
 
 def what_arrives(sent: bytes, sender: End, log: Iterable[FaultRecord]) -> bytes:
-    """Return what the other end must have received of `sent`, by the log: the oracle for a test."""
+    """Return what the other end must have received of ``sent``, by the log: the oracle for a test."""
     arrived = bytearray()
     position = 0
     for record in log:
@@ -113,9 +113,9 @@ def random_script(
     faults: int = 8,
     kinds: Sequence[ByteKind | EventKind] = (*BYTE_KINDS, *LOSSLESS_KINDS),
 ) -> str:
-    """Return a script of random faults of these kinds on the first `size` bytes that the port sends.
+    """Return a script of random faults of these kinds on the first ``size`` bytes that the port sends.
 
-    The same seed gives the same script. Raises `ValueError` for a kind that doesn't happen at a byte.
+    The same seed gives the same script. Raises ``ValueError`` for a kind that doesn't happen at a byte.
     """
     if unknown := set(kinds) - {*BYTE_KINDS, *EVENT_KINDS}:
         raise ValueError(f"kinds: {', '.join(map(str, sorted(unknown)))} do not happen at a byte; leave them out")

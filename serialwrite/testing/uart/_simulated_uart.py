@@ -28,12 +28,12 @@ T = TypeVar("T")
 class SimulatedUart(PathRig):
     """Two pseudo-terminals joined by a simulated serial line: paced, finite, and faulty on demand.
 
-    `log` has what happened, `replay_script()` makes it happen again,
-    and `what_arrives(sent, sender, log)` returns what the other end must have received.
+    ``log`` has what happened, ``replay_script()`` makes it happen again,
+    and ``what_arrives(sent, sender, log)`` returns what the other end must have received.
 
     Args:
         baud: bits per second; None for as fast as it goes.
-        bytesize: with `parity` and `stopbits`, makes up the time of a character; bytes always have 8 bits.
+        bytesize: with ``parity`` and ``stopbits``, makes up the time of a character; bytes always have 8 bits.
         parity: "N", "E", "O", "M" or "S".
         stopbits: 1, 1.5 or 2.
         fifo: bytes that the sender's UART holds.
@@ -42,9 +42,9 @@ class SimulatedUart(PathRig):
         receive: bytes held for a program that doesn't read, besides some 15 kB in the kernel's pty.
         flow_control: "rts-cts" or "xon-xoff", used by both ends whatever their own settings. "none": a full receiver
             loses bytes. "settings": RTS/CTS and XON/XOFF as each end's own user has set them.
-        faults: a script such as `at byte 10_000: stall 0.3 s` (`FAULT_SCRIPT_HELP` has all words), or rules.
-        seed: of the faults that happen at random; None for a new one, which `.seed` has.
-        links: names for symbolic links to the devices. Without them, `port` and `peer` are links in a private
+        faults: a script such as ``at byte 10_000: stall 0.3 s`` (``FAULT_SCRIPT_HELP`` has all words), or rules.
+        seed: of the faults that happen at random; None for a new one, which ``.seed`` has.
+        links: names for symbolic links to the devices. Without them, ``port`` and ``peer`` are links in a private
             directory: they stay the same paths when a device is unplugged and plugged in again.
 
     Raises:
@@ -96,7 +96,7 @@ class SimulatedUart(PathRig):
 
     @property
     def character_format(self) -> tuple[int, str, float]:
-        """What makes up the time of a character: `bytesize`, `parity` and `stopbits`, as they were given."""
+        """What makes up the time of a character: ``bytesize``, ``parity`` and ``stopbits``, as they were given."""
         return self._settings.bytesize, self._settings.parity, self._settings.stopbits
 
     def _open(self, resources: ExitStack) -> tuple[str, str]:
@@ -137,17 +137,17 @@ class SimulatedUart(PathRig):
         return self._call(lambda: Counters(lanes["port"].sent, lanes["peer"].sent))
 
     def stall(self, end: End) -> None:
-        """Carry and deliver nothing more to `end`; when this returns, that is so."""
+        """Carry and deliver nothing more to ``end``; when this returns, that is so."""
         self._set_stalled(end, stalled=True)
 
     def resume(self, end: End) -> None:
-        """Carry and deliver to `end` again."""
+        """Carry and deliver to ``end`` again."""
         self._set_stalled(end, stalled=False)
 
     def throttle(self, end: End) -> None:
-        """Let `end` say stop by its flow control; what the sender's FIFO holds still comes.
+        """Let ``end`` say stop by its flow control; what the sender's FIFO holds still comes.
 
-        Raises `RuntimeError` if the sender does not use flow control.
+        Raises ``RuntimeError`` if the sender does not use flow control.
         """
         lane = self._lane_to(end)
 
@@ -159,32 +159,32 @@ class SimulatedUart(PathRig):
         self._call(say_stop)
 
     def release(self, end: End) -> None:
-        """Let `end` say go again, after `throttle`."""
+        """Let ``end`` say go again, after ``throttle``."""
         lane = self._lane_to(end)
         self._call(lambda: lane.receiver.say_go("program"))
 
     def send_break(self, end: End, seconds: float = 0.25) -> None:
-        """Let `end` hold its line in the break state; tcsendbreak() itself doesn't get through a pty."""
+        """Let ``end`` hold its line in the break state; tcsendbreak() itself doesn't get through a pty."""
         self._happen(end, Fault("break", seconds=seconds))
 
     def hang_up(self, end: End) -> None:
-        """Hang `end` up: what is open on it fails from now on with EIO; its path can be opened again at once.
+        """Hang ``end`` up: what is open on it fails from now on with EIO; its path can be opened again at once.
 
         What it had accepted and not sent is lost, and logged as lost.
         """
         self._happen(end, Fault("hang up"))
 
     def unplug(self, end: End) -> None:
-        """Take the device of `end` away: what is open on it fails, its path is gone, until `plug`.
+        """Take the device of ``end`` away: what is open on it fails, its path is gone, until ``plug``.
 
         What it had accepted and not sent is lost, and logged as lost.
         """
         self._happen(end, Fault("unplug"))
 
     def plug(self, end: End) -> None:
-        """Plug the device of `end` in again, under the same path; nothing where it is plugged in.
+        """Plug the device of ``end`` in again, under the same path; nothing where it is plugged in.
 
-        Raises `FileExistsError` where someone else has taken the path.
+        Raises ``FileExistsError`` where someone else has taken the path.
         """
         check_end(end)
         self._call(lambda: self._wire.plug(end))

@@ -34,7 +34,7 @@ class Wire(Protocol):
 
 
 class UartLane(Lane):
-    """What `sender` writes: queued in its driver, carried by the wire, buffered by the receiver."""
+    """What ``sender`` writes: queued in its driver, carried by the wire, buffered by the receiver."""
 
     reverse: UartLane
 

@@ -18,7 +18,7 @@ CARRY_INTERVAL_S = 0.004  # seconds of line time that are carried at once; a UAR
 
 @dataclass(frozen=True, kw_only=True)
 class UartSettings:
-    """See `SimulatedUart`, which has the same arguments."""
+    """See ``SimulatedUart``, which has the same arguments."""
 
     baud: float | None
     bytesize: int

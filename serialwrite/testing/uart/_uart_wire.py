@@ -67,12 +67,12 @@ class UartWire:
         return self._ends[end].alive
 
     def hang_up(self, end: End) -> None:
-        """Hang up what is open on `end`; the device is there again at once."""
+        """Hang up what is open on ``end``; the device is there again at once."""
         self.unplug(end)
         self.plug(end)
 
     def unplug(self, end: End, seconds: float = 0.0) -> None:
-        """Take the device of `end` away: for so long, or until it is plugged in."""
+        """Take the device of ``end`` away: for so long, or until it is plugged in."""
         device = self._ends[end]
         self.lanes[end].sender_gone()
         self.lanes[OTHER_END[end]].receiver_gone()
@@ -83,7 +83,7 @@ class UartWire:
             self.later(seconds, lambda: self._plug_or_record(end))
 
     def plug(self, end: End) -> None:
-        """Have a device under the path of `end` again. Raises `FileExistsError` where the path is taken."""
+        """Have a device under the path of ``end`` again. Raises ``FileExistsError`` where the path is taken."""
         device = self._ends[end]
         if not device.alive:
             device.open()
