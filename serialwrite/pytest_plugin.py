@@ -114,7 +114,7 @@ def _opened(rig: Rig[Any]) -> Rig[Any]:
 
 @pytest.fixture
 def serial_port(request: pytest.FixtureRequest, serial_pair: Rig[Any]) -> Iterator[SerialPort | SocketStream]:
-    """The port of ``serial_pair``, open: a ``SerialPort`` at --serial-baud, or a ``SocketStream`` on a rig of sockets."""
+    """The port of ``serial_pair``, open: a ``SerialPort`` at --serial-baud, or a ``SocketStream`` for sockets."""
     from serialwrite import SerialPort, SocketStream  # noqa: PLC0415
     from serialwrite.testing import PathRig  # noqa: PLC0415
 

@@ -30,6 +30,21 @@ def prose(source: str) -> Iterator[str]:
             yield token.string
 
 
+# The most words of a sentence. The goal is 25.
+LONGEST = 30
+END_OF_A_SENTENCE = re.compile(r"[.!?][)'\"*`]*\s|\n\s*\n|\n\s*(?:[-*|]|\d+\.|\w+:|=+)\s?|\|")
+
+
+def long_sentences(path: Path, source: str) -> list[str]:
+    """Those of the docstrings and comments of a module, or of a page, but not in its code and tables."""
+    code_and_tables = re.compile(r"^```.*?^```|^\|.*?$|^ *===+ +===.*^ *===+ +===+$", re.DOTALL | re.MULTILINE)
+    found = []
+    for text in prose(source) if path.suffix == ".py" else [source]:
+        sentences = END_OF_A_SENTENCE.split(re.sub(r"``?[^`]*``?", "code", code_and_tables.sub("", text)))
+        found += [f"{path}: {' '.join(words.split())}" for words in sentences if len(words.split()) > LONGEST]
+    return found
+
+
 def banned_in(path: Path, source: str) -> list[str]:
     texts = prose(source) if path.suffix == ".py" else [source]
     found = []
@@ -41,9 +56,22 @@ def banned_in(path: Path, source: str) -> list[str]:
     return found
 
 
+PAGES = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("serialwrite/**/*.py")]
+
+
 def test_prose_is_free_of_banned_words() -> None:
-    pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("serialwrite/**/*.py")]
-    assert [word for page in pages for word in banned_in(page.relative_to(ROOT), page.read_text())] == []
+    assert [word for page in PAGES for word in banned_in(page.relative_to(ROOT), page.read_text())] == []
+
+
+def test_no_sentence_is_too_long() -> None:
+    assert [words for page in PAGES for words in long_sentences(page.relative_to(ROOT), page.read_text())] == []
+
+
+def test_a_planted_long_sentence_is_found() -> None:
+    words = "one, two: " * (LONGEST // 2 + 1)
+    assert long_sentences(Path("planted.py"), f'"""Say\n{words}."""')
+    assert long_sentences(Path("page.md"), f"A page.\n{words}\n")
+    assert not long_sentences(Path("page.md"), "One. Two! " * LONGEST)
 
 
 @pytest.mark.parametrize(

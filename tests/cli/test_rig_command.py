@@ -133,9 +133,9 @@ def test_faults_happen_and_are_said(program):
     ("words", "why"),
     [
         (["uart", "--fault", "at noon: drop"], "can't read the fault"),
-        (["pty", "--fault", "at byte 1: drop"], "only a uart has these"),
-        (["pty", "--baud", "9600"], "only a uart has these"),
-        (["pty", "--link", "a", "--link", "b", "--link", "c"], "at most twice"),
+        (["pty", "--fault", "at byte 1: drop"], "pass them with uart"),
+        (["pty", "--baud", "9600"], "pass them with uart"),
+        (["pty", "--link", "a", "--link", "b", "--link", "c"], "pass at most two"),
         (["pty", "--exec", " "], "it is empty: pass a command"),
         (["pty", "--exec", "say 'hello"], "No closing quotation"),
         (["pty", "--link", "no/folder/left"], "the link no/folder/left can't be made: No such file or directory"),

@@ -17,7 +17,7 @@ from .conftest import SIZE, everything, receive, report
     ("words", "says"),
     [
         (["PORT", "nowhere.bin"], "the file 'nowhere.bin' can't be opened: No such file or directory"),
-        (["PORT", "."], "the file '.' is a directory: name a file"),
+        (["PORT", "."], "the file '.' is a directory: pass a file"),
         (["/dev/nowhere", "FILE"], "port '/dev/nowhere' does not exist; list the ports with: "),
         (["FILE", "FILE"], "is not a serial port"),
         (["PORT", "FILE", "--resume-from", SIZE + 1], f"--resume-from {SIZE + 1} is beyond the end: the file"),

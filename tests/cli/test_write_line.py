@@ -104,7 +104,7 @@ def test_a_trace_that_would_overwrite_what_is_written(program, line, device, scr
     code, _, err = program.run("write", line.port, script, "--trace", trace)
     assert code == 2
     assert "--trace" in err
-    assert "name another file" in " ".join(err.replace("│", " ").split())
+    assert "pass another file" in " ".join(err.replace("│", " ").split())
     assert script.read_text() == TEXT
     assert receive_available(device) == b""
 
@@ -141,13 +141,13 @@ def test_flow_control_is_set(program, line, device, tmp_path):
         (["--drain", "shift-register"], "--drain shift-register: the driver of this port does not report it"),
         (["--baud", "12345678901234"], "baudrate=12345678901234: "),
         (["--rs485"], "does not report what has left its queue"),
-        (["--rs485", "--flow", "rtscts"], "RTS can't be both"),
-        (["--rs485", "--no-rts"], "RTS can't be both"),
+        (["--rs485", "--flow", "rtscts"], "more than one option switches RTS"),
+        (["--rs485", "--no-rts"], "more than one option switches RTS"),
         (["--flow", "rtscts", "--rts"], "--flow rtscts switches RTS"),
         (["--parity", "X"], "'X' is not one of"),
         (["--databits", "9"], "for '--databits'"),
-        (["--wait-for", ""], "give the prompt"),
-        (["--wait-first"], "needs --wait-for"),
+        (["--wait-for", ""], "the prompt is empty"),
+        (["--wait-first"], "pass --wait-for, too"),
         (
             ["--char-delay", "-1"],
             "'--char-delay': got -1: pass seconds, 0 or more, or leave the option out for no limit",

@@ -3,10 +3,10 @@
 Bits are numbered in the order of time and packed least significant bit first, as a UART puts them on the line. So a
 block of bytes read as a little-endian integer has bit *i* of the sequence at bit *i*.
 
-The speed comes from one identity.  x[i] = x[i-k] ^ x[i-n] is the polynomial x^n + x^(n-k) + 1 over GF(2), and
-squaring a polynomial over GF(2) only doubles its exponents, so x[i] = x[i-k*m] ^ x[i-n*m] holds for every
-power of two m.  With m the size of a chunk, a whole chunk is the XOR of two earlier chunks, and Python's
-big integers do that at memory speed.  No numpy is needed.
+The speed comes from one identity.  x[i] = x[i-k] ^ x[i-n] is the polynomial x^n + x^(n-k) + 1 over
+GF(2). Squaring a polynomial over GF(2) only doubles its exponents. So x[i] = x[i-k*m] ^ x[i-n*m] holds for every
+power of two m. With m the size of a chunk, a whole chunk is the XOR of two earlier chunks. Python's big integers do
+that at memory speed.  No numpy is needed.
 """
 
 from __future__ import annotations

@@ -108,8 +108,8 @@ class DescriptorStream(PollableStream):
 
     Args:
         fd: an open descriptor, or an object with ``fileno()``, which is asked whether it is open. It is made
-            non-blocking, for everybody who shares the open file; that is put back when the last stream of this process
-            on that open file is closed or forgotten. :meth:`close` closes it.
+            non-blocking for all that share the open file. The mode is restored when the last stream of this process on
+            that open file is closed or forgotten. :meth:`close` closes it.
         executor: where the operations run; None for the event loop of the first operation.
 
     The number is checked before each read and write. If it was closed, the operation ends with :class:`StreamClosed`,

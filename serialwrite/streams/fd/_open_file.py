@@ -19,8 +19,8 @@ class OpenFile:
     """The open file behind ``fd`` now. It is made non-blocking, for everybody who shares it.
 
     The number may be closed by other code and reused for another file. If that is the same device opened again, device
-    and inode are equal. So the open file itself is marked, on Linux: with the number of the signal that it would send
-    if it were asked to (F_SETSIG), which is 0 on one that was just opened. The mark stays, for all who share the file.
+    and inode are equal. So on Linux the open file itself is marked, with the number of the signal that it would send if
+    it were asked to (F_SETSIG). That is 0 on a file that was just opened. The mark stays, for all who share the file.
     """
 
     def __init__(self, fd: int) -> None:

@@ -172,9 +172,9 @@ class Side(Turn, QuickDirection, BlockingDirection):
         assert self._loop is not None
         self._pause = None
         try:
-            # A duplicate is watched, not the descriptor itself: both asyncio and uvloop refuse the number of a
-            # transport's own, a second watcher on a number replaces the first in silence, and when a watched number is
-            # closed, uvloop aborts the process.
+            # A duplicate is watched, not the descriptor itself, for three reasons. Both asyncio and uvloop refuse the
+            # number that a transport uses. A second watcher on a number silently replaces the first. And when a watched
+            # number is closed, uvloop aborts the process.
             fd = self._fd = os.dup(self._stream._wait_fd()) if self._fd is None else self._fd
         except OSError as error:
             self._loop.call_soon(self.abort, transfer_error(error))

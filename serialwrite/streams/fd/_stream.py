@@ -173,8 +173,9 @@ class PollableStream(StreamMethods, QuickStream):
         In a forked child it closes the child's descriptor and no more.
 
         Returns:
-            Bytes accepted before that were still in the driver's queue, and are not sent; None where that is unknown,
-            and of a descriptor or transport that its owner may keep open: the system goes on sending them.
+            Bytes accepted before that were still in the driver's queue, and are not sent; None if that is unknown.
+            None, too, of a descriptor or transport that its owner may keep open, because the system goes on sending
+            them.
         """
         if self._inherited:
             self._close_inherited()

@@ -29,8 +29,8 @@ class Traced(Layer):
 
     Args:
         stream: any stream. What is traced is what goes from this layer to ``stream``.
-        sink: a function of a :class:`TraceEvent`, such as ``print``, which shows the time and the bytes; or a
-            ``logging.Logger``, used at level DEBUG; or the name of a file, which is made anew. A ``.pcapng`` file is
+        sink: a function of a :class:`TraceEvent`, a ``logging.Logger``, or the name of a file. ``print`` shows the time
+            and the bytes. A logger is used at level DEBUG. A file is made anew. A ``.pcapng`` file is
             for Wireshark (link type RTAC Serial), any other gets JSON, an event a line.
 
     If a sink raises, the transfer goes on. The error goes to the event loop's exception handler, or to the logger

@@ -106,8 +106,8 @@ def async_wait_for_port(
 
     Args:
         match: a path (``"/dev/ttyUSB0"``, a link in ``/dev/serial/by-id``); a pattern of paths (``"/dev/ttyUSB*"``);
-            ``"VID:PID"`` in hexadecimal (``"0403:6001"``); a USB serial number; or pyserial's ``"hwgrep://REGEX"``,
-            which is searched in name, description and hardware ID, with ``&n=2`` for the second that is found.
+            ``"VID:PID"`` in hexadecimal (``"0403:6001"``); a USB serial number; or pyserial's ``"hwgrep://REGEX"``. The
+            last is searched in name, description and hardware ID, with ``&n=2`` for the second that is found.
         token: any completion token; ``handler(error, port)``.
         timeout: seconds; None for no limit; 0 for one look.
 

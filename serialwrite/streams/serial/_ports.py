@@ -64,8 +64,8 @@ class PortMatch:
 
     Args:
         match: a path (``"/dev/ttyUSB0"``, a link in ``/dev/serial/by-id``); a pattern of paths (``"/dev/ttyUSB*"``);
-            ``"VID:PID"`` in hexadecimal (``"0403:6001"``); a USB serial number; or pyserial's ``"hwgrep://REGEX"``,
-            which is searched in name, description and hardware ID, with ``&n=2`` for the second that is found.
+            ``"VID:PID"`` in hexadecimal (``"0403:6001"``); a USB serial number; or pyserial's ``"hwgrep://REGEX"``. The
+            last is searched in name, description and hardware ID, with ``&n=2`` for the second that is found.
 
     Raises:
         TypeError, ValueError: it is none of these; the message says what to pass.

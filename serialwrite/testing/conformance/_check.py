@@ -31,10 +31,9 @@ async def check_write_stream(
             those that are written next. :func:`clog_by_writing` is one. It may be asynchronous.
             Without it, the rules about a stream that waits (4, 6, 8, 10, and half of 5) are not checked.
         timeout: seconds that each step of a check may take.
-        rules: the numbers of the rules to check; all by default. They are those of the library's design:
-            1 Asio's loop, 2 never inline, 3 the count is the truth, 4 no zombies, 5 cancellation by type,
-            6 task cancellation, 7 one write at a time, 8 nothing spins or blocks, 9 fair, 10 closing is bounded,
-            11 foreign threads.
+        rules: the numbers of the rules to check; all by default. Rules 1 to 4: Asio's loop, never inline, the count is
+            the truth, no zombies. Rules 5 to 8: cancellation by type, task cancellation, one write at a time, nothing
+            spins or blocks. Rules 9 to 11: fair, closing is bounded, foreign threads.
 
     Raises:
         AssertionError: a rule is broken; the message gives its number and name, and what was seen.

@@ -1,4 +1,4 @@
-"""Rig, the base class of all rigs: two connected ends, valid inside a ``with`` block. ``quirks`` has its limitations."""
+"""Rig, the base class of all rigs: two connected ends, valid inside a ``with`` block. Its limits are its ``quirks``."""
 
 from __future__ import annotations
 
