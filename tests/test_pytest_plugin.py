@@ -321,7 +321,7 @@ def test_a_lease_is_for_one_and_says_who_has_it(temporary):
             PortLease([str(temporary / "port")], timeout=0.1).__enter__()
         with PortLease(["/dev/zero"], timeout=0.1):
             pass
-    with PortLease(["/dev/null"], timeout=0.1):
+    with PortLease(["/dev/null", str(temporary / "port")], timeout=0.1):  # one device, by two names
         pass
 
 

@@ -11,10 +11,13 @@ import pytest
 import serialwrite as sw
 from serialwrite import loopback
 from serialwrite.loopback import Check, Outcome, Verdict
+from serialwrite.loopback._line_test import _complaints
 from serialwrite.loopback._result import Direction, Result, Run
+from serialwrite.loopback.check._checker import Checker
 from serialwrite.loopback.measure._accounting import _flow, check_baud
 from serialwrite.loopback.measure._in_force import not_in_force
-from serialwrite.loopback.measure._wiring import _check_break
+from serialwrite.loopback.measure._wiring import _check_break, _check_line
+from serialwrite.loopback.patterns._patterns import make_pattern
 from serialwrite.loopback.report._junit import junit
 from serialwrite.loopback.report._page import render
 from serialwrite.loopback.report._words import deviation, sentence
@@ -183,6 +186,27 @@ def test_flow_control_passes_only_by_its_own_stall(flow, stall):
     error.queued, error.stall = 4095, stall
     check = _flow(error, asked(flow=flow))
     assert (check.outcome, stall in check.detail) == (Outcome.UNKNOWN, True)
+
+
+def test_nothing_sent_proves_nothing():
+    nothing = Direction("port → peer", Checker(make_pattern("prbs31")).finish(0), seconds=1.0)
+    (reason,) = _complaints(nothing, None, stopped=False, plugged=False)
+    assert "nothing was sent" in reason
+    assert _complaints(nothing, None, stopped=True, plugged=False) == []
+
+
+def test_flow_control_of_a_sender_that_still_sent_does_not_pass():
+    error = sw.TransferTimeout()
+    error.queued, error.stall = 4095, None
+    check = _flow(error, asked(flow="rtscts"))
+    assert (check.outcome, "still sending" in check.detail) == (Outcome.UNKNOWN, True)
+
+
+async def test_check_of_a_line_leaves_it_as_it_was():
+    with sw.SerialPort("loop://") as port:
+        port.rts = True
+        check = await _check_line("RTS", port, port, "rts", ("cts",), asked(), required=False)
+        assert (check.outcome, port.rts) == (Outcome.PASS, True)
 
 
 async def test_break_that_is_counted_no_more_is_no_pass():

@@ -115,6 +115,7 @@ def test_what_arrives_applies_the_log():
         FaultRecord("port", 5, "duplicate", b"f", b"ff"),
         FaultRecord("port", 6, "break", b"", b"\0"),
         FaultRecord("port", 6, "swap", b"gh", b"hg"),
+        FaultRecord("port", 8, "lost by the receiver", b"hg"),  # what had arrived
     ]
     assert what_arrives(b"abcdefghij", "port", log) == b"adeff\0hgij"
     with pytest.raises(ValueError, match="not about these bytes"):
