@@ -43,7 +43,7 @@ def checked_baudrate(given: object) -> int:
 
 
 # What a port is opened with beside the settings of its line.
-OPENING = ("timeout", "write_timeout", "inter_byte_timeout", "exclusive", "rts", "dtr", "rs485_mode", "low_latency")
+OPENING = ("timeout", "write_timeout", "exclusive", "rts", "dtr", "rs485_mode", "low_latency")
 # Of these settings pyserial has a list of the values that it takes.
 CHOICES: dict[str, tuple[object, ...]] = {
     "bytesize": serial.SerialBase.BYTESIZES,
@@ -70,6 +70,8 @@ def checked_opening(asked: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError, as pyserial: for a name that is not a setting. Otherwise as :func:`checked_settings`.
     """
+    if asked.get("inter_byte_timeout", ...) is None:  # pyserial's default, which programs pass on
+        asked = {name: value for name, value in asked.items() if name != "inter_byte_timeout"}
     if unknown := sorted(asked.keys() - {*Settings._fields, *OPENING}):
         hints = "".join(f"; {name}: {INSTEAD[name]}" for name in unknown if name in INSTEAD)
         known = ", ".join([*Settings._fields, *OPENING])

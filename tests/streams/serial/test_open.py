@@ -26,7 +26,7 @@ def test_every_setting_of_pyserials():
         "rtscts": True,
         "write_timeout": 2.5,
         "dsrdtr": True,
-        "inter_byte_timeout": 0.5,
+        "inter_byte_timeout": None,
         "exclusive": False,
     }
     with PtyPair() as rig, sw.SerialPort(rig.port, 57600, **settings) as port:
@@ -41,6 +41,8 @@ def test_every_setting_of_pyserials():
             sw.SerialPort(rig.port, -1)
         with pytest.raises(ValueError, match="colour"):
             sw.SerialPort(rig.port, colour="blue")
+        with pytest.raises(ValueError, match="no such setting; inter_byte_timeout: pass idle_timeout= to each read"):
+            sw.SerialPort(rig.port, inter_byte_timeout=0.5)
 
 
 def test_rts_and_dtr_from_the_start():
