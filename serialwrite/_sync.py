@@ -130,7 +130,7 @@ class BlockingRun:
             deadline.start(self.executor, clock, started)
 
         def try_now(buffers: Sequence[memoryview]) -> int:
-            given = ledger.open(transfer.bytes_transferred)
+            given = ledger.open(transfer.moved)
             n = direction.try_now(buffers)
             if not given:  # no system call that keeps its count
                 given.append(n)

@@ -105,9 +105,14 @@ class Transfer:
                 self.feed(None, n)
                 turn -= n + STEP_COST_SIZE
 
-    def settle(self, count: int) -> None:
-        """Take in that ``count`` bytes are transferred, after a step that the handler of a signal has interrupted."""
-        self._cursor.settle(count)
+    @property
+    def moved(self) -> int:
+        """Bytes that its steps have moved; a read may have had more before, and give fewer."""
+        return self._cursor.total_consumed
+
+    def settle(self, moved: int) -> None:
+        """Take in that its steps have ``moved`` so much, after one that the handler of a signal has interrupted."""
+        self._cursor.settle(moved)
 
     # -- what has come of it -----------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """What the handler of a signal raises ends a blocking form, and its count is exact, whenever the signal comes."""
 
+import contextlib
 import gc
 import os
 import random
@@ -265,6 +266,36 @@ def test_a_blocked_write_to_a_port():
         assert receive(peer, n) == PATTERN[:n]
         assert receive_available(peer, quiet=0.05) == b""
         assert sw.write(port, b"more") == 4
+
+
+BUFFERED = {
+    "line": lambda lines: lines.readline(timeout=BOUND),
+    "until": lambda lines: lines.read_until(b"\n"),
+    "size": lambda lines: lines.read_exactly(8, timeout=BOUND),
+}
+
+
+@before_it_began
+@pytest.mark.parametrize("read", BUFFERED)
+def test_a_buffered_loses_and_doubles_no_line(read):
+    want = [b"%07d\n" % i for i in range(30_000)]
+    dice, got = random.Random(read), []
+    near, far = socket.socketpair()
+
+    def give():
+        with far:  # closed then: a line too few is the end of the file
+            far.sendall(b"".join(want))
+
+    giving = threading.Thread(target=give)
+    giving.start()
+    with sw.SocketStream(near) as stream, alarms() as alarm:
+        lines = sw.Buffered(stream)
+        while len(got) < len(want):
+            with contextlib.suppress(*KINDS), alarm(dice.uniform(0.00005, 0.002), dice.choice(KINDS)):
+                while len(got) < len(want):
+                    got.append(BUFFERED[read](lines))
+    giving.join()
+    assert got == want
 
 
 def test_an_interrupted_read_until_is_named():

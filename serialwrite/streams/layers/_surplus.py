@@ -81,8 +81,16 @@ class Surplus:
         return came.read(size)
 
     def take_blocking(self, wanted: Delimiter | int) -> bytes | None:
-        """The same, for a blocking form, which an event loop refuses."""
-        return self.take_now(wanted) if running_loop() is None else None
+        """The same, for a blocking form, which an event loop refuses. What a signal's handler raises loses nothing."""
+        if running_loop() is not None:
+            return None
+        came = self._came
+        start = came.tell()
+        try:
+            return self.take_now(wanted)
+        except BaseException:
+            came.seek(start)
+            raise
 
     def _find(self, wanted: Delimiter | int) -> int | None:
         came = self._came
@@ -110,19 +118,23 @@ class Surplus:
         """Move what is there into ``buffers``; return how many bytes that was."""
         return sum(map(self._came.readinto, buffers))
 
+    def all(self) -> bytes:
+        """All that is there, which stays."""
+        return self._came.getvalue()[self._came.tell() :]
+
     def put_back(self, data: bytes) -> None:
         """Make ``data`` the first that is read again."""
-        self._came = BytesIO(data + self._came.read())
+        self.replace(data + self.all())
 
-    def put_behind(self, data: bytes) -> None:
-        """Add ``data`` at the end."""
-        self._came = BytesIO(self._came.read() + data)
+    def replace(self, data: bytes | bytearray) -> None:
+        """Have ``data`` instead of all that is there."""
+        self._came = BytesIO(data)
 
 
 class LineTransfer(UntilTransfer):
     """A read up to ``delimiter``, whose result is what came up to there. The rest, or all, goes back to ``surplus``."""
 
-    __slots__ = ("_before", "_given", "_holds", "_surplus", "_taken")
+    __slots__ = ("_given", "_holds", "_surplus", "_taken")
     nothing: Any = b""
     at_limit = "that is the limit of this Buffered"
 
@@ -130,28 +142,23 @@ class LineTransfer(UntilTransfer):
         super().__init__(DynamicBuffer(bytearray(), surplus.limit), delimiter, longest_match)
         self._surplus = surplus
         self._holds = False  # what the surplus had
-        self._before = 0  # bytes of that
         self._given: bytes | None = None  # what the read has got, once it is over
         self._taken = False  # whether that is gone from the surplus
 
     def prepare(self) -> Sequence[memoryview]:
         if self._max_size is None:  # the first step
-            self._holds = True
-            self._dynamic.append(self._surplus.take_all())
-            self._before = len(self._dynamic)
+            self._dynamic.append(self._surplus.all())
             self._dynamic.searched = self._surplus.searched
             self._cursor = GrowingBuffer(self._dynamic, self._surplus.chunk())  # of the room that is left now
+            self._holds = True  # only now: what a signal's handler raises before that leaves the surplus as it is
+            self._surplus.take_all()
         return super().prepare()
 
     def finish(self, error: BaseException | None) -> None:
         before = self.over
         super().finish(error)
         if self._end is not None and not before:
-            self._given, self._taken = bytes(self._dynamic.data[: self._end]), True
-            self._dynamic.consume(self._end)
-
-    def settle(self, count: int) -> None:
-        super().settle(count - self._before)
+            self._given = bytes(self._dynamic.data[: self._end])
 
     def undelivered(self) -> None:
         if self._taken:
@@ -160,12 +167,14 @@ class LineTransfer(UntilTransfer):
 
     def release(self) -> None:
         super().release()
+        end = self._end if self.over and self.error is None else None
         if self._given is None:
-            self._given = self.data
+            self._given = self.data[:end]
         if self._holds:
-            self._holds = False
-            self._surplus.put_behind(bytes(self._dynamic))
+            self._taken = end is not None
             self._surplus.searched = self._dynamic.searched
+            self._surplus.replace(self._dynamic.data[end or 0 :])
+            self._holds = False  # last: the handler of a signal may end this, and then it is called again
 
     @property
     def data(self) -> bytes:
