@@ -1,10 +1,12 @@
 """`serialwrite ask`: a query, its reply, and what it says if none comes."""
 
+import re
 import signal
 
 import pytest
 
-from serialwrite.testing import send
+from serialwrite.cli._ask_command import Query
+from serialwrite.testing import AnsweringStream, send
 
 from .conftest import PATIENCE, receive, report
 
@@ -15,6 +17,12 @@ def test_reply_is_printed_up_to_the_pattern(program, line, device):
     send(device, b"\r\n+CSQ: 20,99\r\n\r\nOK\r\nRING\r\n")
     out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (0, "\n+CSQ: 20,99\n\nOK\n", "")
+
+
+async def test_reply_to_a_retry_has_nothing_of_the_try_before():
+    query = Query(b"AT\r", re.compile(b"\n"), timeout=0.1, retries=1)
+    await query.run(AnsweringStream({b"AT\r": [b"half", b"OK\n"]}))
+    assert (query.attempts, query.reply) == (2, b"OK\n")
 
 
 @pytest.mark.parametrize(("eol", "sent"), [("lf", b"X\n"), ("crlf", b"X\r\n"), ("none", b"X")])

@@ -1,6 +1,7 @@
 """What is printed never ends the work: full disks, readers and terminals that leave or take nothing, closed streams."""
 
 import contextlib
+import io
 import json
 import os
 import pty
@@ -10,9 +11,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from serialwrite.cli._output import PENDING_MAX_SIZE, Output
 from serialwrite.testing import PtyPair
 
 from .conftest import PATIENCE, SIZE, everything, receive, resume_command
@@ -169,3 +172,31 @@ def test_trace_on_full_disk_is_said_at_the_end(program, line, device, firmware, 
     assert (code, json.loads(out)["outcome"]) == (0, "complete")
     assert err == f"serialwrite: --trace {name}: No space left on device; the trace is not whole\n"
     assert received == firmware.read_bytes()
+
+
+def test_terminal_that_takes_nothing_is_given_up_and_named():
+    writer, said = SimpleNamespace(pending=PENDING_MAX_SIZE + 1), io.StringIO()
+    output = Output(sys.stdout, "standard output", writer, said)
+    assert output.write(b"lost") == 4
+    assert (output.failed, "standard output: it takes nothing" in said.getvalue()) == (True, True)
+
+
+def test_output_that_blocks_is_waited_for_and_gets_every_byte():
+    class Counted(io.FileIO):
+        tries = 0
+
+        def write(self, data):
+            self.tries += 1
+            return super().write(data)
+
+    reader, near = os.pipe()
+    os.set_blocking(near, False)
+    data, got = os.urandom(300_000), bytearray()
+    with Counted(near, "w") as raw, os.fdopen(reader, "rb", buffering=0) as far:
+        writing = threading.Thread(target=Output(SimpleNamespace(buffer=raw), "a pipe", None).write_now, args=(data,))
+        writing.start()
+        time.sleep(0.2)  # it is full by then, and waits
+        while len(got) < len(data):
+            got += far.read(1 << 16)
+        writing.join(PATIENCE)
+        assert (bytes(got), raw.tries < 1000) == (data, True)

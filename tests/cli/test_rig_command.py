@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from serialwrite.testing import receive, send
+from serialwrite.cli._console import console
+from serialwrite.cli._rig_command import RigView
+from serialwrite.testing import SimulatedUart, receive, send
 from serialwrite.testing.rigs._rig import open_device
 
 TALK = """
@@ -127,6 +129,16 @@ def test_faults_happen_and_are_said(program):
         "fault: at byte 2 from port: drop 1 (byte 2 from port)",
         "port -> peer 4 bytes, peer -> port 0 bytes",
     ]
+
+
+def test_a_fault_is_said_once(capsys):
+    with SimulatedUart(baud=None, faults="at byte 2: drop 1") as rig, rig.open_port() as port, rig.open_peer() as peer:
+        view = RigView(rig, console(stderr=True))
+        send(port, b"hello")
+        assert receive(peer, 4) == b"helo"
+        view.look()
+        view.look()
+        assert capsys.readouterr().err.count("fault: ") == 1
 
 
 @pytest.mark.parametrize(

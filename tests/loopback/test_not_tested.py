@@ -12,7 +12,7 @@ import serialwrite as sw
 from serialwrite import loopback
 from serialwrite.loopback import Check, Outcome, Verdict
 from serialwrite.loopback._line_test import _complaints
-from serialwrite.loopback._result import Direction, Result, Run
+from serialwrite.loopback._result import Direction, KernelCounters, Result, Run
 from serialwrite.loopback.check._checker import Checker
 from serialwrite.loopback.measure._accounting import _flow, check_baud
 from serialwrite.loopback.measure._in_force import not_in_force
@@ -195,6 +195,20 @@ def test_nothing_sent_proves_nothing():
     assert _complaints(nothing, None, stopped=True, plugged=False) == []
 
 
+def test_errors_that_the_driver_counted_are_a_reason():
+    counters = KernelCounters(frame=2, overrun=0, parity=0, breaks=1, buffer_overrun=1_000)
+    account = Checker(make_pattern("prbs31")).finish(0)
+    way = Direction("port → peer", account, seconds=1.0, kernel=counters)
+    (reason,) = _complaints(way, None, stopped=True, plugged=False)
+    assert reason == "port → peer: the driver counted errors: 2 framing, 1,000 buffer overrun"
+
+
+def test_unknown_check_is_skipped_in_junit():
+    result = Result((Run(asked(), Verdict.PASS),), (Check("c", Outcome.UNKNOWN, "why"),))
+    (skipped,) = ET.fromstring(junit(result)).findall(".//testcase[@classname='loopback.checks']/skipped")
+    assert skipped.get("message") == "why"
+
+
 def test_flow_control_of_a_sender_that_still_sent_does_not_pass():
     error = sw.TransferTimeout()
     error.queued, error.stall = 4095, None
@@ -254,5 +268,6 @@ def test_hang_up_is_a_failure_with_exit_code_4(end):
 def test_failed_check_fails_the_result_of_a_run_that_passed():
     run = Run(asked(), Verdict.PASS)
     assert Result((run,), (Check("c", Outcome.NOT_TESTED, "no"),)).verdict is Verdict.PASS
+    assert sentence(Result((run,), (Check("c", Outcome.FAIL, "no"),))) == "The data arrived, but 1 check failed."
     assert Result((run, Run(asked(), Verdict.NOT_TESTED))).verdict is Verdict.NOT_TESTED
     assert Result((run, Run(asked(), Verdict.NOT_TESTED)), (Check("c", Outcome.FAIL, "no"),)).verdict is Verdict.FAIL

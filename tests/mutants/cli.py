@@ -159,24 +159,19 @@ CLI = [
         C + "_output.py",
         "elif self._writer.pending > PENDING_MAX_SIZE:",
         "elif False:",
-        OUTPUT + "::test_write_goes_on_when_terminal",
-        OUTPUT + "::test_write_goes_on_when_output_fails",
+        OUTPUT + "::test_terminal_that_takes_nothing_is_given_up_and_named",
     ),
     slip(
         C + "_output.py",
         "                if n is None:",
         "                if False:",
-        OUTPUT + "::test_write_goes_on_when_terminal",
-        OUTPUT + "::test_write_goes_on_when_output_fails",
-        READ + "::test_reader_that_lags_gets_every_byte",
+        OUTPUT + "::test_output_that_blocks_is_waited_for_and_gets_every_byte",
     ),
     slip(
         C + "_output.py",
         "                    rest = rest[n:]\n",
         "                    rest = rest[:0]\n",
-        OUTPUT + "::test_write_goes_on_when_output_fails",
-        READ + "::test_reader_that_lags_gets_every_byte",
-        READ + "::test_every_byte_is_out_at_ctrl_c",
+        OUTPUT + "::test_output_that_blocks_is_waited_for_and_gets_every_byte",
     ),
     # -- the other commands --------------------------------------------------------------------------------
     slip(
@@ -192,8 +187,7 @@ CLI = [
         C + "_ask_command.py",
         "        self.reply.clear()\n",
         "",
-        ASK + "::test_retries_send_again",
-        ASK + "::test_retries_that_are_in_vain_are_counted",
+        ASK + "::test_reply_to_a_retry_has_nothing_of_the_try_before",
     ),
     slip(
         C + "_ask_command.py",
@@ -227,5 +221,5 @@ CLI = [
         "    return code\n",
         RIG + "::test_a_command_that_a_signal_ends",
     ),
-    slip(C + "_rig_command.py", "            self._faults = len(log)\n", "", RIG + "::test_faults_happen_and_are_said"),
+    slip(C + "_rig_command.py", "            self._faults = len(log)\n", "", RIG + "::test_a_fault_is_said_once"),
 ]

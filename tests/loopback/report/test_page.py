@@ -189,6 +189,7 @@ def test_the_sentence_of_a_sweep_counts_all_its_runs():
 
 def test_settings_know_the_line():
     assert (SETTINGS.frame_bits, SETTINGS.line_rate, SETTINGS.mode) == (10, 11_520, "115200 8N1")
+    assert replace(SETTINGS, parity="E", data_bits=7, stop_bits=2).frame_bits == 11
 
 
 @pytest.mark.parametrize("name", SAMPLES)
