@@ -47,6 +47,7 @@ lint: .venv/have-dev ## Check format, style and types
 
 bench: .venv/have-dev ## Measure against every peer that is installed; minutes
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.remote
 
 peers: .venv/have-dev ## Measure what peers do when a write times out, for the README; minutes
 	$(BIN)/python -m tests.benchmarks.stalled --update
