@@ -117,7 +117,8 @@ def asked_with(asked: Sequence[Question], question: Question) -> tuple[Question,
 
     Some servers never answer some questions: of those that are not awaited, the last is enough.
     """
-    still = (one for one in asked if one.open)
+    if not (still := [one for one in asked if one.open]):
+        return (question,)
     return *(one for one in still if one.awaited or question.awaited or one.family != question.family), question
 
 

@@ -28,24 +28,24 @@ class Escaped(NamedTuple):
     """Data as Telnet has it. It does not keep the data's memory, which is in ``payload`` alone.
 
     Attributes:
-        parts: of each buffer, its size where nothing in it is escaped; else its escaped form.
+        parts: the size of each buffer, and its escaped form; None where nothing in it is escaped.
         skew: bytes that a half, or what follows it, adds to what was sent of these.
     """
 
-    parts: list[int | bytes]
+    parts: list[tuple[int, bytes | None]]
     skew: int
 
 
 def escaped(buffers: Sequence[memoryview], half: bool) -> tuple[Escaped, list[bytes | memoryview]]:
     """``buffers``, none of them empty, as Telnet has them; and what of that is to be sent where a ``half`` is out."""
-    parts, payload = list[int | bytes](), list[bytes | memoryview]()
+    parts, payload = list[tuple[int, bytes | None]](), list[bytes | memoryview]()
     for view in buffers:
         if _IAC.search(view) is None:  # it goes out as it is
-            parts.append(len(view))
+            parts.append((len(view), None))
             payload.append(view)
         else:
             form = bytes(view).replace(b"\xff", PAIR)
-            parts.append(form)
+            parts.append((len(view), form))
             payload.append(form)
     if not half:
         return Escaped(parts, 0), payload
@@ -73,16 +73,15 @@ def covered(form: Escaped, half: bool, sent: int) -> Covered:
     if sent == 0:
         return Covered(0, half, None)
     sent, size = sent + form.skew, 0
-    for part in form.parts:
-        if isinstance(part, int):
-            if sent < part:
-                return Covered(size + sent, False, None)
-            size, sent = size + part, sent - part
+    for whole, escaped_form in form.parts:
+        length = whole if escaped_form is None else len(escaped_form)
+        if sent >= length:
+            size, sent = size + whole, sent - length
+        elif escaped_form is None:
+            return Covered(size + sent, False, None)
         else:
-            pairs, odd = divmod(part.count(b"\xff", 0, sent), 2)
-            if sent < len(part):
-                return Covered(size + sent - pairs - odd, bool(odd), None)
-            size, sent = size + len(part) - pairs, sent - len(part)
+            pairs, odd = divmod(escaped_form.count(b"\xff", 0, sent), 2)
+            return Covered(size + sent - pairs - odd, bool(odd), None)
     return Covered(size, False, sent)
 
 
