@@ -20,7 +20,8 @@ RANKS = """
 
     streams: _advice _coroutine _proof
     streams: _methods
-    streams/fd: _bell _lookout _open_file _standstill _tried
+    streams/fd: _backoff _bell _epoll_watch _lookout _loop_watch _open_file _standstill _tried
+    streams/fd: _blocked _watch
     streams/fd: _readiness
     streams/fd: _buffered_transport _stream
     streams/fd: _descriptor

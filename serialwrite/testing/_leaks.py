@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..streams.fd._epoll_watch import reactor_descriptors
+
 FD_DIRECTORY = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
 
 
@@ -18,6 +20,8 @@ class Held:
 
     def __init__(self) -> None:
         self.descriptors = dict(_descriptors())
+        for fd in reactor_descriptors():  # the event loop's, which closes it
+            self.descriptors.pop(fd, None)
         self.threads = set(threading.enumerate())
         self.children = _children()
 

@@ -18,6 +18,7 @@ from every_token import ADAPTERS, TOKENS as EVERY_TOKEN
 from pairwise import pairwise
 from scripted import STREAMS, WAIT, ScriptedPort, goes_on, stream_of
 from waiting import until
+from watched import watched
 
 import serialwrite as sw
 from serialwrite.streams.fd._readiness import FAIR_BUDGET
@@ -259,7 +260,7 @@ async def test_rule_2_never_inline_once_and_after_release(kind, ending):
         assert not signal.slot.has_handler
         assert not timers.pending
         if kind == "port":
-            assert not loop.remove_writer(stream._wait_fd())
+            assert not watched(stream._wait_fd())
         data.extend(b"the memory is the caller's again")
         goes_on(stream)
         sw.async_write(stream, b"next", lambda error, n: second.set_result((error, n)))
@@ -385,7 +386,7 @@ async def test_rule_4_no_zombies(kind, ending):
         assert sent.cancelled() or sent.exception() or sent.result()
         asked = list(stream.asked)
         if kind == "port":
-            assert not asyncio.get_running_loop().remove_writer(stream._wait_fd())
+            assert not watched(stream._wait_fd())
             assert stream.stall is None
         goes_on(stream)  # from now on it would take everything
         await turns()
@@ -398,7 +399,7 @@ async def test_rule_4_nothing_goes_out_after_a_cancellation_was_seen(write):
         error, n = await write(pair.port, bytes(1 << 20), timeout=0.05)
         assert isinstance(error, sw.TransferTimeout)
         assert len(await asyncio.to_thread(receive, pair.peer, n)) == n
-        assert not asyncio.get_running_loop().remove_writer(pair.port)
+        assert not watched(pair.port.fileno())
         await turns()
         assert receive_available(pair.peer, 0) == b""
 

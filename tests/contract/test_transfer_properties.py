@@ -8,6 +8,7 @@ from collections import deque
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from scripted import ScriptedPort
+from watched import watched
 
 import serialwrite as sw
 from serialwrite._given_buffers import written
@@ -316,7 +317,7 @@ async def test_on_a_port(given, make_condition, steps, turns, how, one):
         assert not signal.slot.has_handler
         assert port._write_direction.user is None
         assert port.stall is None
-        assert not loop.remove_writer(port._wait_fd())
+        assert not watched(port._wait_fd())
         if task.cancelled():
             assert how == "task"
         elif task.exception() is not None:

@@ -5,6 +5,8 @@ from .slips import slip
 FD, SERIAL, THREADED, LAYERS = (f"streams/{name}/" for name in ("fd", "serial", "threaded", "layers"))
 BUFFERED = "streams/fd/test_buffered_transport.py"
 POLLABLE = "streams/fd/test_stream.py"
+WATCH = "streams/fd/test_watch.py"
+HANG_UP = "streams/fd/test_transport.py::test_a_hang_up_that_the_transport_has_seen_first"
 DESCRIPTOR = "streams/fd/test_descriptor.py"
 ADAPT = "streams/test_adapt.py"
 PACED = "streams/layers/test_paced.py"
@@ -83,17 +85,10 @@ STREAMS = [
         "contract/test_loops_that_are_over.py",
     ),
     slip(
-        FD + "_readiness.py",
-        "        self._spurious += 1\n        if self._spurious >= SPURIOUS_LIMIT",
-        "        if self._spurious >= SPURIOUS_LIMIT",
+        FD + "_backoff.py",
+        "        self.lies += 1\n",
+        "",
         "contract/test_rules.py::test_rule_8_readiness_that_lies_backs_off_and_comes_back",
-    ),
-    slip(
-        FD + "_readiness.py",
-        "            fd = self._fd = os.dup(self._stream._wait_fd()) if self._fd is None else self._fd",
-        "            fd = self._fd = os.dup(self._stream._wait_fd())",
-        "contract/test_rules.py::test_rule_8_readiness_that_lies_backs_off_and_comes_back",
-        POLLABLE,
     ),
     slip(
         FD + "_readiness.py",
@@ -110,20 +105,20 @@ STREAMS = [
         "contract/test_rules.py::test_rule_2_a_condition_that_closes_the_stream_ends_it_once",
     ),
     slip(
-        FD + "_readiness.py",
+        FD + "_blocked.py",
         "LONGEST_POLL_S if heard else LOOK_INTERVAL_S",
         "LONGEST_POLL_S",
         "streams/fd/test_lookout.py",
     ),
     slip(
         FD + "_readiness.py",
-        "            self.user.end_with(error)\n            self._ring()",
+        "            self.user.end_with(error)\n            self.wake_blocked()",
         "            self.user.end_with(error)",
         "streams/fd/test_lookout.py",
     ),
     slip(
         FD + "_readiness.py",
-        "        self._ring()\n        if self._loop",
+        "        self.wake_blocked()\n        if self._loop",
         "        if self._loop",
         "streams/fd/test_lookout.py",
     ),
@@ -135,12 +130,118 @@ STREAMS = [
     ),
     slip(FD + "_readiness.py", "        except PermissionError:  #", "        except LookupError:  #", POLLABLE),
     slip(
-        FD + "_readiness.py",
-        "        if poller.poll(0):\n            return Disconnected",
-        "        if False:\n            return Disconnected",
-        POLLABLE,
-        "streams/fd/test_transport.py",
+        FD + "_readiness.py", "Disconnected(errno.EPIPE) if self._hung_up and", "Disconnected() if False and", POLLABLE
     ),
+    slip(FD + "_readiness.py", "            self._hung_up = True\n", "", POLLABLE),
+    slip(FD + "_readiness.py", "            if not self._stream.is_open:  #", "            if False:  #", HANG_UP),
+    slip(
+        FD + "_readiness.py",
+        "        if hung_up:\n            self._watch.disarm()  #",
+        "        if False:\n            pass  #",
+        WATCH,
+    ),
+    slip(
+        FD + "_readiness.py", "            self._watch.rest(self._ready)", "            self._watch.disarm()", POLLABLE
+    ),
+    slip(
+        FD + "_readiness.py",
+        "        if loop is not self._loop or self._waits_in != os.getpid():",
+        "        if self._watch is None:",
+        WATCH,
+    ),
+    # -- the watches ------------------------------------------------------------------------------------
+    slip(
+        FD + "_epoll_watch.py",
+        "        if self.armed:\n            return  #",
+        "        if self.armed:\n            pass  #",
+        WATCH,
+    ),
+    slip(FD + "_epoll_watch.py", "        events = ONCE\n", "        events = 0\n", WATCH),
+    slip(FD + "_epoll_watch.py", "others if watch in others else (*others, watch)", "(watch,)", WATCH),
+    slip(
+        FD + "_epoll_watch.py",
+        "            self._epoll.register(fd, watch.awaited | ONCE)",
+        "            pass",
+        WATCH,
+    ),
+    slip(
+        FD + "_epoll_watch.py",
+        "                self._epoll.unregister(fd)  #",
+        "                self._modify(fd, 0)  #",
+        WATCH,
+    ),
+    slip(
+        FD + "_epoll_watch.py",
+        "            if watches:\n                self._set(fd, watches)",
+        "            if False:\n                pass",
+        WATCH,
+    ),
+    slip(
+        FD + "_epoll_watch.py",
+        "        if self.made_by != os.getpid():\n            return",
+        "        if False:\n            return",
+        WATCH,
+    ),
+    slip(
+        FD + "_epoll_watch.py", "reactor is not None and reactor.made_by == os.getpid():", "reactor is not None:", WATCH
+    ),
+    slip(FD + "_epoll_watch.py", "known is None or known.made_by != os.getpid():", "known is None:", WATCH),
+    slip(FD + "_epoll_watch.py", "        del self  #", "        pass  #", WATCH),
+    slip(
+        FD + "_epoll_watch.py",
+        "            for watch, hung_up in rest:  #",
+        "            for watch, hung_up in ():  #",
+        WATCH,
+    ),
+    slip(
+        FD + "_epoll_watch.py",
+        "                if hung_up or events & watch.awaited:",
+        "                if True:",
+        WATCH,
+    ),
+    slip(
+        FD + "_epoll_watch.py",
+        "                if hung_up or events & watch.awaited:",
+        "                if events & watch.awaited:",
+        POLLABLE,
+    ),
+    slip(
+        FD + "_epoll_watch.py",
+        "            if others:\n                self._restore",
+        "            if False:\n                self._restore",
+        WATCH,
+    ),
+    slip(FD + "_epoll_watch.py", "            self._epoll.close()\n            raise", "            raise", POLLABLE),
+    slip(
+        FD + "_epoll_watch.py",
+        "            context.run(ready, hung_up)",
+        "            ready(hung_up)",
+        WATCH,
+    ),
+    slip(
+        FD + "_epoll_watch.py",
+        "            Context().run(loop.add_reader, ",
+        "            loop.add_reader(",
+        "streams/fd/test_watch.py::test_what_first_waits_leaves_no_context_behind",
+    ),
+    slip(FD + "_epoll_watch.py", "        if self.armed and fd != self._fd:", "        if False:", WATCH),
+    slip(FD + "_loop_watch.py", "        if self.armed:  #", "        if False:  #", WATCH),
+    slip(
+        FD + "_loop_watch.py",
+        "self._fd = os.dup(number()) if self._fd is None else self._fd",
+        "self._fd = os.dup(number())",
+        WATCH,
+    ),
+    slip(FD + "_loop_watch.py", "            self.disarm()\n            raise", "            raise", WATCH),
+    slip(FD + "_loop_watch.py", "            ready(hung_up(self._fd))", "            ready(False)", POLLABLE),
+    slip(
+        FD + "_loop_watch.py",
+        "    return bool(poller.poll(0))",
+        "    return False",
+        "streams/fd/test_transport.py",
+        WATCH,
+    ),
+    slip("testing/_leaks.py", "            self.descriptors.pop(fd, None)", "            pass", WATCH),
     slip(
         FD + "_readiness.py",
         "return NOWHERE if loop is None or loop.is_closed() else self._idle_in",
@@ -153,6 +254,13 @@ STREAMS = [
         "            if one.waiting:\n                pass",
         "streams/fd/test_lookout.py",
     ),
+    slip(
+        FD + "_lookout.py",
+        "Context().run(loop.call_later, ",
+        "loop.call_later(",
+        "streams/fd/test_watch.py::test_what_first_waits_leaves_no_context_behind",
+    ),
+    slip(FD + "_blocked.py", "        if moved or self.bell is None:  #", "        if self.bell is None:  #", POLLABLE),
     slip(
         FD + "_lookout.py", "loop is not None and not self._armed:", "loop is not None:", "streams/fd/test_lookout.py"
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Iterable, Sequence
@@ -11,13 +12,13 @@ from typing import Any, Self
 
 from ..._buffers import BytesLike, views
 from ..._cancellation import CancellationType
-from ..._errors import OperationAborted, StreamBusy, StreamClosed, TransferError
+from ..._errors import Disconnected, OperationAborted, StreamBusy, StreamClosed, TransferError
 from ..._executors import EventLoopExecutor, Timer, loop_executor
 from ..._handler import Handler
 from ..._initiate import async_initiate
 from ..._operation import CompletionToken, default_token as unspecified, deferred
 from .._methods import WriteMethods
-from ._readiness import why_closed
+from ._loop_watch import hung_up
 from ._standstill import NOT_READING, Standstill
 
 # Bytes given to the transport at a time: what is uncertain after a terminal cancellation.
@@ -162,10 +163,11 @@ class _Chunk:
         if self._socket is None:
             self._socket = _duplicate(transport)
         if transport.is_closing():
-            error = why_closed(None if self._socket is None else self._socket.fileno())
-            if isinstance(error, StreamClosed):
-                error = StreamClosed(reason="the transport is closed, by its owner or because its peer has gone")
-            self._end(error, 0)
+            if self._socket is not None and hung_up(self._socket.fileno()):
+                self._end(Disconnected(errno.EPIPE), 0)
+            else:
+                closed = "the transport is closed, by its owner or because its peer has gone"
+                self._end(StreamClosed(reason=closed), 0)
         elif stream._pending() == 0 and (self._handed_over or not self._chunk):
             self._end(None, len(self._chunk))
         else:

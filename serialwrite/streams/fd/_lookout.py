@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from contextvars import Context
 from typing import Protocol
 
 # Seconds between two looks.
@@ -27,6 +28,7 @@ class Lookout:
         self._loop = weakref.ref(loop)
         self._all: weakref.WeakSet[Waiting] = weakref.WeakSet()
         self._armed = False  # the timer is the loop's alone: a handle knows its loop
+        self.round = 0  # what was added in this one is kept until its end at the least
 
     def add(self, one: Waiting) -> None:
         """Look at ``one`` for as long as it waits."""
@@ -37,10 +39,11 @@ class Lookout:
         loop = self._loop()
         if loop is not None and not self._armed:
             self._armed = True
-            loop.call_later(LOOK_INTERVAL_S, self._look)
+            Context().run(loop.call_later, LOOK_INTERVAL_S, self._look)  # not in that of the first that waits
 
     def _look(self) -> None:
         self._armed = False
+        self.round += 1
         for one in tuple(self._all):
             if one.waiting:
                 one.look()

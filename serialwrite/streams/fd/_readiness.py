@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import math
 import os
-import select
-import time
 from contextlib import suppress
 from threading import get_ident
 from typing import Any
@@ -18,17 +15,15 @@ from ..._direction import NOWHERE, QUIET_S, READING, WRITING, BlockingDirection,
 from ..._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
 from ..._executors import running_loop
 from ..._quick import PER_OPERATION, QuickDirection
-from ._bell import Bell
-from ._lookout import LOOK_INTERVAL_S, lookout_of
+from ._backoff import Backoff
+from ._blocked import BlockedThread
+from ._lookout import Lookout, lookout_of
 from ._tried import TriedStream
+from ._watch import Watch, watch_for
 
 # What operations that complete at once may cost between two turns of the loop (rule 9), counted in bytes;
 # and what each of them costs beside its bytes.
 FAIR_BUDGET = 96 * PER_OPERATION
-# The longest that one poll(2) may be asked for, in seconds: it takes milliseconds, as an int in C.
-LONGEST_POLL_S = 86400.0
-# A readiness that proves false this often in a row is asked again after a pause, in seconds, which doubles (rule 8).
-SPURIOUS_LIMIT, FIRST_PAUSE_S, LONGEST_PAUSE_S = 3, 0.001, 0.05
 
 
 class Side(Turn, QuickDirection, BlockingDirection):
@@ -48,12 +43,15 @@ class Side(Turn, QuickDirection, BlockingDirection):
         self.budget: int = FAIR_BUDGET
         self._claimed_on: asyncio.AbstractEventLoop | None = None
         self._step: tuple[Any, Done] | None = None  # that waits: its buffers, and what it calls
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._fd: int | None = None  # a duplicate of the stream's, watched by the loop
-        self._waits_in = 0  # the process that the watcher was set in
-        self._spurious = 0
+        self._loop: asyncio.AbstractEventLoop | None = None  # that it has waited on last
+        self._watch: Watch | None = None  # on that loop
+        self._lookout: Lookout | None = None
+        self._look_round = -1  # of that lookout, which this was added to last
+        self._waits_in = 0  # the process that it has waited in last
+        self._hung_up = False  # whether the watch has reported that the peer has gone
+        self._backoff = Backoff()
         self._pause: asyncio.TimerHandle | None = None
-        self._bell: Bell | None = None  # of a thread that waits here without a loop
+        self.blocked = BlockedThread(stream, writing=writing)
 
     # -- one at a time (rule 7) ---------------------------------------------------------------------
 
@@ -69,9 +67,13 @@ class Side(Turn, QuickDirection, BlockingDirection):
 
     def release(self) -> None:
         """Give this direction back."""
-        self._bell = None  # first: interrupted by a signal, a blocking form comes here again while it is the user
+        if (
+            self.blocked.bell is not None
+        ):  # first: interrupted by a signal, a blocking form that is the user comes again
+            self.blocked.leave()
         self.user = None
-        if self.running_loop() is not None:
+        loop = self._stream._executor._loop
+        if loop is not None and loop is running_loop():
             self.idle_in = NOWHERE if self._stream._closed else get_ident()
             self.budget = FAIR_BUDGET  # only what completes at once never comes here
 
@@ -105,10 +107,9 @@ class Side(Turn, QuickDirection, BlockingDirection):
         user, self.user = self.user, None
         if user is not None:
             user.detach()
-        fd, self._fd = self._fd, None
         self._step = self._pause = None
-        if fd is not None:
-            os.close(fd)
+        if self._watch is not None:
+            self._watch.disarm()
 
     # -- waiting (rule 8) ---------------------------------------------------------------------------
 
@@ -124,17 +125,27 @@ class Side(Turn, QuickDirection, BlockingDirection):
     def step(self, buffers: Any, done: Done) -> None:
         """Try once the port is ready, until that transfers something or fails; then call ``done(error, n)``."""
         self._step = buffers, done
-        if self._fd is None and self._pause is None:
-            self._loop = self._stream._executor.loop
+        if self._pause is not None or (self._watch is not None and self._watch.armed):
+            return
+        executor, loop = self._stream._executor, running_loop()
+        if loop is None or loop is not executor._loop:
+            loop = executor.loop
+        if loop is not self._loop or self._waits_in != os.getpid():
+            self._loop, self._watch = loop, watch_for(loop, writing=self._writing)
+            self._lookout = None if self._stream._told_when_closed else lookout_of(loop)
+            self._look_round = -1
             self._waits_in = os.getpid()
-            self._spurious = 0
-            self._arm()
-            if not self._stream._told_when_closed:
-                lookout_of(self._loop).add(self)
+        self._hung_up = False
+        self._backoff.lies = 0
+        self._arm()
+        lookout = self._lookout
+        if lookout is not None and self._look_round != lookout.round:
+            self._look_round = lookout.round
+            lookout.add(self)
 
     def catch_up(self) -> None:
         if self._step is not None:
-            self._ready()
+            self._ready(self._hung_up)
 
     def cancel(self, requested: CancellationType) -> bool:
         """A step that waits has transferred nothing."""
@@ -146,7 +157,8 @@ class Side(Turn, QuickDirection, BlockingDirection):
     def stop(self) -> None:
         """The watcher is gone when this returns."""
         self._step = None
-        self._disarm()
+        if self._watch is not None and (self._watch.armed or self._pause is not None):
+            self._watch.disarm()
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
@@ -166,58 +178,49 @@ class Side(Turn, QuickDirection, BlockingDirection):
             self._stream._executor.post(done, error, 0)
         else:
             self.user.end_with(error)
-            self._ring()
+            self.wake_blocked()
 
     def _arm(self) -> None:
         assert self._loop is not None
+        assert self._watch is not None
         self._pause = None
         try:
-            # A duplicate is watched, not the descriptor itself, for three reasons. Both asyncio and uvloop refuse the
-            # number that a transport uses. A second watcher on a number silently replaces the first. And when a watched
-            # number is closed, uvloop aborts the process.
-            fd = self._fd = os.dup(self._stream._wait_fd()) if self._fd is None else self._fd
-        except OSError as error:
-            self._loop.call_soon(self.abort, transfer_error(error))
-            return
-        try:
-            (self._loop.add_writer if self._writing else self._loop.add_reader)(fd, self._ready)
+            self._watch.arm(self._stream._wait_fd, self._ready)
         except PermissionError:  # epoll watches no file on disk and no /dev/null, which are ready always
-            self._close_duplicate()
-            self._pause = self._loop.call_later(self._pause_length(), self._retry)
-        except Exception as error:  # no watch left (ENOSPC), or a loop that has none: told with the count
-            self._close_duplicate()
-            self._loop.call_soon(self.abort, transfer_error(error))
+            self._pause = self._loop.call_later(self._backoff.pause, self._retry)
+        except Exception as error:  # closed; no watch left (ENOSPC); or a loop that has none: told with the count
+            self._loop.call_soon(self.abort, self._ending(transfer_error(error)))
 
-    def _disarm(self) -> None:
-        if self._fd is not None:
-            self._unwatch(self._fd)
-            self._close_duplicate()
+    def _ready(self, hung_up: bool) -> None:
+        if self._step is None:
+            return
+        if hung_up:
+            self._hung_up = True
+            if not self._stream.is_open:  # a transport, told first, has closed itself
+                self.abort(self._ending(StreamClosed()))
+                return
+        if self._try_step(*self._step):
+            self._backoff.lies = 0
+        elif self._pause is None:
+            self._wait_again(hung_up)
 
-    def _unwatch(self, fd: int) -> None:
+    def _wait_again(self, hung_up: bool) -> None:
+        """It was not ready in fact."""
         assert self._loop is not None
-        if self._waits_in != os.getpid():
-            return  # a forked child shares the epoll of the loop: removed here, it would be removed there, too
-        (self._loop.remove_writer if self._writing else self._loop.remove_reader)(fd)
-
-    def _close_duplicate(self) -> None:
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            os.close(fd)
-
-    def _ready(self) -> None:
-        if self._waits_in != os.getpid():
-            return  # a forked child that lets the loop turn once more, to end its tasks: the operation is its parent's
-        if not self._stream.is_open:
-            self.abort(why_closed(self._fd))
+        assert self._watch is not None
+        pause = self._backoff.lied()
+        if not pause:
+            self._arm()
             return
-        if self._step is None or self._try_step(*self._step):
-            self._spurious = 0
-            return
-        self._spurious += 1
-        if self._spurious >= SPURIOUS_LIMIT and self._fd is not None:
-            assert self._loop is not None
-            self._unwatch(self._fd)  # the duplicate stays: should the port be closed meanwhile, nothing else tells why
-            self._pause = self._loop.call_later(self._pause_length(), self._arm)
+        if hung_up:
+            self._watch.disarm()  # it would report that again at once
+        else:
+            self._watch.rest(self._ready)
+        self._pause = self._loop.call_later(pause, self._arm)
+
+    def _ending(self, error: TransferError) -> TransferError:
+        """``error``; of a stream that was closed because its peer has gone, that."""
+        return Disconnected(errno.EPIPE) if self._hung_up and isinstance(error, StreamClosed) else error
 
     def _try_step(self, buffers: Any, done: Done) -> bool:
         """Whether the port was ready in fact."""
@@ -237,23 +240,16 @@ class Side(Turn, QuickDirection, BlockingDirection):
 
     def _retry(self) -> None:
         self._pause = None
-        self._ready()
-        if self._step is not None and self._fd is None and self._pause is None:
-            self._arm()
-
-    def _pause_length(self) -> float:
-        if self._spurious < SPURIOUS_LIMIT:
-            return 0.0
-        return float(min(FIRST_PAUSE_S * 2 ** min(self._spurious - SPURIOUS_LIMIT, 10), LONGEST_PAUSE_S))
+        self._ready(hung_up=False)
 
     def look(self) -> None:
         """The owner of the file may have closed it: the watcher would never hear of it."""
         if self._step is not None and not self._stream.is_open:
-            self.abort(why_closed(self._fd))
+            self.abort(self._ending(StreamClosed()))
 
     def closed_by_owner(self) -> None:
         """Its file was closed, on whatever thread: have what waits here see that."""
-        self._ring()
+        self.wake_blocked()
         if self._loop is not None and self._waits_in == os.getpid():
             with suppress(RuntimeError):  # the loop was closed
                 self._loop.call_soon_threadsafe(self.look)
@@ -261,34 +257,11 @@ class Side(Turn, QuickDirection, BlockingDirection):
     # -- waiting without a loop ---------------------------------------------------------------------
 
     def block(self, seconds: float | None, moved: bool) -> None:
-        """Block this thread until the port may be ready, for ``seconds`` at most. A close wakes it."""
-        if moved or self._bell is None:  # the first wait of its operation
-            self._spurious = 0
-        if self._bell is None:
-            with suppress(OSError):  # no descriptor is left
-                self._bell = Bell()
-                return  # what happened before is seen by the caller, who tries again; what happens now rings
-        heard = self._bell is not None and self._stream._told_when_closed
-        seconds = min(LONGEST_POLL_S if heard else LOOK_INTERVAL_S, math.inf if seconds is None else seconds)
-        poller = select.poll()
-        poller.register(self._stream._wait_fd(), select.POLLOUT if self._writing else select.POLLIN)
-        if self._bell is not None:
-            poller.register(self._bell, select.POLLIN)
-        ready = poller.poll(int(seconds * 1000))  # whole milliseconds are all that it knows
-        if not ready:
-            if seconds < 0.001:
-                time.sleep(seconds)
-        elif self._bell is not None and any(fd == self._bell.fileno() for fd, _ in ready):
-            self._bell.silence()
-        else:
-            self._spurious += 1
-            if self._spurious > SPURIOUS_LIMIT:
-                time.sleep(min(self._pause_length(), seconds))  # this thread has nothing else to do
+        self.blocked.wait(seconds, moved)
 
-    def _ring(self) -> None:
-        bell = self._bell  # kept open for as long as it is rung
-        if bell is not None:
-            bell.ring()
+    def wake_blocked(self) -> None:
+        """Wake the thread that waits here without a loop, if one does."""
+        self.blocked.wake()
 
 
 class PinnedSide(Side):
@@ -312,13 +285,3 @@ class PinnedSide(Side):
 def side_for(stream: TriedStream, *, writing: bool) -> Side:
     """One direction of ``stream``."""
     return (PinnedSide if stream._executor._pinned else Side)(stream, writing=writing)
-
-
-def why_closed(fd: int | None) -> TransferError:
-    """Its owner has closed it; or the peer has gone, and a transport, told first, has closed itself."""
-    if fd is not None:
-        poller = select.poll()
-        poller.register(fd, 0)  # hang-ups and errors are reported unasked
-        if poller.poll(0):
-            return Disconnected(errno.EPIPE)
-    return StreamClosed()

@@ -73,7 +73,9 @@ class CreditSide(Side):
         return self._news.waiting
 
     def release(self) -> None:
-        self._wanted = self._room._bell = self._news._bell = None
+        self._wanted = None
+        self._room.blocked.leave()
+        self._news.blocked.leave()
         super().release()
 
     def step(self, buffers: Any, done: Done) -> None:
@@ -117,9 +119,9 @@ class CreditSide(Side):
         else:
             self._news.block(seconds, moved)
 
-    def _ring(self) -> None:
-        self._room._ring()
-        self._news._ring()
+    def wake_blocked(self) -> None:
+        self._room.wake_blocked()
+        self._news.wake_blocked()
 
     def unserved(self) -> int | None:
         return self._connection.unserved
@@ -163,7 +165,8 @@ class _Part(Side):
 
     def rest(self) -> None:
         """The step is over; the watcher stays for the next one, unless it was slowed down."""
-        self._step, self._spurious = None, 0
+        self._step = None
+        self._backoff.lies = 0
         if self._pause is not None:
             self.stop()
 
@@ -186,7 +189,7 @@ class Waker:
         for direction in tuple(self._directions):
             if not (credit if direction.way is WRITING else data):
                 continue
-            direction._ring()
+            direction.wake_blocked()
             if direction.waiting:
                 direction._stream._executor.post(direction.catch_up)
 

@@ -147,7 +147,7 @@ def test_12_a_close_ends_a_blocking_read(kind, closes, polls, monkeypatch):
     longest = LONGEST[kind]
     if (kind, closes) == (adopted, "stream"):  # of which it hears: it need not look
         longest = 3600.0
-        monkeypatch.setattr("serialwrite.streams.fd._readiness.LOOK_INTERVAL_S", longest)
+        monkeypatch.setattr("serialwrite.streams.fd._blocked.LOOK_INTERVAL_S", longest)
     with kind() as (stream, close_file), concurrent.futures.ThreadPoolExecutor(1) as pool:
         before = len(descriptors())
         reading = pool.submit(sw.read, stream, 1)

@@ -16,16 +16,17 @@ import pytest
 from waiting import until
 
 import serialwrite as sw
-from serialwrite.streams.fd import _descriptor, _readiness, _stream as _pollable
-from serialwrite.streams.fd._readiness import LONGEST_PAUSE_S, SPURIOUS_LIMIT
+from serialwrite.streams.fd import _blocked, _descriptor, _stream as _pollable
+from serialwrite.streams.fd._backoff import LIES, LONGEST_PAUSE_S, Backoff
+from serialwrite.streams.fd._epoll_watch import EpollReactor
 from serialwrite.streams.serial import _descriptor_driver
 from serialwrite.testing import PtyPair, receive, receive_available
 
 
 def test_readiness_may_lie_for_ever():
-    with PtyPair() as rig, sw.SerialPort(rig.port) as port:
-        port._write_direction._spurious = 100_000  # a day of it: the pause was once computed as a float of 2 ** that
-        assert port._write_direction._pause_length() == LONGEST_PAUSE_S
+    backoff = Backoff()
+    backoff.lies = 100_000  # a day of it: the pause was once computed as a float of 2 ** that
+    assert backoff.lied() == LONGEST_PAUSE_S
 
 
 @pytest.mark.parametrize("opened", ["SerialPort", "descriptor"])
@@ -98,15 +99,14 @@ async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, wai
     with near, far, sw.SocketStream(near) as stream:
         loop = asyncio.get_running_loop()
         if not waited:
-            monkeypatch.setattr(loop, "add_writer", refuse)
+            monkeypatch.setattr(loop, "add_reader", refuse)  # of the epoll, which is made as a first write waits
         data = bytearray(8 << 20)
         write = asyncio.ensure_future(as_future(sw.async_write(stream, data, token)))
         await asyncio.sleep(0)
         if waited:
             assert stream._write_direction.waiting
-            monkeypatch.setattr(loop, "add_writer", refuse)
-            stream._write_direction._spurious = SPURIOUS_LIMIT  # it is watched anew after a pause
-            stream._write_direction._disarm()
+            monkeypatch.setattr(EpollReactor, "add", refuse)
+            stream._write_direction._watch.disarm()  # it is armed anew after a pause
             loop.call_soon(stream._write_direction._arm)
         with pytest.raises(sw.TransferError, match=str(error.args[-1])) as caught:
             await asyncio.wait_for(write, 10)
@@ -139,6 +139,8 @@ async def test_port_closed_in_a_pause_as_its_peer_left_is_disconnected():
         write = asyncio.ensure_future(sw.async_write(stream, b"hello"))
         await until(lambda: stream._write_direction._pause is not None)
         far.close()
+        while not stream._write_direction._hung_up:
+            await asyncio.sleep(0)
         near.close()
         with pytest.raises(sw.Disconnected):
             await asyncio.wait_for(write, 10)
@@ -171,18 +173,18 @@ async def a_full(kind):
 @pytest.mark.parametrize("kind", ["SerialPort", "socket", "descriptor", "transport"])
 async def test_close_by_another_thread_removes_the_watcher_on_the_loop(monkeypatch, kind):
     """Event loops' watchers are no business of other threads."""
-    loop, threads = asyncio.get_running_loop(), []
-    remove = loop.remove_writer
+    threads = []
+    discard = EpollReactor.discard
 
-    def noting(fd):
+    def noting(*args):
         threads.append(threading.get_ident())
-        return remove(fd)
+        discard(*args)
 
     async with a_full(kind) as (stream, far):
         promise = sw.async_write(stream, bytes(8 << 20), sw.as_tuple(sw.use_promise))
         await until(lambda: stream._write_direction.waiting)
         with monkeypatch.context() as patch:
-            patch.setattr(loop, "remove_writer", noting)
+            patch.setattr(EpollReactor, "discard", noting)
             await asyncio.to_thread(stream.close)
         error, n = await asyncio.wait_for(promise, 10)
         assert (type(error), error.bytes_transferred) == (sw.StreamClosed, n)
@@ -335,7 +337,7 @@ def test_a_file_that_is_appended_to_while_it_is_read(tmp_path):
 def test_blocking_reads_that_wait_once_each_are_not_held_back(monkeypatch):
     """Each was woken for a byte that was there: none of them has lied."""
     slept = []
-    monkeypatch.setattr(_readiness, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
+    monkeypatch.setattr(_blocked, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
     near, far = socket.socketpair()
     with sw.SocketStream(near) as stream, far:
 
@@ -346,7 +348,7 @@ def test_blocking_reads_that_wait_once_each_are_not_held_back(monkeypatch):
 
         answering = threading.Thread(target=answer)
         answering.start()
-        for _ in range(3 * SPURIOUS_LIMIT):
+        for _ in range(3 * LIES):
             sw.write(stream, b"x", timeout=10)
             assert sw.read(stream, 1, timeout=10) == b"x"
         far.shutdown(socket.SHUT_RDWR)
