@@ -182,6 +182,32 @@ async def test_a_number_that_another_file_has_by_now(direction):
             os.close(kept)
 
 
+async def test_a_rest_whose_number_has_changed_leaves_no_entry():
+    with pair() as (one, _), pair() as (two, _):
+        watch = watch_for(asyncio.get_running_loop(), writing=False)
+        watch.arm(one.socket.fileno, print)
+        watch.rest(print)
+        watch.arm(two.socket.fileno, print)
+        await turns()
+        if hasattr(select, "epoll"):  # else a duplicate of the first is kept
+            assert (watched(one.socket.fileno()), watched(two.socket.fileno())) == (False, True)
+        watch.disarm()
+        assert not watched(one.socket.fileno())
+        assert not watched(two.socket.fileno())
+
+
+async def test_a_watch_that_the_loop_refuses_keeps_no_descriptor(monkeypatch):
+    def refuse(*_):
+        raise LookupError
+
+    with pair() as (stream, _):
+        monkeypatch.setattr(asyncio.get_running_loop(), "add_reader", refuse)
+        watch, before = watch_for(asyncio.get_running_loop(), writing=False), descriptors()
+        with pytest.raises(LookupError):
+            watch.arm(stream.socket.fileno, print)
+        assert descriptors() == before
+
+
 async def test_a_handler_that_raises_takes_no_report_from_others(loop_errors):
     with contextlib.ExitStack() as stack:
         pairs = [stack.enter_context(pair()) for _ in range(5)]
@@ -328,6 +354,7 @@ async def test_the_leak_check_knows_what_is_the_loops():
 FORKED = """
 import asyncio, contextlib, os, select, socket, sys
 import serialwrite as sw
+from serialwrite.streams.fd._epoll_watch import reactor_of
 
 if sys.argv[1] == "loop":
     del select.epoll
@@ -365,6 +392,7 @@ async def main():
             n += len(far.recv(1 << 20))
             continue
         break
+    loop = asyncio.get_running_loop()
     child = os.fork()
     if child == 0:
         if sys.argv[3] == "turns":  # as one does that ends its tasks
@@ -372,8 +400,11 @@ async def main():
                 await asyncio.sleep(0)
         elif sys.argv[3] == "closes":
             stream.close()
+        elif sys.argv[1] == "epoll":
+            made = reactor_of(loop)
+            assert made.made_by == os.getpid()
         os._exit(0)
-    os.waitpid(child, 0)
+    assert os.waitpid(child, 0)[1] == 0
     assert n + await drained(task) == MUCH
 
 
@@ -394,7 +425,7 @@ print("over")
 """
 
 
-@pytest.mark.parametrize("does", ["turns", "closes", "own loop"])
+@pytest.mark.parametrize("does", ["turns", "closes", "waits anew", "own loop"])
 @pytest.mark.parametrize("runner", ["asyncio", "uvloop"])
 def test_a_forked_child_takes_no_report_from_its_parent(system, runner, does):
     """In a program of its own: a process that has threads is not to be forked."""
