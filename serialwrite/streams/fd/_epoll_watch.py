@@ -20,7 +20,7 @@ from ..._executors import running_loop
 
 Ready = Callable[[bool], object]
 
-# What epoll reports unasked: that the peer has gone. All these are 0 where there is no epoll.
+# What epoll reports unasked: that the peer has gone. All these are 0 on systems without epoll.
 HUNG_UP: int = getattr(select, "EPOLLHUP", 0) | getattr(select, "EPOLLERR", 0)
 ONCE: int = getattr(select, "EPOLLONESHOT", 0)
 WRITABLE: int = getattr(select, "EPOLLOUT", 0)
@@ -34,9 +34,9 @@ class EpollReactor:
 
     It is kept by the loop alone, which lets go of it when it is closed: the epoll is closed then, too.
 
-    An entry is known to the kernel by its open file and its number. Somebody else may close the number while the file
+    The kernel knows an entry by its open file and its number. Other code may close the number while the file
     stays open elsewhere, in a forked child for example: that entry stays, and nothing can remove it. It reports once
-    at most. If the number is another file's by then, a watch of that one is told too early, tries, and waits again.
+    at most. If the number is another file's by then, the stream over that one tries too early, and waits again.
 
     Attributes:
         made_by: the process that it belongs to. A forked child has it, too, and must not touch it.
@@ -133,12 +133,12 @@ class EpollWatch:
     def __init__(self, loop: asyncio.AbstractEventLoop, *, writing: bool) -> None:
         self._loop = loop
         self._reactor: Callable[[], EpollReactor | None] = _none_yet
-        self._events = WRITABLE if writing else READABLE
-        self._fd = -1
+        self._events: int = WRITABLE if writing else READABLE
+        self._fd: int = -1
         self._ready: Ready | None = None
         self._context: Context | None = None
         self.armed = False
-        self.awaited = 0  # events; hang-ups are reported unasked
+        self.awaited: int = 0  # events; hang-ups are reported unasked
 
     def arm(self, number: Callable[[], int], ready: Ready) -> None:
         fd = number()

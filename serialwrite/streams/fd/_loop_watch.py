@@ -11,9 +11,9 @@ from collections.abc import Callable
 class LoopWatch:
     """See :class:`Watch`. It keeps a duplicate of the descriptor open from the first arm to the disarm.
 
-    The duplicate is watched, not the descriptor itself. Both asyncio and uvloop refuse the number of a transport, a
-    second watcher on a number replaces the first in silence, and uvloop aborts the process when a watched number is
-    closed.
+    The duplicate is watched, not the descriptor itself, for three reasons. Both asyncio and uvloop refuse the number
+    that a transport uses. A second watcher on a number silently replaces the first. And when a watched number is
+    closed, uvloop aborts the process.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, writing: bool) -> None:

@@ -82,7 +82,37 @@ async def test_reading_and_writing_wait_at_once():
             assert await finished(writing, far) == MUCH
             far.send(b"b")
             assert await asyncio.wait_for(reading, BOUND) == 2
-            assert not watched(far.fileno())
+            assert not watched(stream.socket.fileno())
+
+
+async def test_one_direction_is_not_tried_when_the_other_is_ready():
+    class Counting(sw.SocketStream):
+        reads = 0
+
+        def read_some_nowait(self, buffers):
+            self.reads += 1
+            return super().read_some_nowait(buffers)
+
+    with pair() as (other, far), Counting(other.socket) as stream:
+        reading = asyncio.ensure_future(sw.async_read(stream, bytearray(1)))
+        writing = asyncio.ensure_future(sw.async_write(stream, bytes(MUCH)))
+        assert await finished(writing, far) == MUCH
+        assert stream.reads == 1
+        reading.cancel()
+
+
+async def test_a_transport_that_closes_itself_for_its_peer_disconnects():
+    near, far = socket.socketpair()
+    with far:
+        _, writer = await asyncio.open_connection(sock=near)
+        writing = asyncio.ensure_future(sw.async_write(writer, bytes(MUCH)))
+        await waiting(sw.as_stream(writer)._write_direction)
+        far.close()
+        with pytest.raises(sw.Disconnected):
+            await asyncio.wait_for(writing, BOUND)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 @pytest.mark.parametrize("cancelled", ["read", "write"])
@@ -186,6 +216,9 @@ async def test_a_rest_whose_number_has_changed_leaves_no_entry():
     with pair() as (one, _), pair() as (two, _):
         watch = watch_for(asyncio.get_running_loop(), writing=False)
         watch.arm(one.socket.fileno, print)
+        watch.disarm()
+        before = descriptors()
+        watch.arm(one.socket.fileno, print)
         watch.rest(print)
         watch.arm(two.socket.fileno, print)
         await turns()
@@ -194,6 +227,7 @@ async def test_a_rest_whose_number_has_changed_leaves_no_entry():
         watch.disarm()
         assert not watched(one.socket.fileno())
         assert not watched(two.socket.fileno())
+        assert descriptors() == before
 
 
 async def test_a_watch_that_the_loop_refuses_keeps_no_descriptor(monkeypatch):
