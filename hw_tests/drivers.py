@@ -119,7 +119,7 @@ def _card(card: dict[str, Any], unplug: dict[str, str] | None) -> str:
     if unplug:
         rows.append(["after an unplug", ", ".join(f"{call}: {seen}" for call, seen in unplug.items()), "`hw_tests`"])
     advice = "".join(f"- {each}\n" for each in card["advice"])
-    return _table(["fact", "value", "told by"], rows) + (f"\n{advice}" if advice else "")
+    return _table(["fact", "value", "reported by"], rows) + (f"\n{advice}" if advice else "")
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -15,7 +15,7 @@ from hw_tests.promises import BOUND_SECONDS
 from hw_tests.wired import driver_of
 from serialwrite.cli._app import app
 
-UNTOLD = "can't be told"
+UNTOLD = "not reported"
 # What serialwrite takes for the end of a connection.
 GONE = {errno.EIO, errno.ENODEV, errno.ENXIO}
 

@@ -27,8 +27,8 @@ from ._loopback import (
 )
 
 LAB_EXIT_CODES = (
-    f"{EXIT_CODES} 3 stands also for a line that could not be proved (busy, could not run), and for a file that "
-    "can't be written. After Ctrl-C every place is released."
+    f"{EXIT_CODES} 3 also means that a line could not be proved (busy, could not run), or that a file could "
+    "not be written. After Ctrl-C every place is released."
 )
 
 lab = typer.Typer(help="Prove the lines of a whole lab.", no_args_is_help=True, rich_markup_mode=None)

@@ -77,11 +77,11 @@ def loopback(
     rig: Annotated[
         RigChoice | None,
         typer.Option(
-            metavar="pty|socat|uart", help="A line without hardware.", show_default="pty, where no port is given"
+            metavar="pty|socat|uart", help="A line without hardware.", show_default="pty, if no port is given"
         ),
     ] = None,
     pattern: PatternOption = "prbs31",
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the pattern `random`.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The seed of the pattern random.")] = 0,
     count: CountOption = None,
     seconds: SecondsOption = None,
     block: Annotated[int, typer.Option(min=1, metavar="BYTES", help="Bytes given to one write.")] = 4096,

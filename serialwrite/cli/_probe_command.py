@@ -29,13 +29,13 @@ def probe(
         typer.Option(
             "--measure",
             help="Fill the port's queue with 0x55, its output held, to measure it. "
-            "Where the driver doesn't hold, these bytes reach whatever is connected.",
+            "If the driver does not suspend its output, the connected device gets these bytes.",
         ),
     ] = False,
     unplug: Annotated[
         float | None,
         typer.Option(
-            min=0.1, metavar="S", help="Wait up to S seconds for you to unplug it, and tell what errors that gives."
+            min=0.1, metavar="S", help="Wait up to S seconds for you to unplug it, and show the errors that this gives."
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -1,4 +1,4 @@
-"""``serialwrite rig``: a pair of serial ports that are not there, for as long as it runs."""
+"""``serialwrite rig``: a pair of virtual serial ports, for as long as it runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COMMAND_STOP_TIMEOUT_S = 5.0  # seconds that a command gets to end, once it was 
 
 ENDINGS = (
     "Ctrl-C or SIGTERM is how a rig ends, with exit code 0. With --exec the exit code is the command's, or 128 + N if "
-    "a signal N ended it; Ctrl-C is then for the command to obey, and SIGTERM ends both."
+    "a signal N ended it; Ctrl-C then goes to the command, and SIGTERM ends both."
 )
 FAULTS = f"\b\nFaults: {FAULT_SCRIPT_HELP}"
 

@@ -18,7 +18,7 @@ TraceOption = Annotated[
     Optional[str],  # noqa: UP045 # typer reads it at run time, in 3.11's way too
     typer.Option(
         metavar="FILE",
-        help="Write down every read and write of the port, with times: .pcapng for Wireshark, else JSON, one a line; "
+        help="Record every read and write of the port, with times: .pcapng for Wireshark, else JSON, one a line; "
         "- shows them on standard error.",
     ),
 ]

@@ -24,8 +24,8 @@ def seconds_option(help_text: str, *names: str, show_default: bool | str = True)
 IdleTimeout = Annotated[
     Optional[float],  # noqa: UP045 # typer reads it at run time, in 3.11's way too
     seconds_option(
-        "Give up when no byte has moved for this long. Each byte starts the time anew, so that a slow device never "
-        "trips it.",
+        "Give up when no byte has moved for this long. Each byte starts the time anew, so "
+        "a slow device never reaches it.",
         show_default="no limit",
     ),
 ]

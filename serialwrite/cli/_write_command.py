@@ -76,7 +76,7 @@ def write(
         DrainTo,
         typer.Option(
             help="What to wait for behind the last byte: the hardware empty, the driver's queue empty, nothing, "
-            "or the strongest that the driver can tell."
+            "or the strongest that the driver reports."
         ),
     ] = DrainTo.STRONGEST,
     close: Annotated[

@@ -15,7 +15,7 @@ from serialwrite.loopback.card._card_measure import await_unplug, is_remote, mea
 from serialwrite.loopback.card._machine import closing_wait_in_words, driver, latency_timer
 from serialwrite.streams.serial._holders import lock_holders
 
-NOT_KNOWN: Final = "can't be told"
+NOT_KNOWN: Final = "not reported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _device_facts(port: str) -> list[Fact]:
     timer = latency_timer(port)
     facts.append(Fact("latency timer", f"{timer[0]} ms" if timer else "none", timer[1] if timer else ""))
     holders = lock_holders(port)
-    facts.append(Fact("held open by", ", ".join(holders) or "nobody that this user may see", "/proc"))
+    facts.append(Fact("held open by", ", ".join(holders) or "no program that this user may see", "/proc"))
     return facts
 
 
@@ -119,7 +119,7 @@ def _remote_facts(port: sw.SerialPort) -> list[Fact]:
     except OSError as error:
         lines = f"{NOT_KNOWN}: {error}"
     tellers = {"rfc2217": "the far end (RFC 2217)", "socket": "raw TCP has none"}
-    told_by = tellers.get(url.partition("://")[0], "pyserial, which makes them up")
+    told_by = tellers.get(url.partition("://")[0], "pyserial, which invents them")
     queue = port.driver.device.output_queue()
     proof = port.proof_levels.get(sw.ProofLevel.SERVED)
     stage, source = ("acknowledged", "SIOCOUTQ") if proof in {None, "unknown"} else ("served", str(proof))
@@ -161,11 +161,11 @@ def _driver_facts(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
             NOT_KNOWN if speed is None else f"{speed:,} of {port.driver.line.baudrate:,} asked for",
             "TCGETS2",
         ),
-        Fact("output queue", always_0 if queue is None else f"told; now {queue:,}", "TIOCOUTQ"),
-        Fact("transmitter empty", NOT_KNOWN if empty is None else f"told; now {empty}".lower(), "TIOCSERGETLSR"),
+        Fact("output queue", always_0 if queue is None else f"reported; now {queue:,}", "TIOCOUTQ"),
+        Fact("transmitter empty", NOT_KNOWN if empty is None else f"reported; now {empty}".lower(), "TIOCSERGETLSR"),
         Fact("hardware FIFO", NOT_KNOWN if not fifo else f"{fifo:,} bytes, by the driver's word", "TIOCGSERIAL"),
         Fact("modem lines", _in_words(lines), "TIOCMGET"),
-        Fact("error counters", "none" if counters is None else "told", "TIOCGICOUNT"),
+        Fact("error counters", "none" if counters is None else "reported", "TIOCGICOUNT"),
         Fact("closing_wait", NOT_KNOWN if wait is None else closing_wait_in_words(wait), "TIOCGSERIAL"),
         *_proofs(port),
     ]

@@ -50,7 +50,7 @@ def measured(port: sw.SerialPort, advice: list[str]) -> list[Fact]:
         if queue > taken:
             advice.append("TIOCOUTQ counts more than there is: take it for `not empty`, not for a number")
         if holds and not queue:
-            facts.append(Fact("holding the output", "not obeyed: it was all sent", "TCOOFF, measured"))
+            facts.append(Fact("holding the output", "ignored: it was all sent", "TCOOFF, measured"))
             return facts
         if empty:
             facts.append(Fact("transmitter when full", "says empty, as it is held", "TIOCSERGETLSR, measured"))
@@ -87,7 +87,7 @@ def _drain(port: sw.SerialPort, queue: int | None, advice: list[str]) -> Fact:
         try:
             termios.tcdrain(fd)
         except (OSError, termios.error) as error:
-            answers.append(f"can't be told: {error}")
+            answers.append(f"unknown: {error}")
         else:
             answers.append("")
 

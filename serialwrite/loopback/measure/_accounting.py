@@ -60,7 +60,7 @@ async def check_accounting(
     wrong_for = silence + min(count, DRIVER_QUEUE_MAX_SIZE) / settings.line_rate
     came, right = await _all_that_comes(line.peer, payload, count, silence, wrong_for)
     detail = f"the write was cut off at {count:,} bytes; {came:,} arrived"
-    held = "" if stopped is None else f"; stall: {stopped.stall or 'nothing that the driver tells'}"
+    held = "" if stopped is None else f"; stall: {stopped.stall or 'nothing that the driver reports'}"
     if right and came == count:
         found.append(Check(name, Outcome.PASS, f"{detail}, all right, and none came later{held}"))
         if settings.flow != "none":

@@ -27,7 +27,7 @@ def test_nothing_is_sent_unless_that_is_asked_for():
         assert receive_available(peer, 0.1) == b""
         facts = facts_of(card.facts)
     assert facts["driver"].startswith("pty")
-    assert facts["output queue"] == "can't be told (a pty: always 0)"
+    assert facts["output queue"] == "not reported (a pty: always 0)"
     assert "not measured" in facts["queue, discard, drain"]
 
 
@@ -75,7 +75,7 @@ def test_what_to_set_is_told():
     with simulated_port(has_lsr=False) as port:
         facts = facts_of(_driver_facts(port, advice))
     assert facts["closing_wait"] == "30 s"
-    assert facts["transmitter empty"] == "can't be told"
+    assert facts["transmitter empty"] == "not reported"
     assert any("drain proves that the queue is empty" in line for line in advice)
     assert any("closing_wait" in line for line in advice)
 
