@@ -44,7 +44,7 @@ class PortReport:
 
 
 def ports(json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False) -> None:
-    """List the serial ports: their stable names, adapters, drivers, the programs that have them open, and their settings."""
+    """List the serial ports: stable names, adapters, drivers, the programs that have them open, and settings."""
     found = [_reported(port) for port in sw.ports()]
     if json:
         say(jsonlib.dumps([asdict(each) for each in found]))
