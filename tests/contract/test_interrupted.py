@@ -216,6 +216,23 @@ def test_a_flowing_write_to_a_remote_port(in_flight, longest):
     assert interrupted > RUNS / 4
 
 
+def test_interrupted_a_remote_write_gives_the_memory_back():
+    """The traceback of what the handler raised has what was to be sent in it."""
+
+    class Interrupted:
+        def sendmsg(self, *sent):
+            raise Alarm
+
+    with telnet_server() as server, sw.SerialPort(server.url) as port:
+        output, memory = port.driver.connection._output, bytearray(PATTERN)
+        output._sock, sock = Interrupted(), output._sock
+        with pytest.raises(Alarm) as caught:
+            sw.write(port, sw.dynamic_buffer(memory))
+        output._sock = sock
+        assert caught.value.bytes_transferred == 0
+        memory.append(0)
+
+
 def give(far):
     try:
         for at in range(0, len(PATTERN), 4096):

@@ -2,7 +2,9 @@
 
 from .slips import slip
 
-FD, SERIAL, THREADED, LAYERS = (f"streams/{name}/" for name in ("fd", "serial", "threaded", "layers"))
+FD, SERIAL, THREADED, LAYERS, REMOTE = (f"streams/{name}/" for name in ("fd", "serial", "threaded", "layers", "remote"))
+TELNET = "streams/remote/test_telnet.py"
+RFC2217 = "streams/remote/test_open_rfc2217.py::"
 BUFFERED = "streams/fd/test_buffered_transport.py"
 POLLABLE = "streams/fd/test_stream.py"
 WATCH = "streams/fd/test_watch.py"
@@ -520,5 +522,95 @@ STREAMS = [
         "            await asyncio.to_thread(self.close)",
         "            self.close()",
         "streams/test_methods.py::test_leaving_a_block_waits_for_the_streams_own_loop",
+    ),
+    # -- remote ports -----------------------------------------------------------------------------------
+    slip(REMOTE + "_telnet.py", "return Escaped(parts, 1)", "return Escaped(parts, 0)", TELNET),
+    slip(REMOTE + "_telnet.py", "[bytes((NOP,)), *payload]", "payload", TELNET),
+    slip(REMOTE + "_telnet.py", "sent - pairs - odd, bool(odd)", "sent - pairs - odd, False", TELNET),
+    slip(REMOTE + "_telnet.py", "size + sent - pairs - odd", "size + sent - pairs", TELNET),
+    slip(REMOTE + "_telnet.py", "return data[1:] if half else data", "return data", TELNET),
+    slip(REMOTE + "_telnet.py", "chunk[at:])", "b'')", TELNET),
+    slip(REMOTE + "_com_port.py", 'if family != "baudrate":', "if True:", TELNET),
+    slip(REMOTE + "_com_port.py", "if self._taken is None or self._taken[0] is not said:", "if True:", TELNET),
+    slip(REMOTE + "_com_port.py", "one.open and one.family == family", "one.open", TELNET),
+    slip(REMOTE + "_com_port.py", "self.suspended = code == Code.SUSPEND", "pass", TELNET),
+    slip(
+        REMOTE + "_output.py",
+        "            if beyond is not None:\n",
+        "            if True:\n                beyond = beyond or 0\n",
+        RFC2217 + "test_small_sends_of_escaped_bytes_are_counted_whole",
+    ),
+    slip(
+        REMOTE + "_output.py",
+        "commands = send.behind[beyond:]",
+        "commands = b''",
+        RFC2217 + "test_cut_in_every_byte_both_ways_it_is_exact",
+        RFC2217 + "test_small_sends_of_escaped_bytes_are_counted_whole",
+    ),
+    slip(
+        REMOTE + "_connection.py",
+        "            left = window - (accepted - self.com_port.served)\n",
+        "            left = window\n",
+        RFC2217 + "test_no_more_than_the_window_is_accepted_ahead",
+    ),
+    slip(
+        REMOTE + "_connection.py",
+        "        if not chosen:  # the window",
+        "        if False:  # the window",
+        RFC2217 + "test_a_window_that_becomes_smaller_than_what_is_out",
+    ),
+    slip(
+        REMOTE + "_connection.py",
+        " or self.com_port.suspended:\n",
+        ":\n",
+        RFC2217 + "test_suspended_it_sends_nothing_until_resumed",
+    ),
+    slip(
+        REMOTE + "_connection.py",
+        "                    view.release()\n",
+        "                    pass\n",
+        "contract/test_interrupted.py::test_interrupted_a_remote_write_gives_the_memory_back",
+    ),
+    slip(
+        REMOTE + "_connection.py",
+        "        if not of_the_system(error):\n            raise error\n        if self.lost",
+        "        if self.lost",
+        "contract/test_interrupted.py::test_a_flowing_write_to_a_remote_port",
+    ),
+    slip(
+        REMOTE + "_connection.py",
+        "                self._send(self._output.flush)",
+        "                pass",
+        "contract/test_interrupted.py::test_a_flowing_write_to_a_remote_port",
+    ),
+    slip(
+        REMOTE + "_connection.py",
+        "            if self.lost is not None:\n                raise self.lost.with_traceback(None)\n            if not any",
+        "            if not any",
+        RFC2217 + "test_a_dead_server_ends_what_waits",
+    ),
+    slip(
+        REMOTE + "_connect.py",
+        "        if closes is not None:\n",
+        "        if False:\n",
+        RFC2217 + "test_a_close_of_the_socket_ends_what_waits",
+    ),
+    slip(
+        REMOTE + "_rfc2217_line.py",
+        "            if not _grants(name, question):\n",
+        "            if False:\n",
+        RFC2217 + "test_who_refuses_what_is_named",
+    ),
+    slip(
+        REMOTE + "_answers.py",
+        "    missing = next((one for one in questions if one.answer is None), None)\n",
+        "    missing = None\n",
+        RFC2217 + "test_lines_are_checked_where_they_are_named",
+    ),
+    slip(
+        REMOTE + "_open_rfc2217.py",
+        "    if said[0] != IAC:",
+        "    if False:",
+        RFC2217 + "test_what_is_not_telnet_is_refused_unsent",
     ),
 ]

@@ -226,7 +226,7 @@ async def test_cut_in_every_byte_both_ways_it_is_exact(in_flight):
             assert port.served == port.accepted == len(DATA)
 
 
-@pytest.mark.parametrize("in_flight", [None, 4096])
+@pytest.mark.parametrize("in_flight", [None, 4096, 8])
 async def test_small_sends_of_escaped_bytes_are_counted_whole(in_flight, monkeypatch):
     """A send that ends amid a pair leaves half of it out, which a timeout and another write may follow."""
     choose = random.Random(3)
@@ -239,7 +239,7 @@ async def test_small_sends_of_escaped_bytes_are_counted_whole(in_flight, monkeyp
                 def sendmsg(self, pieces, _, flags):
                     if choose.random() < 0.3:
                         raise BlockingIOError
-                    return sock.send(b"".join(pieces)[: choose.randrange(1, 4)], flags)
+                    return sock.send(b"".join(pieces)[: choose.choice((1, 2, 3, 1500))], flags)
 
             output._sock = Cutting()
             sent = b""
@@ -248,7 +248,7 @@ async def test_small_sends_of_escaped_bytes_are_counted_whole(in_flight, monkeyp
                 operation = sw.async_write(port, piece, sw.as_tuple(sw.deferred), timeout=choose.choice([1e-4, 5e-3]))
                 _, n = await operation
                 sent += piece[:n]
-                port.served  # a command, which may come behind a half  # noqa: B018
+                assert port.served <= len(sent)  # it sends a command, which may come behind a half
             output._sock = sock
             sent += b"end"
             await sw.async_write(port, b"end", timeout=30)
@@ -262,8 +262,9 @@ async def test_no_more_than_the_window_is_accepted_ahead():
     with telnet_server() as server:
         async with sw.SerialPort(server.url, in_flight=600) as port:
             server.answer.clear()
-            operation = sw.async_write(port, DATA, timeout=0.3)
-            with pytest.raises(sw.TransferTimeout, match=r"^600 of 3,040 bytes accepted in .*; 0 served; ") as caught:
+            assert await sw.async_write(port, DATA[:250]) == 250
+            operation = sw.async_write(port, DATA[250:], timeout=0.3)
+            with pytest.raises(sw.TransferTimeout, match=r"^350 of 2,790 bytes accepted in .*; 0 served; ") as caught:
                 await operation
             assert (caught.value.queued, caught.value.served, port.accepted, port.served) == (600, 0, 600, 0)
             server.answer.set()

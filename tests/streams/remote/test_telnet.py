@@ -187,6 +187,14 @@ def test_served_is_what_was_accepted_before_an_answered_query():
     assert (served, refused.granted) == ([0, 100, 100, 250], False)
 
 
+def test_a_proof_is_not_passed_over_for_a_rate_that_was_asked_later():
+    server = Exchange()
+    server.ask(Code.BAUDRATE, bytes(4), position=100)
+    later = server.ask(Code.BAUDRATE, (9600).to_bytes(4))
+    server.answer(Code.BAUDRATE, 0, 0, 0x25, 0x80)  # the rate in force, which happens to be the same
+    assert (server.port.served, later.answer) == (100, None)
+
+
 def test_news_signature_and_suspend():
     server = Exchange()
     port = server.port
