@@ -64,10 +64,11 @@ class EpollReactor:
         if others is not None:
             self._set(fd, others if watch in others else (*others, watch))
             return
+        events = watch.awaited if watch.stays else watch.awaited | ONCE
         try:
-            self._modify(fd, watch.awaited | ONCE)
+            self._modify(fd, events)
         except FileNotFoundError:
-            self._epoll.register(fd, watch.awaited | ONCE)
+            self._epoll.register(fd, events)
         self._watches[fd] = (watch,)
 
     def discard(self, fd: int, watch: EpollWatch) -> None:
@@ -75,7 +76,7 @@ class EpollReactor:
         self._restore(fd, tuple(each for each in self._watches.get(fd, ()) if each is not watch))
 
     def _set(self, fd: int, watches: tuple[EpollWatch, ...]) -> None:
-        events = ONCE
+        events = 0 if len(watches) == 1 and watches[0].stays else ONCE
         for each in watches:
             events |= each.awaited
         try:
@@ -114,9 +115,14 @@ class EpollReactor:
         for fd, events in self._epoll.poll(0, BATCH):
             hung_up = bool(events & HUNG_UP)
             others: tuple[EpollWatch, ...] = ()
-            for watch in self._watches.pop(fd, ()):
+            watches = self._watches.get(fd, ())
+            if len(watches) == 1 and watches[0].stays:
+                due.append((watches[0], hung_up))
+                continue
+            self._watches.pop(fd, None)
+            for watch in watches:
                 if hung_up or events & watch.awaited:
-                    watch.armed = False
+                    watch.armed = watch.stays = False
                     due.append((watch, hung_up))
                 else:
                     others += (watch,)
@@ -128,7 +134,7 @@ class EpollReactor:
 class EpollWatch:
     """See :class:`Watch`. It keeps no descriptor open."""
 
-    __slots__ = ("_context", "_events", "_fd", "_loop", "_reactor", "_ready", "armed", "awaited")
+    __slots__ = ("_context", "_events", "_fd", "_loop", "_reactor", "_ready", "armed", "awaited", "stays")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, writing: bool) -> None:
         self._loop = loop
@@ -138,10 +144,12 @@ class EpollWatch:
         self._ready: Ready | None = None
         self._context: Context | None = None
         self.armed = False
+        self.stays = False  # its entry, where no other watch shares that, reports until it is removed
         self.awaited: int = 0  # events; hang-ups are reported unasked
 
-    def arm(self, number: Callable[[], int], ready: Ready) -> None:
+    def arm(self, number: Callable[[], int], ready: Ready, *, stays: bool = False) -> None:
         fd = number()
+        self.stays = stays
         if self.armed and fd != self._fd:
             self.disarm()
         self._fd, self.awaited = fd, self._events
@@ -149,7 +157,7 @@ class EpollWatch:
         self._ready, self._context, self.armed = ready, copy_context(), True
 
     def rest(self, ready: Ready) -> None:
-        self.awaited = 0
+        self.awaited, self.stays = 0, False
         with suppress(OSError):  # the number was closed
             (self._reactor() or self._taken()).add(self._fd, self)
             self._ready, self._context, self.armed = ready, copy_context(), True
@@ -169,10 +177,11 @@ class EpollWatch:
 
     def report(self, hung_up: bool) -> None:
         """The entry of its number has reported."""
-        if self.armed:
-            return  # anew, by what was told before in the same batch: this is not its own report
         ready, context = self._ready, self._context
-        self._ready = self._context = None
+        if not self.stays:
+            if self.armed:
+                return  # anew, by what was told before in the same batch: this is not its own report
+            self._ready = self._context = None
         if ready is not None and context is not None:
             context.run(ready, hung_up)
 

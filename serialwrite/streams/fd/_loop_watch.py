@@ -25,7 +25,7 @@ class LoopWatch:
         self._fd: int | None = None  # the duplicate
         self.armed = False
 
-    def arm(self, number: Callable[[], int], ready: Callable[[bool], object]) -> None:
+    def arm(self, number: Callable[[], int], ready: Callable[[bool], object], *, stays: bool = False) -> None:
         if self.armed:  # it reports until it is disarmed
             return
         fd = self._fd = os.dup(number()) if self._fd is None else self._fd

@@ -48,6 +48,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
         self._lookout: Lookout | None = None
         self._look_round = -1  # of that lookout, which this was added to last
         self._waits_in = 0  # the process that it has waited in last
+        self._goes_on = False  # whether a step has just ended, and the next may begin: an operation of many
         self._hung_up = False  # whether the watch has reported that the peer has gone
         self._backoff = Backoff()
         self._pause: asyncio.TimerHandle | None = None
@@ -185,7 +186,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
         assert self._watch is not None
         self._pause = None
         try:
-            self._watch.arm(self._stream._wait_fd, self._ready)
+            self._watch.arm(self._stream._wait_fd, self._ready, stays=self._goes_on)
         except PermissionError:  # epoll watches no file on disk and no /dev/null, which are ready always
             self._pause = self._loop.call_later(self._backoff.pause, self._retry)
         except Exception as error:  # closed; no watch left (ENOSPC); or a loop that has none: told with the count
@@ -210,7 +211,8 @@ class Side(Turn, QuickDirection, BlockingDirection):
         assert self._watch is not None
         pause = self._backoff.lied()
         if not pause:
-            self._arm()
+            if not self._watch.armed:
+                self._arm()
             return
         if hung_up:
             self._watch.disarm()  # it would report that again at once
@@ -233,7 +235,9 @@ class Side(Turn, QuickDirection, BlockingDirection):
             done(error, 0)
         else:
             self._step = None  # the watcher stays, for the next step of the operation
+            self._goes_on = True
             done(None, n)
+            self._goes_on = False
             if self._step is None:
                 self.stop()
         return True

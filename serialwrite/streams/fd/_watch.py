@@ -20,7 +20,7 @@ class Watch(Protocol):
 
     armed: bool
 
-    def arm(self, number: Callable[[], int], ready: Callable[[bool], object], /) -> None:
+    def arm(self, number: Callable[[], int], ready: Callable[[bool], object], /, *, stays: bool = False) -> None:
         """Call ``ready(hung_up)`` on the loop once the descriptor may be ready.
 
         It is called in the context of this call. ``armed`` says afterwards whether it may be called again.
@@ -28,6 +28,7 @@ class Watch(Protocol):
         Args:
             number: gives the descriptor.
             ready: is passed whether the peer has gone.
+            stays: whether it may be called again and again, until the watch is disarmed.
 
         Raises:
             PermissionError: the descriptor can't be watched, because it is ready always.

@@ -17,6 +17,7 @@ from waiting import BOUND, until
 from watched import watched
 
 import serialwrite as sw
+from serialwrite.streams.fd._epoll_watch import EpollWatch
 from serialwrite.streams.fd._watch import watch_for
 from serialwrite.testing._leaks import Held
 
@@ -99,6 +100,34 @@ async def test_one_direction_is_not_tried_when_the_other_is_ready():
         assert await finished(writing, far) == MUCH
         assert stream.reads == 1
         reading.cancel()
+
+
+async def test_an_operation_of_many_steps_arms_twice(monkeypatch, system):
+    if system == "loop":
+        pytest.skip("its watcher stays always")
+    armed, arm = [], EpollWatch.arm
+    with pair() as (stream, far):
+        writing = asyncio.ensure_future(sw.async_write(stream, bytes(4 * MUCH)))
+        monkeypatch.setattr(EpollWatch, "arm", lambda *args, **named: (armed.append(named), arm(*args, **named)))
+        assert await finished(writing, far) == 4 * MUCH
+        assert armed == [{"stays": False}, {"stays": True}]
+        assert not watched(stream.socket.fileno())
+
+
+async def test_an_entry_that_stays_is_shared_with_a_read():
+    with pair() as (stream, far):
+        writing = asyncio.ensure_future(sw.async_write(stream, bytes(4 * MUCH)))
+        await waiting(stream._write_direction)
+        n = drain(far)
+        await turns()
+        n += drain(far)
+        await turns()  # by now the entry stays
+        reading = asyncio.ensure_future(sw.async_read(stream, bytearray(1)))
+        await turns()
+        reading.cancel()
+        await turns()
+        assert n + await finished(writing, far) == 4 * MUCH
+        assert not watched(stream.socket.fileno())
 
 
 async def test_a_transport_that_closes_itself_for_its_peer_disconnects():
