@@ -32,6 +32,8 @@ class Deadline:
         self._call_later: Callable[..., Timer]
         self._clock: Callable[[], float]
         self._due = 0.0
+        self.is_zero: bool = False
+        """Whether it gives no time at all."""
         self.early: float = 0.0
         """Seconds before the deadline at which the stream's progress is noted, so that a stall can be reported at the
         deadline."""
@@ -44,15 +46,11 @@ class Deadline:
         seconds = seconds(executor) if callable(seconds) else seconds
         self._due = time + seconds
         self.early = min(seconds / 2, LONGEST_EARLY_S)
+        self.is_zero = seconds == 0 and self.idle_timeout is None
 
     def left(self) -> float:
         """Seconds until it may be due; 0 or less: it is."""
         return self._due - self._clock()
-
-    @property
-    def is_zero(self) -> bool:
-        """Whether it gives no time at all."""
-        return self.early == 0 and self.idle_timeout is None
 
     @property
     def quiet(self) -> float:
@@ -135,15 +133,20 @@ Limits: TypeAlias = "tuple[float | None, float | None]"
 UNLIMITED: Limits = (None, None)
 
 
+_last_checked: Limits = UNLIMITED  # a program passes the same float again and again
+
+
 def checked_limits(timeout: float | None, idle_timeout: float | None = None) -> Limits:
     """The two as limits; refused as by ``checked_timeout``."""
-    if timeout is None and idle_timeout is None:
-        return UNLIMITED
-    if timeout is not None:
-        timeout = checked_seconds(timeout, "timeout", NO_LIMIT)
+    global _last_checked  # noqa: PLW0603 # what was right is not asked again
+    last = _last_checked  # another thread may replace it
     if idle_timeout is not None:
-        idle_timeout = checked_seconds(idle_timeout, "idle_timeout", NO_LIMIT)
-    return timeout, idle_timeout
+        timeout = None if timeout is None else checked_seconds(timeout, "timeout", NO_LIMIT)
+        return timeout, checked_seconds(idle_timeout, "idle_timeout", NO_LIMIT)
+    if timeout is last[0]:
+        return last
+    _last_checked = last = None if timeout is None else checked_seconds(timeout, "timeout", NO_LIMIT), None
+    return last
 
 
 def deadlines(limits: Limits, written: Any = None) -> tuple[Deadline, ...]:

@@ -151,7 +151,9 @@ class EventLoopExecutor:
 
     def call_later(self, seconds: float, function: Function, /, *args: Any) -> Timer:
         """Run ``function(*args)`` once ``seconds`` have passed, never before."""
-        return LoopTimer(self.loop, seconds, function, args)
+        running = running_loop()
+        loop = running if running is not None and running is self._loop else self.loop
+        return LoopTimer(loop, seconds, function, args)
 
 
 def loop_executor(executor: object, name: str) -> EventLoopExecutor:

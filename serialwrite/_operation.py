@@ -158,6 +158,10 @@ class Operation(Coroutine[Any, Any, T_co]):
                     each.discard()
             raise
 
+    def launch_function(self, function: Callable[..., object]) -> None:
+        """Start with ``function``, which is associated with nothing, as handler."""
+        self.launch(Handler(function, self.executor))
+
     def attempt(self) -> Args | None:
         """Launch it and complete inside this call, where that needs no waiting.
 
@@ -409,7 +413,7 @@ def initiate(operation: Operation[Any], token: object) -> Any:
     try:
         # The commonest token: a function of the caller's, associated with nothing.
         if type(token) is FunctionType and not token.__dict__ and token.__module__ != "serialwrite":
-            return operation.launch(Handler(token, operation.executor))
+            return operation.launch_function(token)
         return resolve(token).initiate(operation)
     except BaseException:
         operation.adopt()

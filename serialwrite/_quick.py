@@ -7,7 +7,7 @@ so far. ``_quick.pyx`` does the same, compiled, for a write that is awaited, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from threading import get_ident
 from typing import Any, Protocol, Self
 
@@ -124,21 +124,31 @@ class QuickWrite(Operation[int]):
         return None
 
     def launch(self, handler: Handler) -> None:
+        if handler.immediate_bound or not self._launched_at_once(handler):
+            super().launch(handler)
+
+    def launch_function(self, function: Callable[..., object]) -> None:
+        if not self._launched_at_once(function):
+            super().launch_function(function)
+
+    def _launched_at_once(self, handler: Callable[..., object]) -> bool:
+        """Try once, and have the event loop call ``handler``. False where that can't be, or did not take everything."""
         direction = self._stream._write_direction
         loop = direction.running_loop() if direction.idle_in == get_ident() else None
-        if loop is not None and not (self._launched or self._wrappers or handler.immediate_bound):
-            direction.claim(self)
-            try:
-                taken = self._taken(direction)
-            except BaseException:  # the handler of a signal has raised it
-                direction.release()
-                raise
-            if taken:
-                self._launched = True
-                loop.call_soon(self._deliver, direction, handler)
-                return
+        if loop is None or self._launched or self._wrappers:
+            return False
+        direction.claim(self)
+        try:
+            taken = self._taken(direction)
+        except BaseException:  # the handler of a signal has raised it
             direction.release()
-        super().launch(handler)
+            raise
+        if not taken:
+            direction.release()
+            return False
+        self._launched = True
+        loop.call_soon(self._deliver, direction, handler)
+        return True
 
     def _begin(self, handler: Handler) -> None:
         self._general().launch(handler)
@@ -158,7 +168,7 @@ class QuickWrite(Operation[int]):
         self._rest = tried(self._stream, self._data, self._limits, None, n)
         return False
 
-    def _deliver(self, direction: QuickDirection, handler: Handler) -> None:
+    def _deliver(self, direction: QuickDirection, handler: Callable[..., object]) -> None:
         direction.release()
         handler(None, len(self._data))
 

@@ -402,7 +402,8 @@ async def test_a_function_gets_what_the_first_try_came_to(pair):
     assert await by_function(stream, DATA) == (None, 16)
 
 
-async def test_a_signal_in_a_functions_first_try(pair):
+@pytest.mark.parametrize("token", [lambda *_: None, print], ids=["a function", "a builtin"])
+async def test_a_signal_in_a_functions_first_try(pair, token):
     stream, far = pair
     below = stream._write_direction.write_one
 
@@ -411,7 +412,7 @@ async def test_a_signal_in_a_functions_first_try(pair):
 
     stream._write_direction.write_one = interrupted
     with pytest.raises(KeyboardInterrupt):
-        sw.async_write(stream, DATA, print)
+        sw.async_write(stream, DATA, token)
     stream._write_direction.write_one = below
     assert await by_function(stream, DATA) == (None, 16)
     assert received(far) == DATA

@@ -66,9 +66,9 @@ class Layer(StreamMethods):
     @property
     def stall(self) -> str | None:
         """What holds the stream now; None where nothing does, or that is unknown."""
-        return self._held_by() or getattr(self.stream, "stall", None)
+        return self._own_stall() or getattr(self.stream, "stall", None)
 
-    def _held_by(self) -> str | None:
+    def _own_stall(self) -> str | None:
         """What this layer waits for, beyond the wrapped stream."""
         return None
 
@@ -188,7 +188,7 @@ class LayerDirection(Direction):
         return 0 if self._layer._verb == "served" else self._below.unserved()
 
     def stall_reason(self, count: int | None, quiet: float = QUIET_S) -> str | None:
-        return self._layer._held_by() or self._below.stall_reason(count, quiet)
+        return self._layer._own_stall() or self._below.stall_reason(count, quiet)
 
 
 def begin_step(direction: Direction, executor: Executor, buffers: Any, handler: Handler) -> None:

@@ -87,7 +87,7 @@ class Paced(Layer):
         self._in_chunk = 0  # bytes of the current chunk that have gone out
         self._tail = b""  # the last bytes of the current line that have: a line end may have begun in them
 
-    def _held_by(self) -> str | None:
+    def _own_stall(self) -> str | None:
         return None if self._prompts is None else self._prompts.held_by()
 
     def _write_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:

@@ -91,7 +91,7 @@ class Reconnecting(Layer):
         """Whether it was not closed on this side; a port need not be there. See ``stream``."""
         return not self._closed
 
-    def _held_by(self) -> str | None:
+    def _own_stall(self) -> str | None:
         if self.stream is not None or not self._turns:
             return None
         return "; ".join(filter(None, (f"waiting for {self._match}", self._reason)))

@@ -344,7 +344,7 @@ async def test_a_second_prompt_is_waited_for_and_given_with_the_first():
         await sw.async_write(paced, b"one\n")
         writing = sw.async_write(paced, b"two\n", sw.use_promise)
         send(peer, b"> ")
-        await until(lambda: paced._held_by() == "no silence behind prompt b'> '")
+        await until(lambda: paced._own_stall() == "no silence behind prompt b'> '")
         send(peer, b"\r\n> ")
         assert await writing == 4
         assert replies == [b"> \r\n> "]
