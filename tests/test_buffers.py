@@ -10,7 +10,7 @@ from array import array
 
 import pytest
 from hypothesis import given, strategies as st
-from waiting import until
+from waiting import is_written_to, until
 
 import serialwrite as sw
 from serialwrite._buffers import MAX_BUFFER_COUNT, views
@@ -141,7 +141,7 @@ class stalled_pipe:  # noqa: N801 # a function in all but its form
 
 
 async def stream_is_idle(stream):
-    await until(lambda: stream._write_direction.user is None)
+    await until(lambda: not is_written_to(stream))
 
 
 async def test_a_dynamic_buffer_loses_what_was_written_on_every_ending():

@@ -6,6 +6,7 @@ import socket
 import threading
 
 import pytest
+from waiting import is_written_to
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair
@@ -103,7 +104,7 @@ async def test_second_cancel_while_it_stops_is_not_lost_nor_doubled():
             await task
         assert task.cancelled()
         assert operation.bytes_transferred > 0
-        assert port._write_direction.user is None
+        assert not is_written_to(port)
 
 
 @pytest.mark.parametrize("emitter", ["the initiating thread", "the thread of the loop"])

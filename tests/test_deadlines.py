@@ -9,7 +9,7 @@ import time
 
 import pytest
 from fake_uart import simulated_port
-from waiting import until
+from waiting import until, waits_to_write
 
 import serialwrite as sw
 from serialwrite.testing import BLOCKED, PtyPair, ScriptedStream, SimulatedUart, Step, VirtualTime, receive
@@ -274,7 +274,7 @@ async def test_a_loop_that_is_late_is_no_idle_stream():
 
     with near, far, other, held_up, sw.SocketStream(near) as stream:
         promise = sw.async_write(stream, bytes(4 << 20), sw.as_tuple(sw.use_promise), idle_timeout=0.3)
-        await until(lambda: stream._write_direction.waiting)
+        await until(lambda: waits_to_write(stream))
         loop.add_reader(held_up, be_late)
         other.send(b"x")
         await late.wait()

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from waiting import until
+from waiting import is_written_to, until, waits_to_write
 
 import serialwrite as sw
 from serialwrite import _timers
@@ -160,7 +160,7 @@ def test_io_thread_stops_what_was_given_a_function():
         io, ended = sw.IoThread(), []
         port = sw.SerialPort(rig.port, executor=io.get_executor())
         sw.async_write(port, bytes(1 << 20), lambda error, n: ended.append((type(error), n)))
-        while not port._write_direction.waiting:
+        while not waits_to_write(port):
             pass
         io.close()
         assert ended == [(sw.OperationAborted, len(receive_available(peer)))]
@@ -172,7 +172,7 @@ async def test_io_thread_stops_what_another_loop_awaits():
         io = sw.IoThread()
         port = sw.SerialPort(rig.port, executor=io.get_executor())
         task = asyncio.create_task(sw.async_write(port, bytes(1 << 20)))
-        await until(lambda: port._write_direction.waiting)
+        await until(lambda: waits_to_write(port))
         await asyncio.to_thread(io.close)
         done, _ = await asyncio.wait([task], timeout=10)
         assert done
@@ -315,7 +315,7 @@ def test_ctrl_c_over_an_io_thread_stops_the_write_first():
         stream = sw.SocketStream(near, io.get_executor())
 
         def interrupt():
-            while not stream._write_direction.waiting:
+            while not waits_to_write(stream):
                 time.sleep(0.001)
             signal.pthread_kill(main, signal.SIGINT)
 
@@ -323,7 +323,7 @@ def test_ctrl_c_over_an_io_thread_stops_the_write_first():
         thread.start()
         with pytest.raises(KeyboardInterrupt) as caught:
             sw.write(stream, bytes(8 << 20))
-        assert stream._write_direction.user is None
+        assert not is_written_to(stream)
         thread.join()
         assert 0 < caught.value.bytes_transferred < 8 << 20
 
@@ -345,7 +345,7 @@ def test_ctrl_c_while_an_io_thread_is_asked_to_start_stops_it(monkeypatch, poste
         monkeypatch.setattr(sw.EventLoopExecutor, "dispatch", interrupted)
         with pytest.raises(KeyboardInterrupt) as caught:
             sw.write(stream, bytes(8 << 20))
-        assert stream._write_direction.user is None
+        assert not is_written_to(stream)
         count = caught.value.bytes_transferred
         assert (0 < count < 8 << 20) if posted else count == 0
         far.setblocking(False)

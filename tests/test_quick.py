@@ -9,7 +9,7 @@ from array import array
 
 import pytest
 from scripted import stream_of
-from waiting import until
+from waiting import is_written_to, until
 
 import serialwrite as sw
 from serialwrite.testing import ScriptedStream
@@ -226,9 +226,9 @@ async def test_closing_what_awaits_it_stops_the_write(pair, token):
     stream, far = pair
     coroutine = sw.async_write(stream, bytes(1 << 20), token)
     coroutine.send(None)  # as a task would
-    assert stream._write_direction.user is not None
+    assert is_written_to(stream)
     coroutine.close()
-    await until(lambda: stream._write_direction.user is None)
+    await until(lambda: not is_written_to(stream))
     sent = len(far.recv(1 << 20))
     await asyncio.sleep(0.01)
     far.setblocking(False)

@@ -11,7 +11,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from waiting import until
+from waiting import until, waits_to_write
 
 import serialwrite as sw
 from serialwrite.testing import ScriptedStream
@@ -354,7 +354,7 @@ async def test_a_hundred_blocked_writes_wait_at_once():
             sw.spawn(here(), lambda yield_, stream=stream: sw.async_write(stream, BIG, yield_), sw.use_promise)
             for stream, _ in lines
         ]
-        assert all(stream._write_direction.waiting for stream, _ in lines)
+        assert all(waits_to_write(stream) for stream, _ in lines)
         for (stream, far), promise in zip(lines, spawned, strict=True):
             promise.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 from telnet_server import telnet_server
+from waiting import is_written_to
 
 import serialwrite as sw
 from serialwrite.testing import PtyPair, receive, receive_available
@@ -127,7 +128,7 @@ def test_a_flowing_write(line, form):
                     interrupted += 1
                     check_told(error, count, memory if FORMS[form] is None else None)
                 del error
-            assert stream._write_direction.user is None
+            assert not is_written_to(stream)
             stream.close()
             reading.join()
             far.close()

@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from waiting import until
+from waiting import is_written_to, until, waits_to_write
 
 import serialwrite as sw
 from serialwrite.streams.fd._readiness import FAIR_BUDGET
@@ -29,7 +29,7 @@ async def spend_the_budget(stream):
 
 async def leave_a_write_waiting(stream, token=sw.detached, data=MUCH):
     sw.async_write(stream, data, token)
-    await until(lambda: stream._write_direction.waiting)
+    await until(lambda: waits_to_write(stream))
 
 
 def test_two_blocking_writes_overlap_on_a_stream_that_had_a_loop(pair):
@@ -38,7 +38,7 @@ def test_two_blocking_writes_overlap_on_a_stream_that_had_a_loop(pair):
     result = []
     first = threading.Thread(target=lambda: result.append(sw.write(stream, MUCH, timeout=BOUND)))
     first.start()
-    while stream._write_direction.user is None:
+    while not is_written_to(stream):
         pass
     with pytest.raises(sw.StreamBusy):
         sw.write(stream, b"second", timeout=0)
@@ -106,7 +106,7 @@ def test_left_write_cancelled_later_does_not_harm_the_next(pair, turns):
         for _ in range(3):
             await asyncio.sleep(0)
         try:
-            assert stream._write_direction.waiting
+            assert waits_to_write(stream)
             with pytest.raises(sw.StreamBusy):
                 await sw.async_write(stream, b"x", timeout=0)
         finally:
@@ -320,7 +320,7 @@ def test_threaded_port_is_writable_after_a_loop_left_a_write():
 
         async def leave():
             sw.async_write(port, data, lambda error, n: results.append((type(error), n)))
-            await until(lambda: port._write_direction.waiting)
+            await until(lambda: waits_to_write(port))
 
         async def again():
             n = await sw.async_write(port, b"next", timeout=BOUND)

@@ -17,7 +17,7 @@ import pytest
 from every_token import ADAPTERS, TOKENS as EVERY_TOKEN
 from pairwise import pairwise
 from scripted import STREAMS, WAIT, ScriptedPort, goes_on, stream_of
-from waiting import until
+from waiting import until, waits_to_write
 from watched import watched
 
 import serialwrite as sw
@@ -675,7 +675,7 @@ async def test_rule_10_closing_is_bounded_and_says_what_was_unsent(rig):
         stream = sw.as_stream(pair.port)
         payload = random.Random(10).randbytes(1 << 20)
         promise = sw.async_write(stream, payload, sw.use_promise)
-        await until(lambda: stream._write_direction.waiting)
+        await until(lambda: waits_to_write(stream))
         started = time.monotonic()
         stream.close()
         with pytest.raises(sw.StreamClosed) as caught:

@@ -11,7 +11,7 @@ import warnings
 
 import pytest
 from scripted import WAIT, stream_of
-from waiting import until
+from waiting import is_written_to, until, waits_to_write
 
 import serialwrite as sw
 from serialwrite.testing import ScriptedStream
@@ -97,7 +97,7 @@ def test_a_blocking_write_that_is_refused_gives_the_memory_back():
         stream, data = sw.SocketStream(near), bytearray(b"abc")
         first = threading.Thread(target=write_until_closed, args=(stream,))
         first.start()
-        while stream._write_direction.user is None:
+        while not is_written_to(stream):
             pass
         with pytest.raises(sw.StreamBusy):  # the exception is kept, and with it the frames that it came through
             sw.write(stream, data)
@@ -385,7 +385,7 @@ async def test_a_short_count_is_not_tried_again_at_once():
     for token in (sw.deferred, sw.use_promise):
         with stream_of("port", 2, WAIT) as stream:
             promise = asyncio.ensure_future(as_future(sw.async_write(stream, bytearray(b"abcd"), token)))
-            await until(lambda stream=stream: stream._write_direction.waiting)
+            await until(lambda stream=stream: waits_to_write(stream))
             assert stream.tries == 1
             stream.let_go()
             assert await promise == 4

@@ -1,4 +1,4 @@
-"""Wait for a state, with a bound: the one way in which tests wait for what no event tells."""
+"""Wait for a state, with a bound: the one way in which tests wait for what no event tells; and two such states."""
 
 import asyncio
 import time
@@ -24,3 +24,14 @@ def wait_until(condition, seconds=BOUND):
         if time.monotonic() >= deadline:
             raise TimeoutError(f"not so within {seconds} s")
         time.sleep(REST)
+
+
+# What no public name says: whether a write waits, whatever holds the port up, and whether one has the stream.
+
+
+def waits_to_write(stream):
+    return stream._write_direction.waiting
+
+
+def is_written_to(stream):
+    return stream._write_direction.user is not None

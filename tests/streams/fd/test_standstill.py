@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager, suppress
 
 import pytest
-from waiting import until
+from waiting import until, waits_to_write
 
 import serialwrite as sw
 from serialwrite.streams.fd import _standstill
@@ -92,7 +92,7 @@ async def test_a_port_is_not_blamed_at_once():
     """A port that was not seen before."""
     with a_line("unix") as (stream, _):
         writing = sw.async_write(stream, bytes(32 << 20), sw.as_tuple(sw.use_promise))
-        await until(lambda: stream._write_direction.waiting)
+        await until(lambda: waits_to_write(stream))
         assert stream.stall is None
         stream.close()
         await writing

@@ -13,7 +13,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from waiting import until
+from waiting import until, waits_to_write
 
 import serialwrite as sw
 from serialwrite.streams.fd import _blocked, _descriptor, _stream as _pollable
@@ -104,7 +104,7 @@ async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, wai
         write = asyncio.ensure_future(as_future(sw.async_write(stream, data, token)))
         await asyncio.sleep(0)
         if waited:
-            assert stream._write_direction.waiting
+            assert waits_to_write(stream)
             monkeypatch.setattr(EpollReactor, "add", refuse)
             stream._write_direction._watch.disarm()  # it is armed anew after a pause
             loop.call_soon(stream._write_direction._arm)
@@ -117,7 +117,7 @@ async def test_a_descriptor_that_the_loop_will_not_watch(monkeypatch, error, wai
             while True:
                 arrived += far.recv(1 << 20)
         assert 0 < n == len(arrived)
-        assert (stream.stall, stream._write_direction.waiting, stream._write_direction.user) == (None, False, None)
+        assert (stream.stall, waits_to_write(stream), stream._write_direction.user) == (None, False, None)
         data.append(0)  # its memory is the caller's again
         monkeypatch.undo()
         next_one = asyncio.ensure_future(sw.async_write(stream, bytes(1 << 20)))
@@ -182,7 +182,7 @@ async def test_close_by_another_thread_removes_the_watcher_on_the_loop(monkeypat
 
     async with a_full(kind) as (stream, far):
         promise = sw.async_write(stream, bytes(8 << 20), sw.as_tuple(sw.use_promise))
-        await until(lambda: stream._write_direction.waiting)
+        await until(lambda: waits_to_write(stream))
         with monkeypatch.context() as patch:
             patch.setattr(EpollReactor, "discard", noting)
             await asyncio.to_thread(stream.close)

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 import pytest
 import serial
 from fake_uart import FakeUart, SimulatedPort, simulated_port
-from waiting import until
+from waiting import until, waits_to_write
 
 import serialwrite as sw
 from serialwrite.streams.serial import _close as _closing
@@ -257,7 +257,7 @@ def test_closing_from_another_thread_than_the_loops():
         port._executor = io.get_executor()
         port.uart.cts = False
         future = sw.async_write(port, BIG, sw.use_future)
-        while not port._write_direction.waiting:
+        while not waits_to_write(port):
             time.sleep(0.001)
         assert port.close("discard") > 4000
         assert isinstance(future.exception(10), sw.StreamClosed)
