@@ -53,6 +53,13 @@ def pytest_sessionstart(session):
         uvloop.new_event_loop().close()  # the first one of a process makes a pipe that stays
 
 
+def pytest_itemcollected(item):
+    """Only a test that is marked runs again when it has failed, and its mark gives the reason."""
+    mark = item.get_closest_marker("flaky")
+    if mark is not None and not mark.kwargs.get("reason"):
+        raise pytest.UsageError(f'{item.nodeid}: flaky without a reason; pass @pytest.mark.flaky(reason="...")')
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     with no_leaked_tasks(item), time_limit(item):

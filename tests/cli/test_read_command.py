@@ -123,7 +123,7 @@ def test_hang_up_is_4(program, line, device):
         (["PORT", "--until", "("], "is not a regular expression"),
         (["PORT", "--until", "x*"], "matches without a byte"),
         (["PORT", "--bytes", 0], "--bytes"),
-        (["PORT", "--timeout", -1], "give a number of seconds"),
+        (["PORT", "--timeout", -1], "pass seconds, 0 or more"),
         (["PORT", "-o", "PORT"], "it would overwrite"),
     ],
 )

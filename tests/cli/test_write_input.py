@@ -27,7 +27,7 @@ from .conftest import SIZE, everything, receive, report
         (["PORT", "FILE", "--idle-timeout", "nan"], "--idle-timeout"),
         (["PORT", "FILE", "--baud", "0"], "--baud"),
         (["PORT", "FILE", "--chunk", "0"], "--chunk"),
-        (["PORT", "FILE", "--retries", "3"], "needs --idle-timeout"),
+        (["PORT", "FILE", "--retries", "3"], "without --idle-timeout"),
         (["PORT", "FILE", "FILE"], "unexpected extra argument"),
         (["PORT", "FILE", "--colour"], "No such option"),
         ([], "Missing argument"),

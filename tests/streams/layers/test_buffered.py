@@ -486,7 +486,7 @@ async def test_what_is_refused_at_once(sock):
     lines, _ = sock
     for wrong, error, words in (
         (lambda: lines.async_read_until("\n"), TypeError, "delimiter: got text"),
-        (lambda: lines.async_read_until(b""), TypeError, "delimiter: pass bytes, at least one"),
+        (lambda: lines.async_read_until(b""), TypeError, "pass bytes, at least one"),
         (lambda: lines.async_read_exactly(-1), ValueError, "pass 0 bytes or more"),
         (lambda: sw.Buffered(WriteOnly()).async_readline().send(None), TypeError, "has no async_read_some"),
         (lambda: lines.async_readline(timeout=-1), ValueError, "timeout"),

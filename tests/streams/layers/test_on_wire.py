@@ -331,7 +331,7 @@ async def test_an_open_rs485_object_is_one_stream(make_bus):
 
 
 def test_an_open_rs485_object_brings_its_settings(make_bus):
-    with pytest.raises(ValueError, match=r"settings: set them on .* rs485_mode"):
+    with pytest.raises(ValueError, match=r"settings: .* has its own; set its rs485_mode"):
         sw.RS485(make_bus(Bus), SETTINGS)
 
 
