@@ -259,7 +259,9 @@ async def test_a_read_that_is_there_is_one_of_ours(reading):
     assert "ended: 4 bytes received" in repr(operation)
     with pytest.raises(RuntimeError, match=f"this {name} was launched before"):
         await operation
-    assert await asyncio.create_task(read(lines)) == b"two\n"
+    unasked = read(lines)
+    assert (await unasked, unasked.data, unasked.bytes_transferred) == (b"two\n", b"two\n", 4)
+    assert await asyncio.create_task(read(lines)) == b"six\n"
 
 
 async def test_a_read_that_is_refused_takes_nothing(reading):
