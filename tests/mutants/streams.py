@@ -97,6 +97,7 @@ STREAMS = [
         "            self._step = None  # the watcher stays",
         "            pass  # the watcher stays",
         "contract/test_rules.py::test_rule_1_asios_loop_exactly",
+        "contract/test_rules.py::test_rule_2_a_condition_that_closes_the_stream_ends_it_once",
         POLLABLE,
         "contract/test_asio_write.py",
     ),
@@ -162,7 +163,7 @@ STREAMS = [
         FD + "_epoll_watch.py",
         "        events = 0 if len(watches) == 1 and watches[0].stays else ONCE\n",
         "        events = 0\n",
-        WATCH + "::test_reading_and_writing_wait_at_once",
+        WATCH + "::test_one_direction_cancelled_the_other_waits_on",
     ),
     slip(
         FD + "_epoll_watch.py",
@@ -175,12 +176,6 @@ STREAMS = [
         "            self._epoll.register(fd, events)\n        self._watches[fd] = (watch,)",
         "            pass\n        self._watches[fd] = (watch,)",
         WATCH + "::test_a_cancelled_wait_leaves_no_entry_and_can_be_repeated",
-    ),
-    slip(
-        FD + "_epoll_watch.py",
-        "if len(watches) == 1 and watches[0].stays else ONCE",
-        "if watches[0].stays else ONCE",
-        WATCH + "::test_an_entry_that_stays_is_shared_with_a_read",
     ),
     slip(
         FD + "_readiness.py",

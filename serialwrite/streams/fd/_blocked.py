@@ -19,6 +19,8 @@ LONGEST_POLL_S = 86400.0
 class BlockedThread:
     """Waits for ``stream``, and is woken by a bell. One operation at a time waits here."""
 
+    __slots__ = ("_backoff", "_events", "_stream", "bell")
+
     def __init__(self, stream: TriedStream, *, writing: bool) -> None:
         self._stream = stream
         self._events = select.POLLOUT if writing else select.POLLIN
