@@ -73,6 +73,7 @@ STREAMS = [
         "        self.budget -= n + PER_OPERATION",
         "        self.budget -= 0",
         "contract/test_rules.py::test_rule_9_fair",
+        "contract/test_rules.py::test_rule_7_the_fast_path_is_kept_for_one_writer_too",
     ),
     slip(
         FD + "_readiness.py",
