@@ -224,6 +224,35 @@ async def test_rule_2_a_condition_that_closes_the_stream_ends_it_once():
         assert n == error.bytes_transferred == received
 
 
+async def test_rule_5_an_emit_in_a_condition_ends_a_blocked_write_once():
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    failures = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    with near, far:
+        signal, ended, received = sw.CancellationSignal(), [], 0
+
+        def condition(error, n):
+            if n >= 1 << 20:
+                signal.emit()
+            return 1 << 16
+
+        token = sw.bind_cancellation_slot(signal.slot, lambda error, n: ended.append((error, n)))
+        sw.async_write(sw.SocketStream(near), bytes(1 << 22), token, completion_condition=condition)
+        while not ended:
+            with contextlib.suppress(BlockingIOError):
+                received += len(far.recv(1 << 16))
+            await asyncio.sleep(0)
+        await turns()
+        with contextlib.suppress(BlockingIOError):
+            while data := far.recv(1 << 20):
+                received += len(data)
+        [(error, n)] = ended
+        assert type(error) is sw.OperationAborted
+        assert n == error.bytes_transferred == received
+    assert failures == []
+
+
 class Timers(sw.EventLoopExecutor):
     """An executor that knows which of its timers are still to come."""
 
