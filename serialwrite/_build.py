@@ -50,7 +50,7 @@ else:
     except ImportError:  # it was not wanted, or nothing compiled it
 
         class Turn:
-            """What a direction is asked before each first try: ``idle_in``, ``budget`` and ``write_one``."""
+            """What a direction is asked before each first try: ``idle_thread``, ``budget`` and ``write_one``."""
 
         class Port:
             """A stream with a ``_write_direction``."""

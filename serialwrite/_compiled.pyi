@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 class Turn:
-    idle_in: int
+    idle_thread: int
     budget: int
     write_one: Callable[[bytes], int]
 

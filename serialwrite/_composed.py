@@ -96,7 +96,7 @@ class TransferOperation(Operation[Any]):
 
     def _try(self) -> Args | None:
         direction, transfer = self.direction, self.transfer
-        if direction.idle_in != get_ident() or self._launched or transfer.runs_user_code:
+        if direction.idle_thread != get_ident() or self._launched or transfer.runs_user_code:
             return None
         if not (transfer.full or transfer.over):
             transfer.take(direction.try_now)

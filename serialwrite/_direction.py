@@ -52,13 +52,13 @@ class Direction(Protocol):
         cancellable: the types of cancellation that a step has.
         verb: what "transferred" means here, in messages.
         tries: whether :meth:`try_now` may take a step.
-        idle_in: the thread in which it may be tried before it is claimed; NOWHERE if it may not.
+        idle_thread: the thread in which it may be tried before it is claimed; NOWHERE if it may not.
     """
 
     way: Way
     cancellable: CancellationType = CancellationType.ALL
     verb: str | None = None
-    idle_in: int = NOWHERE
+    idle_thread: int = NOWHERE
     tries: bool = True
 
     @property

@@ -48,7 +48,7 @@ class GrowingBuffer(ConsumingBuffers):
 
     __slots__ = ("_before", "_chunk", "_dynamic")
 
-    CHUNK = 65536  # bytes asked of one read at the most
+    CHUNK_SIZE = 65536  # bytes asked of one read at the most
 
     def __init__(self, dynamic: DynamicBuffer, chunk: bytearray | None = None) -> None:
         super().__init__(())
@@ -64,7 +64,7 @@ class GrowingBuffer(ConsumingBuffers):
         return ()  # a dynamic buffer has no end to be read up to
 
     def prepare(self, max_size: int) -> list[memoryview]:
-        size = min(max_size, self.CHUNK, self.total_size - self.total_consumed)
+        size = min(max_size, self.CHUNK_SIZE, self.total_size - self.total_consumed)
         self.offered = size
         self._before = len(self._dynamic)
         if len(self._chunk) < size:

@@ -25,11 +25,11 @@ from ._transfer import Transfer
 
 DONE = object()  # instead of the general operation, if none was needed
 # What each operation that completes at once costs of the budget of its direction, beside its bytes.
-PER_OPERATION = 1 << 12
+OPERATION_COST_BYTES = 1 << 12
 
 
 class QuickDirection(Direction, Protocol):
-    """A direction that takes plain ``bytes``, and can be tried before it is claimed while ``idle_in`` says so."""
+    """A direction that takes plain ``bytes``, and can be tried before it is claimed while ``idle_thread`` says so."""
 
     budget: int  # of bytes, before the event loop has to turn
 
@@ -75,7 +75,7 @@ class QuickWrite(Operation[int]):
 
     def __await__(self) -> Generator[Any, Any, int]:
         direction = self._stream._write_direction
-        if direction.idle_in == get_ident() and self._rest is None and self._may_complete_at_once():
+        if direction.idle_thread == get_ident() and self._rest is None and self._may_complete_at_once():
             n: int = 0
             failure: Exception | None = None
             try:
@@ -84,9 +84,9 @@ class QuickWrite(Operation[int]):
                 failure = error
             if n == len(self._data) and failure is None:
                 self._rest, self._launched = DONE, True
-                direction.budget -= n + PER_OPERATION
+                direction.budget -= n + OPERATION_COST_BYTES
                 if direction.budget <= 0:
-                    direction.idle_in = NOWHERE
+                    direction.idle_thread = NOWHERE
                 if self._wrappers:
                     n = self.result(self._adapted((None, n)))
                 return n
@@ -113,7 +113,7 @@ class QuickWrite(Operation[int]):
 
     def _try(self) -> Args | None:
         direction = self._stream._write_direction
-        if direction.idle_in == get_ident() and not self._launched:
+        if direction.idle_thread == get_ident() and not self._launched:
             if self._taken(direction):
                 direction.spend(len(self._data))
                 self._launched = True
@@ -134,7 +134,7 @@ class QuickWrite(Operation[int]):
     def _launched_at_once(self, handler: Callable[..., object]) -> bool:
         """Try once, and have the event loop call ``handler``. False where that can't be, or did not take everything."""
         direction = self._stream._write_direction
-        loop = direction.running_loop() if direction.idle_in == get_ident() else None
+        loop = direction.running_loop() if direction.idle_thread == get_ident() else None
         if loop is None or self._launched or self._wrappers:
             return False
         direction.claim(self)

@@ -151,7 +151,7 @@ def window_ends(tuple views, Py_ssize_t count):
 cdef class Turn:
     """What a direction is asked before each first try, where it costs nothing to ask."""
 
-    cdef public unsigned long idle_in
+    cdef public unsigned long idle_thread
     cdef public Py_ssize_t budget
     cdef public object write_one
 
@@ -337,7 +337,7 @@ cdef bint launched(Port stream, bytes data, object handler) except -1:
     """Launch a write of ``data`` with ``handler``, a function of the caller's, if it can be tried at once."""
     cdef Delivery delivery
     cdef object loop, rest, direction = stream._write_direction
-    if not isinstance(direction, Turn) or (<Turn>direction).idle_in != PyThread_get_thread_ident():
+    if not isinstance(direction, Turn) or (<Turn>direction).idle_thread != PyThread_get_thread_ident():
         return False
     loop = direction.running_loop()
     if loop is None:
@@ -457,7 +457,7 @@ cdef class FirstTry(First):
         cdef object direction = (<Port>self.stream)._write_direction
         if not self.handed_over and not self.done and isinstance(direction, Turn):
             turn = <Turn>direction
-            if turn.idle_in == PyThread_get_thread_ident():
+            if turn.idle_thread == PyThread_get_thread_ident():
                 rest = tried(turn, <Port>self.stream, self.data, self.limits)
                 if rest is not None:
                     self.twin = rest
@@ -468,7 +468,7 @@ cdef class FirstTry(First):
                 self.done = True
                 turn.budget -= n + per_operation
                 if turn.budget <= 0:
-                    turn.idle_in = 0
+                    turn.idle_thread = 0
                 return True
         self.rest = self.left().__await__()
         return False

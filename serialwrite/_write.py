@@ -20,7 +20,7 @@ from ._direction import WRITING
 from ._given_buffers import written, written_plain
 from ._operation import CompletionToken, Operation, default_token, deferred, initiate
 from ._options import TransferOptions
-from ._quick import PER_OPERATION, QuickStream, QuickWrite, tried
+from ._quick import OPERATION_COST_BYTES, QuickStream, QuickWrite, tried
 from ._sync import UNSAID, blocking_limits, run_blocking
 from ._transfer import Transfer
 
@@ -92,7 +92,9 @@ def async_write(
     return operation if token is deferred else initiate(operation, token)
 
 
-async_write = quickened(async_write, QuickWrite, tried, initiate, PER_OPERATION, deferred, UNLIMITED, checked_limits)
+async_write = quickened(
+    async_write, QuickWrite, tried, initiate, OPERATION_COST_BYTES, deferred, UNLIMITED, checked_limits
+)
 
 
 def _write_operation(stream: Any, buffers: Any, condition: CompletionCondition, limits: Limits) -> TransferOperation:

@@ -22,7 +22,8 @@ RANKS = """
     streams: _methods
     streams/fd: _backoff _bell _epoll_watch _lookout _loop_watch _open_file _standstill _tried
     streams/fd: _blocked _watch
-    streams/fd: _readiness
+    streams/fd: _pollable_direction
+    streams/fd: _pinned_direction
     streams/fd: _buffered_transport _stream
     streams/fd: _descriptor
     streams/fd: _socket

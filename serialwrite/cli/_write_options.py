@@ -13,7 +13,7 @@ import serial.rs485
 import typer
 
 import serialwrite as sw
-from serialwrite.streams.layers._prompts import SETTLE
+from serialwrite.streams.layers._prompts import PROMPT_SETTLE_S
 from serialwrite.streams.serial._drain import check_level
 
 from ._console import say
@@ -58,7 +58,7 @@ class WriteOptions:
     @property
     def longest_gap(self) -> float:
         """Seconds for which it may be silent on purpose."""
-        settle = 0.0 if self.wait_for is None else SETTLE
+        settle = 0.0 if self.wait_for is None else PROMPT_SETTLE_S
         return self.char_delay + self.line_delay + settle
 
     @property

@@ -22,9 +22,9 @@ except ImportError as error:
     raise ImportError(f"serialwrite lab needs labgrid ({error}): install serialwrite[labgrid]") from error
 
 DEFAULT_PORT = 20408  # labgrid's own
-ANSWER_TIMEOUT = 30.0  # seconds for the coordinator to answer one call
-PORT_TIMEOUT = 15.0  # seconds for an exporter to start the server of an acquired port
-POLL_INTERVAL = 0.1  # seconds
+ANSWER_TIMEOUT_S = 30.0  # seconds for the coordinator to answer one call
+PORT_TIMEOUT_S = 15.0  # seconds for an exporter to start the server of an acquired port
+POLL_INTERVAL_S = 0.1  # seconds
 
 
 class Coordinator:
@@ -41,7 +41,7 @@ class Coordinator:
         logging.getLogger().addHandler(logging.NullHandler())  # what labgrid logs is in the errors raised here
         self._session: Any = ClientSession(self._address, asyncio.get_running_loop())
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await self._session.start()
         except (ServerError, TimeoutError) as error:
             await self._session.close()
@@ -84,22 +84,22 @@ class Coordinator:
 
     async def _call(self, name: str, request: Any) -> None:
         try:
-            await getattr(self._session.stub, name)(request, timeout=ANSWER_TIMEOUT)
-            async with asyncio.timeout(ANSWER_TIMEOUT):
+            await getattr(self._session.stub, name)(request, timeout=ANSWER_TIMEOUT_S)
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 if not await self._session.sync_with_coordinator():
                     raise ConnectionError("the connection to the coordinator was lost")
         except grpc.aio.AioRpcError as error:
             raise ConnectionError(f"{name}: {error.details()}") from error
         except TimeoutError as error:
-            raise ConnectionError(f"{name}: the coordinator did not answer in {ANSWER_TIMEOUT:g} s") from error
+            raise ConnectionError(f"{name}: the coordinator did not answer in {ANSWER_TIMEOUT_S:g} s") from error
 
     async def _lines(self, place: str) -> list[Line]:
         """The lines of an acquired place, once the exporters have started the servers of its ports."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PORT_TIMEOUT):
+            async with asyncio.timeout(PORT_TIMEOUT_S):
                 # labgrid has no event for it
                 while any(not entry.avail or not entry.args["port"] for _, _, entry in self._ports(place)):  # noqa: ASYNC110
-                    await asyncio.sleep(POLL_INTERVAL)
+                    await asyncio.sleep(POLL_INTERVAL_S)
         return wired({name: _line(name, path, entry) for name, path, entry in self._ports(place)})
 
     def _ports(self, place: str) -> list[tuple[str, str, Any]]:

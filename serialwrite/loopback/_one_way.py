@@ -238,21 +238,21 @@ class WriteMeter:
     @contextlib.contextmanager
     def on(self, port: sw.SerialPort) -> Generator[None]:
         """Count the writes to ``port`` inside the block; a port without a descriptor isn't metered."""
-        side: Any = direction_of(port, WRITING)
-        if not hasattr(side, "write_one"):  # a thread writes, in chunks of its own
+        direction: Any = direction_of(port, WRITING)
+        if not hasattr(direction, "write_one"):  # a thread writes, in chunks of its own
             yield
             return
         self._metered = True
         # async_write tries plain bytes with the second one first
         ways: dict[str, Callable[[Any], int]] = {"try_now": sw.buffer_size, "write_one": len}
-        below = {name: getattr(side, name) for name in ways if hasattr(side, name)}
+        below = {name: getattr(direction, name) for name in ways if hasattr(direction, name)}
         for name, way in below.items():
-            setattr(side, name, self._metering(way, ways[name]))
+            setattr(direction, name, self._metering(way, ways[name]))
         try:
             yield
         finally:
             for name, way in below.items():
-                setattr(side, name, way)
+                setattr(direction, name, way)
 
     def _metering(self, write: Callable[[Any], int], size: Callable[[Any], int]) -> Callable[[Any], int]:
         def metered(given: Any) -> int:

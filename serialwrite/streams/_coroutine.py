@@ -39,7 +39,7 @@ class Spawned(Operation[Any]):
             it.
         describe: adds to a TransferError what the stream knows of it.
         among: the set that holds this operation while it runs, so that ``close()`` can abort it.
-        holding: the side of a stream that it claims and keeps meanwhile.
+        holding: the direction of a stream that it claims and keeps meanwhile.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ import pytest
 from waiting import is_written_to, until, waits_to_write
 
 import serialwrite as sw
-from serialwrite.streams.fd._readiness import FAIR_BUDGET
+from serialwrite.streams.fd._pollable_direction import FAIR_BUDGET_BYTES
 
 BOUND = 10
 MUCH = bytes(8 << 20)
@@ -24,7 +24,7 @@ def pair():
 
 async def spend_the_budget(stream):
     assert await sw.async_write(stream, bytes(1024)) == 1024
-    stream._write_direction.spend(FAIR_BUDGET)
+    stream._write_direction.spend(FAIR_BUDGET_BYTES)
 
 
 async def leave_a_write_waiting(stream, token=sw.detached, data=MUCH):

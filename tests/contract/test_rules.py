@@ -21,7 +21,7 @@ from waiting import until, waits_to_write
 from watched import watched
 
 import serialwrite as sw
-from serialwrite.streams.fd._readiness import FAIR_BUDGET
+from serialwrite.streams.fd._pollable_direction import FAIR_BUDGET_BYTES
 from serialwrite.testing import ScriptedStream, Step, TcpPair, UnixPair, receive, receive_available
 
 TERMINAL, PARTIAL, TOTAL = sw.CancellationType.TERMINAL, sw.CancellationType.PARTIAL, sw.CancellationType.TOTAL
@@ -604,7 +604,7 @@ async def test_rule_7_busy_is_raised_at_once(kind, token):
 async def test_rule_7_the_fast_path_is_kept_for_one_writer_too():
     """The turn that the budget of rule 9 takes is a part of the write."""
     with stream_of("port") as stream:
-        stream._write_direction.spend(FAIR_BUDGET)
+        stream._write_direction.spend(FAIR_BUDGET_BYTES)
         first = asyncio.ensure_future(sw.async_write(stream, b"first"))
         await asyncio.sleep(0)
         with pytest.raises(sw.StreamBusy):

@@ -181,8 +181,8 @@ CORE = [
     slip("_given_buffers.py", "else dynamic.max_size - len(dynamic)", "else dynamic.max_size", UNTIL),
     slip(
         "_given_buffers.py",
-        "size = min(max_size, self.CHUNK, self.total_size - self.total_consumed)",
-        "size = min(max_size, self.CHUNK)",
+        "size = min(max_size, self.CHUNK_SIZE, self.total_size - self.total_consumed)",
+        "size = min(max_size, self.CHUNK_SIZE)",
         UNTIL,
         SIZE,
     ),
@@ -206,8 +206,8 @@ CORE = [
     ),
     slip(
         "_quick.py",
-        "if direction.idle_in == get_ident() and self._rest is None and self",
-        "if direction.idle_in == get_ident() and self",
+        "if direction.idle_thread == get_ident() and self._rest is None and self",
+        "if direction.idle_thread == get_ident() and self",
         QUICK,
     ),
     slip(
@@ -250,7 +250,7 @@ CORE = [
     ),
     slip(
         "_quick.py",
-        "                direction.budget -= n + PER_OPERATION\n",
+        "                direction.budget -= n + OPERATION_COST_BYTES\n",
         "",
         "contract/test_rules.py::test_rule_9_fair",
     ),
@@ -267,7 +267,9 @@ CORE = [
         BOTH,
     ),
     slip("_quick.pyx", "        if number is None:\n            return self.otherwise(data)\n", "", BOTH),
-    slip("_quick.pyx", "if turn.idle_in == PyThread_get_thread_ident():", "if True:", OVER, "contract/test_rules.py"),
+    slip(
+        "_quick.pyx", "if turn.idle_thread == PyThread_get_thread_ident():", "if True:", OVER, "contract/test_rules.py"
+    ),
     slip("_quick.pyx", "if not self.handed_over and not self.done and", "if not self.handed_over and", BOTH),
     slip("_quick.pyx", "if not self.handed_over and not self.done and", "if not self.done and", BOTH),
     slip("_quick.pyx", "turn.budget -= n + per_operation", "pass", BOTH),

@@ -67,22 +67,27 @@ STREAMS = [
     ),
     slip(FD + "_socket.py", 'if hasattr(sock, "context"):', "if False:", "contract/test_bad_input.py"),
     # -- readiness --------------------------------------------------------------------------------------
-    slip(FD + "_readiness.py", "            self.budget = FAIR_BUDGET  #", "            pass  #", "test_quick.py"),
     slip(
-        FD + "_readiness.py",
-        "        self.budget -= n + PER_OPERATION",
+        FD + "_pollable_direction.py",
+        "            self.budget = FAIR_BUDGET_BYTES  #",
+        "            pass  #",
+        "test_quick.py",
+    ),
+    slip(
+        FD + "_pollable_direction.py",
+        "        self.budget -= n + OPERATION_COST_BYTES",
         "        self.budget -= 0",
         "contract/test_rules.py::test_rule_9_fair",
         "contract/test_rules.py::test_rule_7_the_fast_path_is_kept_for_one_writer_too",
     ),
     slip(
-        FD + "_readiness.py",
+        FD + "_pollable_direction.py",
         "            if not self._left_behind():\n                raise",
         "            if False:\n                raise",
         "contract/test_rules.py::test_rule_7_one_write_at_a_time",
     ),
     slip(
-        FD + "_readiness.py",
+        FD + "_pollable_direction.py",
         "        if user is not None:\n            user.detach()\n",
         "",
         "contract/test_loops_that_are_over.py",
@@ -94,13 +99,13 @@ STREAMS = [
         "contract/test_rules.py::test_rule_8_readiness_that_lies_backs_off_and_comes_back",
     ),
     slip(
-        FD + "_readiness.py",
+        FD + "_pollable_direction.py",
         "            self._step = None  # the watcher stays",
         "            pass  # the watcher stays",
         "contract/test_rules.py::test_rule_5_an_emit_in_a_condition_ends_a_blocked_write_once",
     ),
     slip(
-        FD + "_readiness.py",
+        FD + "_pollable_direction.py",
         "        else:\n            self.user.end_with(error)",
         "",
         "contract/test_rules.py::test_rule_2_a_condition_that_closes_the_stream_ends_it_once",
@@ -112,13 +117,13 @@ STREAMS = [
         "streams/fd/test_lookout.py",
     ),
     slip(
-        FD + "_readiness.py",
+        FD + "_pollable_direction.py",
         "            self.user.end_with(error)\n            self.wake_blocked()",
         "            self.user.end_with(error)",
         "streams/fd/test_lookout.py",
     ),
     slip(
-        FD + "_readiness.py",
+        FD + "_pollable_direction.py",
         "        self.wake_blocked()\n        if self._loop",
         "        if self._loop",
         "streams/fd/test_lookout.py",
@@ -129,23 +134,36 @@ STREAMS = [
         "            (lambda *_: None)(",
         "streams/fd/test_lookout.py",
     ),
-    slip(FD + "_readiness.py", "        except PermissionError:  #", "        except LookupError:  #", POLLABLE),
     slip(
-        FD + "_readiness.py", "Disconnected(errno.EPIPE) if self._hung_up and", "Disconnected() if False and", POLLABLE
+        FD + "_pollable_direction.py", "        except PermissionError:  #", "        except LookupError:  #", POLLABLE
     ),
-    slip(FD + "_readiness.py", "            self._hung_up = True\n", "", POLLABLE),
-    slip(FD + "_readiness.py", "            if not self._stream.is_open:  #", "            if False:  #", HANG_UP),
     slip(
-        FD + "_readiness.py",
+        FD + "_pollable_direction.py",
+        "Disconnected(errno.EPIPE) if self._hung_up and",
+        "Disconnected() if False and",
+        POLLABLE,
+    ),
+    slip(FD + "_pollable_direction.py", "            self._hung_up = True\n", "", POLLABLE),
+    slip(
+        FD + "_pollable_direction.py",
+        "            if not self._stream.is_open:  #",
+        "            if False:  #",
+        HANG_UP,
+    ),
+    slip(
+        FD + "_pollable_direction.py",
         "        if hung_up:\n            self._watch.disarm()  #",
         "        if False:\n            pass  #",
         WATCH + "::test_a_hang_up_that_is_not_seen_by_a_try_does_not_spin",
     ),
     slip(
-        FD + "_readiness.py", "            self._watch.rest(self._ready)", "            self._watch.disarm()", POLLABLE
+        FD + "_pollable_direction.py",
+        "            self._watch.rest(self._ready)",
+        "            self._watch.disarm()",
+        POLLABLE,
     ),
     slip(
-        FD + "_readiness.py",
+        FD + "_pollable_direction.py",
         "        if loop is not self._loop or self._waits_in != os.getpid():",
         "        if self._watch is None:",
         WATCH + "::test_a_wait_in_the_next_loop_of_its_thread",
@@ -176,7 +194,7 @@ STREAMS = [
         WATCH + "::test_a_cancelled_wait_leaves_no_entry_and_can_be_repeated",
     ),
     slip(
-        FD + "_readiness.py",
+        FD + "_pollable_direction.py",
         "            self._goes_on = True\n",
         "",
         WATCH + "::test_an_operation_of_many_steps_arms_twice",
@@ -292,9 +310,9 @@ STREAMS = [
         WATCH + "::test_the_leak_check_knows_what_is_the_loops",
     ),
     slip(
-        FD + "_readiness.py",
-        "return NOWHERE if loop is None or loop.is_closed() else self._idle_in",
-        "return self._idle_in",
+        FD + "_pinned_direction.py",
+        "return NOWHERE if loop is None or loop.is_closed() else self._idle_thread",
+        "return self._idle_thread",
         "contract/test_loops_that_are_over.py",
     ),
     slip(
@@ -321,7 +339,7 @@ STREAMS = [
         "streams/fd/test_transport.py::test_write_behind_a_stalled_plain_write_accepts_nothing",
     ),
     # -- transports that can't be written past ----------------------------------------------------------
-    slip(FD + "_buffered_transport.py", "view[: CHUNK - len(chunk)]", "view[:CHUNK]", BUFFERED),
+    slip(FD + "_buffered_transport.py", "view[: CHUNK_SIZE - len(chunk)]", "view[:CHUNK_SIZE]", BUFFERED),
     slip(
         FD + "_buffered_transport.py",
         "            if self._handed_over:\n                self._stream",
@@ -465,7 +483,9 @@ STREAMS = [
         "            raise BlockingIOError  # nothing",
         RECONNECTING,
     ),
-    slip(LAYERS + "_reconnecting.py", "            if side.user is not user:", "            if False:", RECONNECTING),
+    slip(
+        LAYERS + "_reconnecting.py", "            if direction.user is not user:", "            if False:", RECONNECTING
+    ),
     slip(
         LAYERS + "_reconnecting.py",
         "                if error.errno in HOPELESS:",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Lies in a row before there is a pause, in seconds, which doubles with each more.
 LIES, FIRST_PAUSE_S, LONGEST_PAUSE_S = 3, 0.001, 0.05
-DOUBLED = 10  # times at the most: lies may go on for days
+DOUBLINGS_MAX = 10  # times at the most: lies may go on for days
 
 
 class Backoff:
@@ -25,4 +25,4 @@ class Backoff:
         """Seconds; 0.0 for the first few lies."""
         if self.lies < LIES:
             return 0.0
-        return float(min(FIRST_PAUSE_S * 2 ** min(self.lies - LIES, DOUBLED), LONGEST_PAUSE_S))
+        return float(min(FIRST_PAUSE_S * 2 ** min(self.lies - LIES, DOUBLINGS_MAX), LONGEST_PAUSE_S))

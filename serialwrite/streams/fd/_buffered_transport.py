@@ -22,11 +22,11 @@ from ._loop_watch import hung_up
 from ._standstill import NOT_READING, Standstill
 
 # Bytes given to the transport at a time: what is uncertain after a terminal cancellation.
-CHUNK = 16384
+CHUNK_SIZE = 16384
 # Seconds that its buffer has to have stood still for.
-QUIET = 0.04
+STILL_S = 0.04
 # A transport has no "now empty" event that could be shared with its protocol: its buffer is looked at, in seconds.
-FIRST_LOOK, LONGEST_LOOK = 0.0005, 0.02
+LOOK_MIN_S, LOOK_MAX_S = 0.0005, 0.02
 
 
 class BufferedTransportStream(WriteMethods):
@@ -68,7 +68,7 @@ class BufferedTransportStream(WriteMethods):
         """
         pending = self._pending()
         still = self._standstill.see(pending, None)
-        return NOT_READING if pending and still >= QUIET else None
+        return NOT_READING if pending and still >= STILL_S else None
 
     def async_write_some(self, buffers: BytesLike | Iterable[BytesLike], token: Any = unspecified, /) -> Any:
         """Write at least one byte of ``buffers``: the first chunk.
@@ -132,8 +132,8 @@ class BufferedTransportStream(WriteMethods):
 def _first_chunk(buffers: Sequence[memoryview]) -> bytes:
     chunk = bytearray()
     for view in buffers:
-        chunk += view[: CHUNK - len(chunk)]
-        if len(chunk) == CHUNK:
+        chunk += view[: CHUNK_SIZE - len(chunk)]
+        if len(chunk) == CHUNK_SIZE:
             break
     return bytes(chunk)  # the transport may keep it; the caller's memory is the caller's again
 
@@ -153,7 +153,7 @@ class _Chunk:
         self._chunk = chunk
         self._handler = handler
         self._handed_over = False
-        self._pause = FIRST_LOOK
+        self._pause = LOOK_MIN_S
         self._timer: Timer | None = None
         self._socket: socket.socket | None = None  # a dup: a transport whose peer has gone closes its own at once
         handler.cancellation_slot.assign(self._cancel)
@@ -175,7 +175,7 @@ class _Chunk:
                 self._handed_over = True
                 transport.write(self._chunk)
             self._timer = stream._executor.call_later(self._pause, self.look)
-            self._pause = min(self._pause * 2, LONGEST_LOOK)
+            self._pause = min(self._pause * 2, LOOK_MAX_S)
 
     def _cancel(self, requested: CancellationType) -> None:
         if requested & CancellationType.TERMINAL:

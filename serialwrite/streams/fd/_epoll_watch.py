@@ -26,7 +26,7 @@ ONCE: int = getattr(select, "EPOLLONESHOT", 0)
 WRITABLE: int = getattr(select, "EPOLLOUT", 0)
 READABLE: int = getattr(select, "EPOLLIN", 0)
 # Events that are fetched at a time. What is left over is fetched in the next turn of the loop.
-BATCH = 64
+BATCH_COUNT = 64
 
 
 class EpollReactor:
@@ -112,7 +112,7 @@ class EpollReactor:
     def _fetch(self) -> list[tuple[EpollWatch, bool]]:
         """What there is to report. Entries that others still wait for are armed again."""
         due: list[tuple[EpollWatch, bool]] = []
-        for fd, events in self._epoll.poll(0, BATCH):
+        for fd, events in self._epoll.poll(0, BATCH_COUNT):
             hung_up = bool(events & HUNG_UP)
             others: tuple[EpollWatch, ...] = ()
             watches = self._watches.get(fd, ())

@@ -48,9 +48,9 @@ class SocketStream(PollableStream):
         self._sender: socket.SocketType | None = None  # once one is needed
         self._wait_fd()
         if type(sock) is socket.socket and type(self)._write_one is SocketStream._write_one:
-            side = self._write_direction
-            side.write_one = DirectWrite(sock.fileno, FLAGS, side.write_one)
-            side.try_now = DirectGather(sock.fileno, FLAGS, side.try_now, ledger)
+            direction = self._write_direction
+            direction.write_one = DirectWrite(sock.fileno, FLAGS, direction.write_one)
+            direction.try_now = DirectGather(sock.fileno, FLAGS, direction.try_now, ledger)
 
     def __repr__(self) -> str:
         return f"<SocketStream {self.socket!r}>"

@@ -6,7 +6,7 @@ a subclass gives                        which is
 ``write_some_nowait(buffers) -> int``   one try; BlockingIOError when the port is full
 ``read_some_nowait(buffers) -> int``    one try; BlockingIOError when there is nothing, EndOfFile at the end
 ``_wait_fd() -> int``                    the descriptor whose readiness is waited for; OSError when closed
-``is_open -> bool``, a property         whether what it stands on is still open on this side
+``is_open -> bool``, a property         whether what it stands on is still open on this direction
 ======================================  ====================================================================
 """
 
@@ -31,11 +31,11 @@ from ..._posix import require
 from ..._quick import QuickStream
 from .._methods import StreamMethods
 from .._proof import UNKNOWN, ProofLevel, ProofLevels
-from ._readiness import side_for
+from ._pinned_direction import direction_for
 from ._standstill import NOT_READING, Standstill, unread
 
 # Seconds between two looks whether a loop that is to close a stream has stopped.
-STOPPED_LOOK = 0.05
+STOPPED_LOOK_S = 0.05
 
 POLLING = ("os.writev", "select.poll")  # what every stream over a descriptor calls; Windows has neither
 
@@ -59,7 +59,7 @@ class PollableStream(StreamMethods, QuickStream):
 
     def _directions(self) -> tuple[Any, Any]:
         """How a step is tried and waited for: for writing, for reading."""
-        return side_for(self, writing=True), side_for(self, writing=False)
+        return direction_for(self, writing=True), direction_for(self, writing=False)
 
     def get_executor(self) -> EventLoopExecutor:
         """The executor of this stream; made without one, it is bound to the loop of its first operation."""
@@ -162,7 +162,7 @@ class PollableStream(StreamMethods, QuickStream):
 
     @property
     def is_open(self) -> bool:
-        """Whether what the stream stands on is open still on this side."""
+        """Whether what the stream stands on is open still on this direction."""
         raise NotImplementedError
 
     def close(self) -> int | None:
@@ -193,8 +193,8 @@ class PollableStream(StreamMethods, QuickStream):
         """The event loop, its watchers, the operations and the driver's state are the parent's."""
         if not self._closed:
             self._closed = True
-            for side in (self._write_direction, self._read_direction):
-                side.abort(StreamClosed())
+            for direction in (self._write_direction, self._read_direction):
+                direction.abort(StreamClosed())
             self._close()
 
     def _close_by_its_loop(
@@ -228,7 +228,7 @@ class PollableStream(StreamMethods, QuickStream):
         with suppress(RuntimeError):  # the loop was closed meanwhile
             self._executor.post(start)
         started = time.monotonic()
-        while not wait([closed], STOPPED_LOOK).done:
+        while not wait([closed], STOPPED_LOOK_S).done:
             if not self._executor.running_elsewhere():  # it has stopped, and will not get round to it
                 return close_here()
             if time.monotonic() - started > CLOSE_TIMEOUT_S + longest * begun.is_set():
@@ -243,8 +243,8 @@ class PollableStream(StreamMethods, QuickStream):
             return None
         unsent = self._unsent()
         self._closed = True
-        for side in (self._write_direction, self._read_direction):
-            side.abort(StreamClosed())
+        for direction in (self._write_direction, self._read_direction):
+            direction.abort(StreamClosed())
         self._close()
         return unsent
 

@@ -17,12 +17,12 @@ from ..._timers import checked_seconds
 from .._coroutine import Result, Spawned, completion
 from ..fd._lookout import LOOK_INTERVAL_S
 from ._layer import Layer, Step
-from ._prompts import SETTLE, Prompt, Prompts, check_prompt
+from ._prompts import PROMPT_SETTLE_S, Prompt, Prompts, check_prompt
 
 # Bytes go out in slices of about this long, in seconds, where only a rate is asked for.
-SLICE = 0.02
+SLICE_S = 0.02
 # Bytes of one write_some that are searched for the end of a line.
-LONGEST_LINE = 4096
+LINE_SIZE_MAX = 4096
 
 
 class Paced(Layer):
@@ -67,7 +67,7 @@ class Paced(Layer):
         prompt: Prompt | None = None,
         prompt_first: bool = False,
         prompt_timeout: float | None = None,
-        prompt_settle: float = SETTLE,
+        prompt_settle: float = PROMPT_SETTLE_S,
         on_reply: Callable[[bytes], object] | None = None,
     ) -> None:
         super().__init__(as_stream(stream))
@@ -115,7 +115,7 @@ class Paced(Layer):
         """The bytes that may go out together."""
         size = sum(map(len, buffers))
         if self._rate is not None:
-            size = min(size, max(1, int(self._rate * SLICE)))
+            size = min(size, max(1, int(self._rate * SLICE_S)))
         if self._byte_gap:
             size = min(size, 1)
         if self._chunk_size is not None:
@@ -126,7 +126,7 @@ class Paced(Layer):
 
     def _to_line_end(self, buffers: Sequence[memoryview]) -> int:
         """Bytes up to the end of the line and including it, or as far as is searched."""
-        text = self._tail + b"".join(first_bytes(buffers, LONGEST_LINE))
+        text = self._tail + b"".join(first_bytes(buffers, LINE_SIZE_MAX))
         found = text.find(self._line_end)
         return (len(text) if found < 0 else found + len(self._line_end)) - len(self._tail)
 
@@ -139,7 +139,7 @@ class Paced(Layer):
         now = time.monotonic()
         gap = self._byte_gap
         if self._rate is not None:
-            self._due = max(self._due, now - SLICE) + len(written) / self._rate
+            self._due = max(self._due, now - SLICE_S) + len(written) / self._rate
         if self._chunk_size is not None:
             self._in_chunk = (self._in_chunk + len(written)) % self._chunk_size
             gap += 0 if self._in_chunk else self._chunk_gap

@@ -15,9 +15,9 @@ from .._coroutine import Spawned, completion
 Prompt: TypeAlias = "bytes | re.Pattern[bytes]"
 
 # Seconds of silence behind a prompt. Consoles take CR and LF for two lines, and then print two.
-SETTLE = 0.05
+PROMPT_SETTLE_S = 0.05
 # How many times as long a device that is never silent is waited for.
-PATIENCE = 20
+SETTLE_RATIO_MAX = 20
 # Bytes read at a time; and how many of these reads there are at most before a line, of a device that never stops.
 PIECE, PIECES = 1024, 64
 
@@ -63,7 +63,7 @@ class Prompts:
         while not self._pattern.search(self._reply):
             if not await self._read(self._reply, operation, deadline - time.monotonic()):
                 raise TransferTimeout(stall=self.held_by())
-        deadline = time.monotonic() + PATIENCE * self._settle
+        deadline = time.monotonic() + SETTLE_RATIO_MAX * self._settle
         while time.monotonic() < deadline and await self._read(self._reply, operation, self._settle):
             pass
         reply, self._reply = self._reply, None
@@ -113,7 +113,7 @@ def check_prompt(prompt: Any, timeout: Any, settle: Any, on_reply: Any, *, first
         for name, given in (
             ("prompt_first", first),
             ("prompt_timeout", timeout is not None),
-            ("prompt_settle", settle != SETTLE),
+            ("prompt_settle", settle != PROMPT_SETTLE_S),
             ("on_reply", on_reply is not None),
         ):
             if given:

@@ -88,7 +88,7 @@ class Reconnecting(Layer):
 
     @property
     def is_open(self) -> bool:
-        """Whether it was not closed on this side; a port need not be there. See ``stream``."""
+        """Whether it was not closed on this direction; a port need not be there. See ``stream``."""
         return not self._closed
 
     def _own_stall(self) -> str | None:
@@ -110,7 +110,7 @@ class Reconnecting(Layer):
         return PortTurn(self, READING)
 
     def _open_port(self) -> SerialPort | None:
-        """The port, if it is open. One that was closed, on this side, is opened again by the next operation."""
+        """The port, if it is open. One that was closed, on this direction, is opened again by the next operation."""
         if self.stream is not None and not self.stream.is_open:
             self._cut_off, self.stream = self.stream, None
         return self.stream
@@ -186,9 +186,9 @@ class Reconnecting(Layer):
         if self.stream is not port:
             return
         self.stream, self._cut_off = None, port
-        for side in (port._write_direction, port._read_direction):
-            if side.user is not user:
-                side.abort(Disconnected(error.errno))
+        for direction in (port._write_direction, port._read_direction):
+            if direction.user is not user:
+                direction.abort(Disconnected(error.errno))
 
     def _left(self, port: SerialPort) -> None:
         """An operation has left ``port``: close it if it is gone, so that the device can have its name back."""

@@ -30,8 +30,8 @@ class RefillDirection(Direction):
             self.block: Any = block
 
     @property
-    def idle_in(self) -> int:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] # it is read alone
-        return self._below.idle_in
+    def idle_thread(self) -> int:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride] # it is read alone
+        return self._below.idle_thread
 
     def spend(self, n: int) -> None:
         self._below.spend(n)

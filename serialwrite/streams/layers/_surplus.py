@@ -30,23 +30,23 @@ class Surplus:
         searched: what a pattern was searched for in vain; see :class:`DynamicBuffer`.
     """
 
-    __slots__ = ("_came", "_chunk", "_idle_in", "_reads_left", "limit", "searched")
+    __slots__ = ("_came", "_chunk", "_idle_thread", "_reads_left", "limit", "searched")
 
     def __init__(self, limit: int) -> None:
         self.limit: int = limit
         self.searched: tuple[object, bytes] | None = None
         self._came = BytesIO()
         self._chunk = bytearray()
-        self._idle_in = NOWHERE  # the thread in which a read may take what is there, while no other is in progress
+        self._idle_thread = NOWHERE  # the thread in which a read may take what is there, while no other is in progress
         self._reads_left = 1  # that may, before the event loop has to turn
 
     def claimed(self) -> None:
         """A read is in progress."""
-        self._idle_in, self._reads_left = NOWHERE, 1
+        self._idle_thread, self._reads_left = NOWHERE, 1
 
     def released(self) -> None:
         """It has ended, on this thread."""
-        self._idle_in, self._reads_left = get_ident(), READS_PER_TURN
+        self._idle_thread, self._reads_left = get_ident(), READS_PER_TURN
 
     @property
     def turn_due(self) -> bool:
@@ -61,7 +61,7 @@ class Surplus:
 
     def take_now(self, wanted: Delimiter | int) -> bytes | None:
         """What is there up to ``wanted``, or so many bytes; None where that has to be waited for, or a turn is due."""
-        if self._idle_in != get_ident():
+        if self._idle_thread != get_ident():
             return None
         came = self._came
         if wanted in LINE_ENDS:
@@ -69,7 +69,7 @@ class Surplus:
             if line.endswith(wanted):  # type: ignore[arg-type] # it is one of them
                 self._reads_left = left = self._reads_left - 1
                 if not left:
-                    self._idle_in = NOWHERE
+                    self._idle_thread = NOWHERE
                 return line
             came.seek(-len(line), 1)  # half a line, or one that ends otherwise
         size = self._find(wanted)
@@ -77,7 +77,7 @@ class Surplus:
             return None
         self._reads_left -= 1
         if self._reads_left <= 0:
-            self._idle_in = NOWHERE
+            self._idle_thread = NOWHERE
         return came.read(size)
 
     def take_blocking(self, wanted: Delimiter | int) -> bytes | None:
@@ -107,7 +107,7 @@ class Surplus:
     def chunk(self) -> bytearray:
         """Memory that a step reads into. It is made once: to make it for each read would take most of its time."""
         if not self._chunk:
-            self._chunk = bytearray(min(self.limit, GrowingBuffer.CHUNK))
+            self._chunk = bytearray(min(self.limit, GrowingBuffer.CHUNK_SIZE))
         return self._chunk
 
     def take_all(self) -> bytes:

@@ -1,4 +1,4 @@
-"""CreditSide: the writing direction of a remote port, which waits for the server's word, and for room in its socket."""
+"""The directions of a remote port: to write waits for the server's word, and for room in its socket."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 from ..._cancellation import CancellationType
 from ..._direction import NOWHERE, WRITING, Done
 from ..._errors import TransferError
-from ..fd._readiness import PinnedSide, Side
+from ..fd._pinned_direction import PinnedDirection
+from ..fd._pollable_direction import PollableDirection
 from ..fd._stream import PollableStream
 from ._connection import Connection
 from ._link import LOOK, Link
 
 
-class CreditSide(Side):
-    """As :class:`Side`; but a step waits for something to come to be read, and for room, if that is what it lacks.
+class CreditDirection(PollableDirection):
+    """As :class:`PollableDirection`; but a step waits for something to read, and for room, if that is what it lacks.
 
     The end of the connection comes to be read, too: a server that has gone may leave the socket without room for good.
     """
@@ -98,7 +99,7 @@ class CreditSide(Side):
         if self.waiting and self._wanted is not None and not self._loop_closed():
             with suppress(OSError, ValueError):
                 error.queued = self._stream.queued
-            self.idle_in = NOWHERE
+            self.idle_thread = NOWHERE
             self.stop()
             self._stream._executor.post(self._wanted[1], error, 0)
         else:
@@ -140,7 +141,7 @@ def within_a_look(seconds: float | None) -> float:
     return LOOK if seconds is None else min(seconds, LOOK)
 
 
-class RoomSide(Side):
+class RoomDirection(PollableDirection):
     """The writing direction of a raw TCP port."""
 
     def __init__(self, stream: PollableStream, link: Link) -> None:
@@ -156,10 +157,10 @@ class RoomSide(Side):
         super().block(within_a_look(seconds), moved)
 
 
-class _Part(Side):
-    """What a step of a :class:`CreditSide` waits in."""
+class _Part(PollableDirection):
+    """What a step of a :class:`CreditDirection` waits in."""
 
-    def __init__(self, stream: PollableStream, owner: CreditSide, *, writing: bool) -> None:
+    def __init__(self, stream: PollableStream, owner: CreditDirection, *, writing: bool) -> None:
         super().__init__(stream, writing=writing)
         self._owner = owner
 
@@ -179,9 +180,9 @@ class Waker:
     """Has the directions that wait look again, when another one has received what they wait for."""
 
     def __init__(self) -> None:
-        self._directions: weakref.WeakSet[Side] = weakref.WeakSet()  # the stream is not kept alive
+        self._directions: weakref.WeakSet[PollableDirection] = weakref.WeakSet()  # the stream is not kept alive
 
-    def add(self, *directions: Side) -> None:
+    def add(self, *directions: PollableDirection) -> None:
         """Have these looked at, too."""
         self._directions.update(directions)
 
@@ -194,19 +195,19 @@ class Waker:
                 direction._stream._executor.post(direction.catch_up)
 
 
-class PinnedCreditSide(CreditSide, PinnedSide):
-    """As :class:`PinnedSide`."""
+class PinnedCreditDirection(CreditDirection, PinnedDirection):
+    """As :class:`PinnedDirection`."""
 
 
-class PinnedRoomSide(RoomSide, PinnedSide):
-    """As :class:`PinnedSide`."""
+class PinnedRoomDirection(RoomDirection, PinnedDirection):
+    """As :class:`PinnedDirection`."""
 
 
-def credit_side(stream: PollableStream, connection: Connection) -> CreditSide:
+def credit_direction(stream: PollableStream, connection: Connection) -> CreditDirection:
     """The writing direction of ``stream``."""
-    return (PinnedCreditSide if stream._executor._pinned else CreditSide)(stream, connection)
+    return (PinnedCreditDirection if stream._executor._pinned else CreditDirection)(stream, connection)
 
 
-def room_side(stream: PollableStream, link: Link) -> RoomSide:
+def room_direction(stream: PollableStream, link: Link) -> RoomDirection:
     """The writing direction of ``stream``, which is raw TCP."""
-    return (PinnedRoomSide if stream._executor._pinned else RoomSide)(stream, link)
+    return (PinnedRoomDirection if stream._executor._pinned else RoomDirection)(stream, link)

@@ -16,7 +16,7 @@ from ._answers import wait_until
 from ._connect import LONGEST_OPENING, Place, connected, place_of
 from ._connection import Connection
 from ._network_line import NetworkLine
-from ._rfc2217_line import PATIENCE, Rfc2217Line
+from ._rfc2217_line import ANSWER_TIMEOUT_S, Rfc2217Line
 from ._telnet import IAC
 
 # Seconds for which the server may speak first.
@@ -67,7 +67,7 @@ def open_rfc2217(
 
 def _check_options(place: Place) -> None:
     try:
-        if float(place.options.get("timeout", PATIENCE)) <= 0:
+        if float(place.options.get("timeout", ANSWER_TIMEOUT_S)) <= 0:
             raise ValueError
     except ValueError:
         raise place.error(f"timeout={place.options['timeout']}: pass seconds above 0") from None

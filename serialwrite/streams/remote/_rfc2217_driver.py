@@ -9,7 +9,7 @@ from typing import Any
 
 from .._coroutine import Result
 from .._proof import ProofLevel, ProofLevels
-from ..fd._readiness import side_for
+from ..fd._pinned_direction import direction_for
 from ..fd._standstill import NOT_READING, Standstill
 from ..fd._stream import PollableStream
 from ..serial._close import close_now
@@ -18,7 +18,7 @@ from ..serial._drain import seconds_per_byte
 from ..serial._settings import Settings
 from ..serial._stall import CTS_LOW
 from ._connection import Connection
-from ._directions import Waker, credit_side
+from ._directions import Waker, credit_direction
 from ._rfc2217_line import Rfc2217Line
 from ._tcp_device import PROOFS, TcpDevice, open_number
 
@@ -27,7 +27,7 @@ LUMP = 4096
 SUSPENDED = "suspended by the server"
 INPUT_FULL = "what has come is not read, and the server's answers stand behind it"
 # Seconds between two looks whether an answer has come, at first and at the most.
-SHORTEST_LOOK, LONGEST_LOOK = 0.0005, 0.02
+LOOK_MIN_S, LOOK_MAX_S = 0.0005, 0.02
 
 
 class Rfc2217Device(TcpDevice):
@@ -87,7 +87,7 @@ class Rfc2217Driver:
         """It was opened here, for one user: nothing is left to check."""
 
     def directions(self, stream: PollableStream, /) -> tuple[Any, Any]:
-        both = credit_side(stream, self.connection), side_for(stream, writing=False)
+        both = credit_direction(stream, self.connection), direction_for(stream, writing=False)
         self._waker.add(*both)
         return both
 
@@ -132,14 +132,14 @@ class Rfc2217Driver:
             await asyncio.sleep(seconds)
         finally:
             question = self.line.ask_line("break", on=False)
-        pause, deadline = SHORTEST_LOOK, time.monotonic() + self.line.patience
+        pause, deadline = LOOK_MIN_S, time.monotonic() + self.line.patience
         while question.awaited and question.answer is None:
             self.connection.receive()
             self.device.check_peer()
             if time.monotonic() > deadline:
                 raise TimeoutError(f"break: the server {self.connection.name} has not answered that")
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_LOOK)
+            pause = min(2 * pause, LOOK_MAX_S)
         return None, 0
 
     def close(self, directions: Sequence[Any], /, *, flush: bool) -> int | None:

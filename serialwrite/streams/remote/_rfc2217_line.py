@@ -36,7 +36,7 @@ IN_FLIGHT_TIME, LEAST_IN_FLIGHT = 0.1, 512
 # Seconds for which a modem state is fresh, where the URL says poll_modem.
 FRESH = 0.3
 # Seconds that the server has for an answer, where the URL does not say.
-PATIENCE = 3.0
+ANSWER_TIMEOUT_S = 3.0
 
 _LINES = {
     "rts": (Control.RTS_OFF, Control.RTS_ON),
@@ -72,7 +72,7 @@ class Rfc2217Line(NetworkLine):
         self._unchecked = "ign_set_control" in options
         self._polls = "poll_modem" in options
         self._polled_at = -FRESH
-        self.patience = float(options.get("timeout", PATIENCE))
+        self.patience = float(options.get("timeout", ANSWER_TIMEOUT_S))
         self._in_flight = in_flight
         self.granted: Settings = asked_of(self)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._coroutine import Result
 from .._proof import ProofLevels
-from ..fd._readiness import side_for
+from ..fd._pinned_direction import direction_for
 from ..fd._socket import SocketStream
 from ..fd._standstill import NOT_READING, Standstill
 from ..fd._stream import PollableStream
@@ -15,7 +15,7 @@ from ..serial._close import close_now
 from ..serial._device import Device
 from ..serial._no_line import no_line
 from ._connect import PortSocket
-from ._directions import room_side
+from ._directions import room_direction
 from ._link import Link
 from ._network_line import NetworkLine
 from ._tcp_device import PROOFS, TcpDevice, open_number
@@ -45,7 +45,7 @@ class TcpPort:
         """There is nothing that could keep others out."""
 
     def directions(self, stream: PollableStream, /) -> tuple[Any, Any]:
-        return room_side(stream, self._link), side_for(stream, writing=False)
+        return room_direction(stream, self._link), direction_for(stream, writing=False)
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         n = self._stream.write_some_nowait(buffers)

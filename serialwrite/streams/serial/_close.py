@@ -25,7 +25,7 @@ GRACE, LONGEST_STANDSTILL = 0.5, 5.0
 # Bytes that the hardware may hold beyond the queue. Drivers of USB adapters don't report them (FT232R data sheet, 4.3).
 HELD = 128
 # Seconds to wait for a close beyond what it always takes, although the kernel was asked not to wait.
-PATIENCE = 0.5
+CLOSE_TIMEOUT_S = 0.5
 
 
 def check_closing(policy: ClosePolicy, timeout: float | None) -> None:
@@ -113,7 +113,7 @@ def _close_with_a_queue(tty: Device, port: Any) -> bool:
         if before is not None and before != CLOSING_WAIT_NONE:
             tty.set_closing_wait(CLOSING_WAIT_NONE)
             waits = before
-    closed = call_interrupted(lambda: _close_quietly(tty, port), f"closing {path}", PATIENCE + tty.closing_time)
+    closed = call_interrupted(lambda: _close_quietly(tty, port), f"closing {path}", CLOSE_TIMEOUT_S + tty.closing_time)
     if closed and hangs_up is not None:
         with suppress(OSError), tty.opened_anew(path) as anew:
             if waits is not None:

@@ -14,7 +14,7 @@ from ..._posix import require
 from .._coroutine import Result
 from .._proof import UNKNOWN, ProofLevel, ProofLevels
 from ..fd._descriptor import read_descriptor, took_nothing, write_bytes, write_descriptor
-from ..fd._readiness import side_for
+from ..fd._pinned_direction import direction_for
 from ..fd._stream import POLLING, PollableStream
 from ._close import close_inherited, close_now
 from ._device import Device
@@ -49,7 +49,7 @@ class DescriptorDriver:
             read_back(self.serial)
 
     def directions(self, stream: PollableStream, /) -> tuple[Any, Any]:
-        return side_for(stream, writing=True), side_for(stream, writing=False)
+        return direction_for(stream, writing=True), direction_for(stream, writing=False)
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         return write_descriptor(self.serial.fd or self.wait_fd(), buffers)

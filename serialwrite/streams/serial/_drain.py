@@ -15,7 +15,7 @@ DrainLevel: TypeAlias = Literal["queue", "shift-register", "served", ProofLevel.
 
 # Seconds between two polls of the driver: what the baud rate predicts, within these bounds. The longest is also how
 # late a hang-up is noticed.
-SHORTEST_LOOK, LONGEST_LOOK = 0.001, 0.05
+LOOK_MIN_S, LOOK_MAX_S = 0.001, 0.05
 # The longest where a server is asked: it answers after a round trip, whatever the baud rate.
 LONGEST_ANSWER_LOOK = 0.02
 # Seconds before an empty queue is checked a second time. When a cdc_acm device is unplugged, its queue reads empty up
@@ -68,7 +68,7 @@ class Drain:
         self._last: bool = level != "queue" and tty.transmitter_empty() is not None
         self._lag = tty.status_lag() if self._last else 0.0
         self._stale_until = time.monotonic() + self._lag
-        self._answer_look = SHORTEST_LOOK / 2
+        self._answer_look = LOOK_MIN_S / 2
 
     @property
     def drained(self) -> int:
@@ -95,14 +95,14 @@ class Drain:
             self._stale_until = 0.0
             return self._pause(FIFO / 4)
         left = self._stale_until - time.monotonic()
-        return min(left, LONGEST_LOOK) if left > 0 else None
+        return min(left, LOOK_MAX_S) if left > 0 else None
 
     def _pause(self, size: float) -> float:
         """Seconds that ``size`` bytes take, within bounds."""
         if self._tty.tells_served:
             self._answer_look = min(2 * self._answer_look, LONGEST_ANSWER_LOOK)
             return self._answer_look
-        return min(max(size * self._byte_time, SHORTEST_LOOK), LONGEST_LOOK)
+        return min(max(size * self._byte_time, LOOK_MIN_S), LOOK_MAX_S)
 
     async def wait(self, note: Callable[[], object] = lambda: None, *, sure: bool = False) -> None:
         """Look until everything has left, and call ``note`` after each look.

@@ -26,7 +26,7 @@ RS485_FLAGS = {0x01: "it", 0x02: "rts_level_for_tx", 0x04: "rts_level_for_rx", 0
 INSTEAD = "wrap the port in RS485(port), which switches RTS itself"
 
 # Seconds to search for the holders of a port that is in use.
-PATIENCE = 0.5
+HOLDERS_TIMEOUT_S = 0.5
 
 # The kind of port behind each URL scheme of pyserial.
 URLS: dict[str, Kind] = {
@@ -234,7 +234,7 @@ def _users(device: str) -> str:
     locking = flocking(device)
     holders = [] if os.getpid() in locking else [program(each) for each in sorted(locking)]
     if not locking:
-        holders = lock_holders(device, PATIENCE)
+        holders = lock_holders(device, HOLDERS_TIMEOUT_S)
     return ", ".join(holders) or "another program, or open here already"
 
 

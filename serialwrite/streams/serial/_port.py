@@ -127,10 +127,10 @@ class SerialPort(PyserialNames):
             raise
         plain = type(self)._write_one is SerialPort._write_one  # noqa: SLF001 # a subclass may have its own
         if plain and type(self.driver) is DescriptorDriver and "fd" in vars(self.serial):
-            side: Any = self._write_direction
+            direction: Any = self._write_direction
             attributes = cast("dict[str, Any]", vars(self.serial))
-            side.write_one = DirectWrite(attributes, None, self.driver.write_one)
-            side.try_now = DirectGather(attributes, None, side.try_now, ledger)
+            direction.write_one = DirectWrite(attributes, None, self.driver.write_one)
+            direction.try_now = DirectGather(attributes, None, direction.try_now, ledger)
         self._finishing = threading.Lock()
         self._finished = False
         # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
@@ -247,15 +247,15 @@ class SerialPort(PyserialNames):
 
     def _closed_by_owner(self) -> None:
         """The ``serial.Serial`` was closed, on whatever thread."""
-        for side in (self._write_direction, self._read_direction):
-            side.closed_by_owner()
+        for direction in (self._write_direction, self._read_direction):
+            direction.closed_by_owner()
 
     def _stop_operations(self) -> None:
         """From here on nothing is accepted any more; what waits ends."""
         self._closed = True
         self._write_direction.try_now = self.write_some_nowait  # which refuses, though the descriptor may be open yet
-        for side in (self._write_direction, self._read_direction):
-            side.abort(StreamClosed())
+        for direction in (self._write_direction, self._read_direction):
+            direction.abort(StreamClosed())
         for operation in tuple(self._spawned):
             operation.end_with(StreamClosed())
 

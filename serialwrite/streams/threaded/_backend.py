@@ -17,7 +17,7 @@ from ..serial._drain import seconds_per_byte
 # polled.
 LOOK_INTERVAL_S = 0.01
 # A chunk takes about this long on the line, in seconds: that is how long a cancellation waits.
-CHUNK_TIME = 0.05
+CHUNK_S = 0.05
 
 
 class Backend(Device):
@@ -38,7 +38,7 @@ class Backend(Device):
 
     def __init__(self, port: Any) -> None:
         self.port = port
-        self.chunk = int(min(max(CHUNK_TIME / seconds_per_byte(port), 16), 1024))  # bytes to write at a time
+        self.chunk = int(min(max(CHUNK_S / seconds_per_byte(port), 16), 1024))  # bytes to write at a time
 
     def writable(self) -> bool:
         """Whether a chunk can be written now without blocking for long."""

@@ -24,10 +24,10 @@ from ..serial._settings import Settings, asked_of
 from ._backend import Backend
 
 # Seconds that pyserial's close takes, always: it sleeps for 0.3, in case the same server is connected to again.
-CLOSING_TIME = 0.35
+CLOSING_S = 0.35
 
 # Seconds after which a thread that waits for pyserial's own looks whether that has ended, of which it need not say.
-SOURCE_LOOK = 1.0
+SOURCE_LOOK_S = 1.0
 # poll(2) where the system has it: select(2) knows descriptors below 1,024 only.
 POLLER: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
@@ -176,7 +176,7 @@ class SocketBackend(_OverTcp):
 class Rfc2217Backend(_OverTcp):
     """``rfc2217://``: a remote port, by Telnet. Its write sends everything or fails, so that a chunk has to fit."""
 
-    closing_time = CLOSING_TIME
+    closing_time = CLOSING_S
 
     def __init__(self, port: Any) -> None:
         super().__init__(port)
@@ -210,7 +210,7 @@ class Rfc2217Backend(_OverTcp):
         super().close_port(port)
         thread, port._thread = port._thread, None
         if thread is not None:  # else pyserial has waited for it
-            thread.join(CLOSING_TIME)
+            thread.join(CLOSING_S)
 
     def interrupt(self) -> None:
         super().interrupt()
@@ -243,4 +243,4 @@ def _await_item(
 ) -> None:
     with items.not_empty:
         while port.is_open and not items._qsize() and not stop.is_set() and (source is None or source.is_alive()):
-            items.not_empty.wait(None if source is None else SOURCE_LOOK)
+            items.not_empty.wait(None if source is None else SOURCE_LOOK_S)

@@ -24,7 +24,7 @@ from ..fd._stream import PollableStream
 from ._backend import Backend
 
 # Seconds that close() gives a thread to end. One that is stuck in its port for longer is left alone.
-PATIENCE = 1.0
+STOP_TIMEOUT_S = 1.0
 
 Outcome: TypeAlias = "tuple[BaseException | None, Any]"
 
@@ -173,10 +173,10 @@ class WorkerDirection(Direction):
         self._interrupt()
         if self._thread is None:
             return
-        self._thread.join(PATIENCE / 10)
+        self._thread.join(STOP_TIMEOUT_S / 10)
         if self._thread.is_alive():
             self._backend.cancel()
-            self._thread.join(PATIENCE)
+            self._thread.join(STOP_TIMEOUT_S)
         if self._step is not None and self._thread.is_alive():  # stuck: what its chunk came to is not known
             self._post(self._step)
 

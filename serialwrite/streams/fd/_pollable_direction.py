@@ -14,7 +14,7 @@ from ..._cancellation import CancellationType
 from ..._direction import NOWHERE, QUIET_S, READING, WRITING, BlockingDirection, Done, User, Way
 from ..._errors import Disconnected, StreamBusy, StreamClosed, TransferError, transfer_error
 from ..._executors import running_loop
-from ..._quick import PER_OPERATION, QuickDirection
+from ..._quick import OPERATION_COST_BYTES, QuickDirection
 from ._backoff import Backoff
 from ._blocked import BlockedThread
 from ._lookout import Lookout, lookout_of
@@ -23,10 +23,10 @@ from ._watch import Watch, watch_for
 
 # What operations that complete at once may cost between two turns of the loop (rule 9), counted in bytes;
 # and what each of them costs beside its bytes.
-FAIR_BUDGET = 96 * PER_OPERATION
+FAIR_BUDGET_BYTES = 96 * OPERATION_COST_BYTES
 
 
-class Side(Turn, QuickDirection, BlockingDirection):
+class PollableDirection(Turn, QuickDirection, BlockingDirection):
     """One direction of a stream: who is using it, and the watcher that it waits with."""
 
     def __init__(self, stream: TriedStream, *, writing: bool) -> None:
@@ -39,8 +39,8 @@ class Side(Turn, QuickDirection, BlockingDirection):
         self.user: User | None = None
         # The thread of the stream's loop, while this direction is idle and no turn is due; NOWHERE otherwise.
         # The thread, not the loop: Python 3.11 makes a system call to say which loop is running.
-        self.idle_in: int = NOWHERE
-        self.budget: int = FAIR_BUDGET
+        self.idle_thread: int = NOWHERE
+        self.budget: int = FAIR_BUDGET_BYTES
         self._claimed_on: asyncio.AbstractEventLoop | None = None
         self._step: tuple[Any, Done] | None = None  # that waits: its buffers, and what it calls
         self._loop: asyncio.AbstractEventLoop | None = None  # that it has waited on last
@@ -63,7 +63,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
                 raise StreamBusy(self._stream, self.way.name)
             self._forget()
         self.user = user
-        self.idle_in = NOWHERE
+        self.idle_thread = NOWHERE
         self._claimed_on = running_loop()  # not the executor's: a blocking write has none
 
     def release(self) -> None:
@@ -75,8 +75,8 @@ class Side(Turn, QuickDirection, BlockingDirection):
         self.user = None
         loop = self._stream._executor._loop
         if loop is not None and loop is running_loop():
-            self.idle_in = NOWHERE if self._stream._closed else get_ident()
-            self.budget = FAIR_BUDGET  # only what completes at once never comes here
+            self.idle_thread = NOWHERE if self._stream._closed else get_ident()
+            self.budget = FAIR_BUDGET_BYTES  # only what completes at once never comes here
 
     def running_loop(self) -> asyncio.AbstractEventLoop | None:
         """The stream's loop, where that is the running one."""
@@ -87,9 +87,9 @@ class Side(Turn, QuickDirection, BlockingDirection):
 
     def spend(self, n: int) -> None:
         """An operation has completed at once, with ``n`` bytes."""
-        self.budget -= n + PER_OPERATION
+        self.budget -= n + OPERATION_COST_BYTES
         if self.budget <= 0:
-            self.idle_in = NOWHERE
+            self.idle_thread = NOWHERE
 
     @property
     def turn_due(self) -> bool:
@@ -166,7 +166,7 @@ class Side(Turn, QuickDirection, BlockingDirection):
 
     def abort(self, error: TransferError) -> None:
         """End the step that waits here, if any, with ``error``; else the operation that is between two of its steps."""
-        self.idle_in = NOWHERE
+        self.idle_thread = NOWHERE
         if self.user is None:
             return
         if self._loop_closed():
@@ -266,26 +266,3 @@ class Side(Turn, QuickDirection, BlockingDirection):
     def wake_blocked(self) -> None:
         """Wake the thread that waits here without a loop, if one does."""
         self.blocked.wake()
-
-
-class PinnedSide(Side):
-    """One direction of a stream whose loop was named by its maker: once that is closed nothing is even tried.
-
-    Else a write would go out where the port has room, and be refused where it has to wait.
-    """
-
-    _idle_in = NOWHERE
-
-    @property
-    def idle_in(self) -> int:
-        loop = self._stream._executor._loop
-        return NOWHERE if loop is None or loop.is_closed() else self._idle_in
-
-    @idle_in.setter
-    def idle_in(self, thread: int) -> None:  # pyright: ignore[reportIncompatibleVariableOverride] # it can be set, too
-        self._idle_in = thread
-
-
-def side_for(stream: TriedStream, *, writing: bool) -> Side:
-    """One direction of ``stream``."""
-    return (PinnedSide if stream._executor._pinned else Side)(stream, writing=writing)
