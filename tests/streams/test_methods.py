@@ -216,7 +216,7 @@ NAMES = {
 
 @pytest.mark.parametrize("kind", NAMES, ids=lambda kind: kind.__name__)
 def test_tab_completion_shows_a_users_names_alone(kind):
-    own = set(dir(kind)) - {name for name in dir(kind) if name.startswith("_")}
+    own = {name for name in dir(kind) if not name.startswith("_") and hasattr(kind, name)}  # else: advice on it
     assert own - NAMES[kind] == set()
 
 

@@ -187,7 +187,7 @@ def test_served_is_what_was_accepted_before_an_answered_query():
     assert (served, refused.granted) == ([0, 100, 100, 250], False)
 
 
-def test_a_proof_is_not_passed_over_for_a_rate_that_was_asked_later():
+def test_a_proof_is_not_passed_over_for_a_rate_asked_later():
     server = Exchange()
     server.ask(Code.BAUDRATE, bytes(4), position=100)
     later = server.ask(Code.BAUDRATE, (9600).to_bytes(4))

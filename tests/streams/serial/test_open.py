@@ -72,7 +72,7 @@ def test_an_rs485_mode_that_the_driver_does_not_have():
 
 def test_settings_with_an_open_port():
     with PtyPair() as rig, serial.Serial(rig.port) as port:
-        with pytest.raises(ValueError, match="baudrate, rtscts: set on the open"):
+        with pytest.raises(ValueError, match=r"baudrate, rtscts: the open serial\.Serial has"):
             sw.SerialPort(port, 9600, rtscts=True)
         assert sw.SerialPort(port).serial is port
 
