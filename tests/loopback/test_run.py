@@ -156,6 +156,17 @@ def test_line_2_percent_slow_is_reported_unless_machine_was(line, kept_waiting, 
     assert words in check.detail
 
 
+@pytest.mark.parametrize(("seconds", "outcome"), [(1.1, Outcome.UNKNOWN), (3.5, Outcome.FAIL)])
+def test_slow_line_is_measured_by_enough_bytes(seconds, outcome):
+    """At 600 Bd a byte is 1.6 % of a second: one that is late must not make the rate another."""
+    account = loopback.Checker(loopback.make_pattern("prbs31")).finish(0)
+    writes = Writes(calls=10, short=3, blocked=7, smallest=1)
+    rates = (loopback.Rate(0.0, seconds, 588 * seconds / 10),)
+    direction = loopback.Direction("there", account, seconds, rates, baud=588.0, writes=writes)
+    check = check_baud(direction, loopback.Settings(("a", "b"), "prbs31", 600), frozenset())
+    assert check.outcome is outcome, check
+
+
 @pytest.mark.parametrize(("baud", "right"), [(115_200, Outcome.PASS), (115_200 * 0.98, Outcome.FAIL)])
 def test_the_real_baud_rate_is_measured_over_a_line(baud, right):
     def timed():

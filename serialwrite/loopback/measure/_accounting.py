@@ -23,6 +23,8 @@ STARVED_RATIO_MAX: Final = (
     0.003  # of a busy line's time; more would blur its rate by a share of BAUD_TOLERANCE_RATIO that matters
 )
 BUSY_MIN_S: Final = 1.0  # seconds of a busy line, before its rate is measured
+# Bytes of one, before that: a byte's arrival is known to a byte's time, which must be small beside what is measured.
+BUSY_MIN_BYTES: Final = 200
 
 
 async def check_accounting(
@@ -143,8 +145,9 @@ def check_baud(
             name, Outcome.NOT_TESTED, "nothing paces this line: bytes arrived faster than its baud rate lets them"
         )
     busy = sum(rate.seconds for rate in direction.throughput) - (direction.gaps.total if direction.gaps else 0.0)
-    if direction.baud is None or busy < BUSY_MIN_S:
-        return Check(name, Outcome.UNKNOWN, f"the line was busy for {busy:.2f} s: {BUSY_MIN_S:g} s are needed to tell")
+    needed = max(BUSY_MIN_S, BUSY_MIN_BYTES / settings.line_rate)
+    if direction.baud is None or busy < needed:
+        return Check(name, Outcome.UNKNOWN, f"the line was busy for {busy:.2f} s: {needed:.3g} s are needed to tell")
     off = direction.baud / settings.baudrate - 1
     side = "above" if off > 0 else "below"
     apart = f"{abs(off):.1%} {side} the {settings.baudrate:,} set" if round(off, 3) else "as set"
