@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 
+import hypothesis
 import pytest
 
 from serialwrite.testing._leaks import Held, leaked_since
@@ -16,6 +17,9 @@ try:
     import uvloop
 except ImportError:  # not made for this platform; everything still runs on asyncio's own loop
     uvloop = None
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # no test asserts a time
+hypothesis.settings.load_profile("untimed")
 
 # Seconds that what a test has let go of may take to be gone: a thread that ends, a child that is reaped.
 SETTLE = 5.0

@@ -25,7 +25,7 @@ def stacked(stream, names):
     return stream
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     names=STACKS,
     data=st.lists(st.binary(max_size=300), max_size=5),
@@ -55,7 +55,7 @@ def test_a_stack_does_what_the_stream_alone_does(names, data, steps, limit):
     assert kind is not type(None) or n == alone[1] or 0 in steps
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     names=STACKS,
     delays=st.lists(st.integers(0, 30), min_size=1, max_size=4),

@@ -281,7 +281,7 @@ def test_the_operation(kind, given, make_condition, honours, data):
 FULL = st.builds(BlockingIOError)  # said once: a readiness that lied
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     given=pieces(),
     make_condition=conditions,

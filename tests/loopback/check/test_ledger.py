@@ -137,7 +137,7 @@ FAULTS = st.one_of(
 
 
 # The same examples every time: among 6,000 random ones none failed, and CI is no place to find the 6,001st.
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(
     pattern=st.sampled_from(["prbs31", "prbs23", "random:3", "prbs31"]),
     script=st.lists(st.tuples(st.integers(64, 6000), FAULTS), max_size=6),
@@ -161,7 +161,7 @@ def test_planted_faults_are_reported_as_what_they_are(pattern, script, tail, cut
     plant.verify(check(bytes(plant.received), len(plant.sent), pattern, pieces=pieces))
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(
     script=st.lists(
         st.tuples(
@@ -203,7 +203,7 @@ def test_a_fault_right_before_the_end(fault, distance):
     plant.verify(check(bytes(plant.received), len(plant.sent)))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     data=st.data(),
     pattern=st.sampled_from(["prbs31", "counting", "all256", "walking", "0x55", "prbs7", "random"]),

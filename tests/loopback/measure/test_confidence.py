@@ -22,7 +22,7 @@ def test_bounds_are_those_of_garwoods_table(errors, lower, upper):
     assert poisson_bounds(errors) == pytest.approx((lower, upper), rel=2e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(errors=st.integers(1, 100), confidence=st.sampled_from([0.5, 0.9, 0.95, 0.999999]))
 def test_bounds_put_exactly_the_tail_beyond_the_count(errors, confidence):
     """The definition itself, by adding up probabilities."""
