@@ -35,12 +35,17 @@ class TimeIsUp(TimeoutError):
 KINDS = (Alarm, TimeIsUp, KeyboardInterrupt)
 
 
+def in_a_finalizer(frame):
+    """Whether Python ignores what is raised here: in a ``__del__``, or the callback of a weak reference."""
+    return frame.f_code.co_name == "__del__" or "weakref" in frame.f_code.co_filename
+
+
 @contextmanager
 def alarms():
     """Give a context in which an alarm may raise one of KINDS; outside of it, it does nothing."""
 
     def handler(number, frame):
-        if armed and frame.f_code.co_name != "__del__":  # Python ignores what is raised there
+        if armed and not in_a_finalizer(frame):
             raise armed.pop()
 
     armed = []
