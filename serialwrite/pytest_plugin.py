@@ -85,7 +85,7 @@ def serial_pair(request: pytest.FixtureRequest) -> Iterator[Rig[Any]]:
         TcpPair,
         UnixPair,
     )
-    from serialwrite.testing.rigs._lease import PortLease  # noqa: PLC0415
+    from serialwrite.testing.rigs._lease import PortLease  # noqa: PLC0415 # see the top
 
     option: Callable[[str], Any] = request.config.getoption
     port, peer = option("--serial-port"), option("--serial-peer")
@@ -104,7 +104,7 @@ def serial_pair(request: pytest.FixtureRequest) -> Iterator[Rig[Any]]:
 
 
 def _opened(rig: Rig[Any]) -> Rig[Any]:
-    from serialwrite.testing import RigUnavailable  # noqa: PLC0415
+    from serialwrite.testing import RigUnavailable  # noqa: PLC0415 # see the top
 
     try:
         return rig.open()
@@ -115,8 +115,8 @@ def _opened(rig: Rig[Any]) -> Rig[Any]:
 @pytest.fixture
 def serial_port(request: pytest.FixtureRequest, serial_pair: Rig[Any]) -> Iterator[SerialPort | SocketStream]:
     """The port of ``serial_pair``, open: a ``SerialPort`` at --serial-baud, or a ``SocketStream`` for sockets."""
-    from serialwrite import SerialPort, SocketStream  # noqa: PLC0415
-    from serialwrite.testing import PathRig  # noqa: PLC0415
+    from serialwrite import SerialPort, SocketStream  # noqa: PLC0415 # see the top
+    from serialwrite.testing import PathRig  # noqa: PLC0415 # see the top
 
     if isinstance(serial_pair, PathRig):
         with SerialPort(serial_pair.port, baudrate=request.config.getoption("--serial-baud")) as port:
@@ -132,7 +132,7 @@ def simulated_uart(request: pytest.FixtureRequest) -> Iterator[Callable[..., Sim
 
     A test that fails says the seeds, and the faults that happened as a script that makes them happen again.
     """
-    from serialwrite.testing import SimulatedUart  # noqa: PLC0415
+    from serialwrite.testing import SimulatedUart  # noqa: PLC0415 # see the top
 
     made: list[SimulatedUart] = request.node.stash.setdefault(uarts, [])
 
@@ -149,7 +149,7 @@ def simulated_uart(request: pytest.FixtureRequest) -> Iterator[Callable[..., Sim
 @pytest.fixture
 def answering() -> Iterator[Callable[..., Answering]]:
     """``answering({b"AT": b"OK"})`` makes an open ``Answering``: a virtual port whose device answers by rule."""
-    from serialwrite.testing import Answering  # noqa: PLC0415
+    from serialwrite.testing import Answering  # noqa: PLC0415 # see the top
 
     with ExitStack() as stack:
         yield lambda *args, **options: stack.enter_context(Answering(*args, **options))
@@ -158,7 +158,7 @@ def answering() -> Iterator[Callable[..., Answering]]:
 @pytest.fixture
 def scripted_stream() -> type[ScriptedStream]:
     """``scripted_stream(3, Step(5, after=0.5), error, executor=...)`` makes a ``ScriptedStream``."""
-    from serialwrite.testing import ScriptedStream  # noqa: PLC0415
+    from serialwrite.testing import ScriptedStream  # noqa: PLC0415 # see the top
 
     return ScriptedStream
 
@@ -169,7 +169,7 @@ class LeakCheck:
     @pytest.fixture(autouse=True)
     def serial_leak_check(self) -> Iterator[None]:
         """No test leaks a descriptor, a thread or a child process."""
-        from serialwrite.testing._leaks import Held, leaked_since  # noqa: PLC0415
+        from serialwrite.testing._leaks import Held, leaked_since  # noqa: PLC0415 # see the top
 
         before = Held()
         yield

@@ -58,6 +58,7 @@ RANKS = """
     streams/serial: _line_stream
     streams/serial: _tty_stream
     streams/serial: _pyserial_names
+    streams/serial: _choose_driver
     streams/serial: _port
     streams/serial: _async_open
 

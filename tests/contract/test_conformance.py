@@ -310,12 +310,14 @@ class RefusesNothing(Pipe):
             self.complete(handler, ValueError("no data"), 0)
 
 
-class Inline(Pipe):
-    """2: inside the initiating function."""
-
+class CompletesInline:
     def complete(self, handler, error, n):
         handler.cancellation_slot.clear()
         handler(error, n)
+
+
+class Inline(CompletesInline, Pipe):
+    """2: inside the initiating function."""
 
 
 class Twice(Pipe):
@@ -621,12 +623,8 @@ async def test_a_users_stream_is_read_from_by_the_rules():
     await check_read_stream(lambda: made(Source))
 
 
-class ReadsInline(Source):
+class ReadsInline(CompletesInline, Source):
     """2"""
-
-    def complete(self, handler, error, n):
-        handler.cancellation_slot.clear()
-        handler(error, n)
 
 
 class ReadsTwice(Source):

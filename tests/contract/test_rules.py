@@ -72,6 +72,20 @@ async def turns(count=200):
     await asyncio.sleep(0.06)  # longer than the longest pause of a stream that backs off
 
 
+async def received_until(ended, far):
+    """How many bytes come to ``far`` until ``ended`` has something in it, and afterwards."""
+    received = 0
+    while not ended:
+        with contextlib.suppress(BlockingIOError):
+            received += len(far.recv(1 << 16))
+        await asyncio.sleep(0)
+    await turns()
+    with contextlib.suppress(BlockingIOError):
+        while data := far.recv(1 << 20):
+            received += len(data)
+    return received
+
+
 # -- 1 ------------------------------------------------------------------------------------------------
 
 LOOPS = {
@@ -210,15 +224,7 @@ async def test_rule_2_a_condition_that_closes_the_stream_ends_it_once():
         sw.async_write(
             stream, bytes(1 << 22), lambda error, n: ended.append((error, n)), completion_condition=condition
         )
-        received = 0
-        while not ended:
-            with contextlib.suppress(BlockingIOError):
-                received += len(far.recv(1 << 20))
-            await asyncio.sleep(0)
-        await turns()
-        with contextlib.suppress(BlockingIOError):
-            while data := far.recv(1 << 20):
-                received += len(data)
+        received = await received_until(ended, far)
         [(error, n)] = ended
         assert type(error) is sw.StreamClosed
         assert n == error.bytes_transferred == received
@@ -230,7 +236,7 @@ async def test_rule_5_an_emit_in_a_condition_ends_a_blocked_write_once():
     failures = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
     with near, far:
-        signal, ended, received = sw.CancellationSignal(), [], 0
+        signal, ended = sw.CancellationSignal(), []
 
         def condition(error, n):
             if n >= 1 << 20:
@@ -239,14 +245,7 @@ async def test_rule_5_an_emit_in_a_condition_ends_a_blocked_write_once():
 
         token = sw.bind_cancellation_slot(signal.slot, lambda error, n: ended.append((error, n)))
         sw.async_write(sw.SocketStream(near), bytes(1 << 22), token, completion_condition=condition)
-        while not ended:
-            with contextlib.suppress(BlockingIOError):
-                received += len(far.recv(1 << 16))
-            await asyncio.sleep(0)
-        await turns()
-        with contextlib.suppress(BlockingIOError):
-            while data := far.recv(1 << 20):
-                received += len(data)
+        received = await received_until(ended, far)
         [(error, n)] = ended
         assert type(error) is sw.OperationAborted
         assert n == error.bytes_transferred == received

@@ -11,6 +11,7 @@ import gc
 import multiprocessing
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -45,6 +46,7 @@ def remote():
         return port, server.accept()[0].detach()
 
 
+os.register_at_fork(after_in_child=lambda: signal.alarm(60))  # a child that hangs is ended, whatever ends this program
 stream, far = {"serial": serial, "descriptor": descriptor, "socket": connection, "socket://": remote}[sys.argv[1]]()
 parent, told = os.getpid(), os.dup(1)
 

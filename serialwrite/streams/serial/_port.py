@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import threading
 import warnings
@@ -21,8 +20,7 @@ from ..._handler import Handler
 from ..._operation import Operation, default_token as unspecified
 from ..._signal_safe import ledger
 from .._coroutine import Result, Spawned, in_thread
-from ..remote._open import opened_remote
-from ..threaded._thread_driver import ThreadDriver
+from ._choose_driver import driver_for, opened_driver
 from ._close import (
     LONGEST_DRAIN,
     ClosePolicy,
@@ -34,9 +32,8 @@ from ._close import (
 from ._descriptor_driver import DescriptorDriver
 from ._driver import Driver
 from ._interrupted import prepare as prepare_closing
-from ._open import check_port, check_write, kind_of, opened
+from ._open import check_port
 from ._pyserial_names import PyserialNames
-from ._spy_driver import SpyDriver
 
 # The settings of a serial.Serial in the order of its arguments, behind the baud rate.
 BY_POSITION = ("bytesize", "parity", "stopbits", "timeout", "xonxoff", "rtscts", "write_timeout", "dsrdtr")
@@ -292,26 +289,3 @@ class SerialPort(PyserialNames):
                 RuntimeWarning,
                 stacklevel=3,
             )
-
-
-def opened_driver(port: str, baudrate: int, **settings: Any) -> Driver:
-    """Open ``port``: the driver for it."""
-    if kind_of(port) == "remote":
-        return opened_remote(port, baudrate, **settings)
-    if "in_flight" in settings:
-        raise io.UnsupportedOperation(f"in_flight: nothing proves what {port} has served; leave it out")
-    made = opened(port, baudrate, **settings)
-    try:
-        return driver_for(made)
-    except BaseException:
-        made.close()
-        raise
-
-
-def driver_for(port: Any) -> Driver:
-    """The driver for ``port``, an object of pyserial's that is open."""
-    kind = kind_of(port)
-    if kind == "blocking":
-        return ThreadDriver(port)
-    check_write(port)
-    return SpyDriver(port) if kind == "spied" else DescriptorDriver(port)

@@ -292,7 +292,7 @@ async def test_a_handler_that_raises_takes_no_report_from_others(loop_errors):
 
 
 async def test_a_report_of_the_wait_before_is_dropped():
-    """Both are ready at once; what the first is told replaces the wait of the second, whose report was fetched, too."""
+    """Both reports are fetched together. The first one's callback replaces the wait that the second one is of."""
     loop, told = asyncio.get_running_loop(), []
     with pair() as (one, one_far), pair() as (two, two_far):
         first, second = (watch_for(loop, writing=False) for _ in range(2))
@@ -415,9 +415,11 @@ async def test_the_leak_check_knows_what_is_the_loops():
 
 
 FORKED = """
-import asyncio, contextlib, os, select, socket, sys
+import asyncio, contextlib, os, select, signal, socket, sys
 import serialwrite as sw
 from serialwrite.streams.fd._epoll_watch import reactor_of
+
+os.register_at_fork(after_in_child=lambda: signal.alarm(60))  # a child that hangs is ended, whatever ends this program
 
 if sys.argv[1] == "loop":
     del select.epoll
