@@ -293,12 +293,6 @@ CORE = [
     slip("_quick.pyx", "        self.asked = True\n", "", BOTH),
     slip("_quick.pyx", "if how == PYGEN_RETURN:\n        self.rest = None", "if False:\n        pass", BOTH),
     slip("_quick.pyx", "            self.left()  # made now", "            pass  # made now", BOTH),
-    slip(
-        "_quick.pyx",
-        "        if not self.done:\n            self.left()",
-        "        if True:\n            self.left()",
-        BOTH,
-    ),
     slip("_quick.pyx", "    return limits_of_timeout\n", "    return unlimited\n", BOTH),
     slip("_quick.pyx", "    if timeout is not checked_timeout:", "    if checked_timeout is None:", BOTH),
     slip(

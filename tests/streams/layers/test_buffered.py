@@ -490,6 +490,8 @@ async def test_what_is_refused_at_once(sock):
         (lambda: lines.async_read_exactly(-1), ValueError, "pass 0 bytes or more"),
         (lambda: sw.Buffered(WriteOnly()).async_readline().send(None), TypeError, "has no async_read_some"),
         (lambda: lines.async_readline(timeout=-1), ValueError, "timeout"),
+        (lambda: lines.async_read_until(b"\n", tiemout=1), TypeError, "tiemout"),
+        (lambda: lines.async_read_exactly(1, longest_match=1), TypeError, "longest_match"),
         (lambda: sw.Buffered(lines.stream, limit=0), ValueError, "limit=0: pass a number of bytes, 1 or more"),
         (lambda: sw.Buffered(lines.stream, limit=None), TypeError, "limit=None: pass a number of bytes"),
         (lambda: sw.Buffered("/dev/ttyUSB0"), TypeError, "open it first"),
