@@ -41,29 +41,23 @@ def traced(stream: Any, name: str | None, resources: ExitStack) -> Any:
 
 
 def _tracer(name: str, resources: ExitStack) -> Callable[[sw.TraceEvent], None]:
-    """What writes down each event in a new file. If it fails, it stops; at the end a line says so."""
+    """A sink that writes each event to a new file. If the file can't be written, a line says so at the end."""
     try:
         file = trace_file(name)
     except OSError as error:
         raise OSError(f"--trace {name}: {error.strerror}") from error
-    failure: OSError | None = None
 
     def tell(event: sw.TraceEvent) -> None:
-        nonlocal failure
-        if failure is None:
-            try:
-                file.write(event)
-            except OSError as error:
-                failure = error
+        with suppress(OSError):  # end() reports it
+            file.write(event)
 
     def end() -> None:
-        nonlocal failure
         try:
             file.close()
         except OSError as error:
-            failure = failure or error
-        if failure is not None:
-            say(f"serialwrite: --trace {name}: {failure.strerror}; the trace is not whole", stderr=True)
+            file.failure = file.failure or error
+        if file.failure is not None:
+            say(f"serialwrite: --trace {name}: {file.failure.strerror}; the trace is not whole", stderr=True)
 
     resources.callback(end)
     return tell

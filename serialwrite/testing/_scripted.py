@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from serialwrite._errors import OperationAborted
-from serialwrite._executors import EventLoopExecutor, Executor, Timer, timers_of
+from serialwrite._executors import EventLoopExecutor, Executor, timers_of
 from serialwrite._handler import Handler
 from serialwrite._initiate import async_initiate
 from serialwrite._operation import deferred
@@ -64,7 +64,7 @@ class ScriptedStream:
     def __init__(self, *script: ScriptStep, executor: Executor | None = None) -> None:
         self._executor: Executor = executor or EventLoopExecutor()
         self._script = deque(step_of(step) for step in script)
-        self._pending: _Pending | None = None
+        self._pending: Callable[[], None] | None = None  # what ends the step that waits, as the script says
         self.written: bytearray = bytearray()
         self.asked: list[int] = []
 
@@ -84,7 +84,7 @@ class ScriptedStream:
         """Let the step that waits do now what it would do later."""
         if self._pending is None:
             raise RuntimeError("no write_some is waiting")
-        self._pending.fire()
+        self._pending()
 
     def async_write_some(self, buffers: Sequence[memoryview], token: Any = deferred, /) -> Any:
         """Do the next step on ``buffers``."""
@@ -92,7 +92,7 @@ class ScriptedStream:
         def initiation(handler: Handler) -> None:
             step = self._next()
             if step.after > 0:
-                self._pending = _Pending(self, step, buffers, handler)
+                self._wait(step, buffers, handler)
             else:
                 n = self.take(step, buffers)
                 self._executor.post(handler, step.error, n)
@@ -107,10 +107,27 @@ class ScriptedStream:
         self.written += taken
         return len(taken)
 
-    def ended(self, pending: _Pending) -> None:
-        """That step waits no longer."""
-        if self._pending is pending:
-            self._pending = None
+    def _wait(self, step: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
+        """Do ``step`` when it is due, unless it is cancelled first."""
+
+        def fire() -> None:
+            end()
+            handler(step.error, self.take(step, buffers))
+
+        def cancel(type: object) -> None:
+            end()
+            self._executor.post(handler, OperationAborted(), 0)
+
+        def end() -> None:
+            handler.cancellation_slot.clear()
+            if timer is not None:
+                timer.cancel()
+            if self._pending is fire:
+                self._pending = None
+
+        timer = timers_of(self._executor)(step.after, fire) if step.after < math.inf else None
+        handler.cancellation_slot.assign(cancel)
+        self._pending = fire
 
     def _next(self) -> Step:
         return self._script.popleft() if self._script else Step()
@@ -131,35 +148,6 @@ class ScriptedNowaitStream(ScriptedStream):
             # A try gives a count or an error: the bytes now, the error at the next.
             self._script.appendleft(Step(error=step.error))
         return n
-
-
-class _Pending:
-    """A write_some that waits for its time."""
-
-    def __init__(self, stream: ScriptedStream, step: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
-        self._stream = stream
-        self._step = step
-        self._buffers = buffers
-        self._handler = handler
-        executor = stream.get_executor()
-        self._timer: Timer | None = None
-        if step.after < math.inf:
-            self._timer = timers_of(executor)(step.after, self.fire)
-        handler.cancellation_slot.assign(self._cancel)
-
-    def fire(self) -> None:
-        self._end()
-        self._handler(self._step.error, self._stream.take(self._step, self._buffers))
-
-    def _cancel(self, type: object) -> None:
-        self._end()
-        self._stream.get_executor().post(self._handler, OperationAborted(), 0)
-
-    def _end(self) -> None:
-        self._handler.cancellation_slot.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-        self._stream.ended(self)
 
 
 def step_of(step: ScriptStep) -> Step:

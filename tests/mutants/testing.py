@@ -17,10 +17,10 @@ PLUGIN = "test_pytest_plugin.py"
 
 TESTING = [
     # -- streams that follow a script or a rule ---------------------------------------------------------------
-    slip(T + "_scripted.py", "            self._timer.cancel()\n", "            pass\n", SCRIPTED),
+    slip(T + "_scripted.py", "                timer.cancel()\n", "                pass\n", SCRIPTED),
     slip(T + "_scripted.py", "self._script.appendleft(Step(error=step.error))", "pass", SCRIPTED),
     slip(T + "_scripted.py", "        self.asked.append(len(data))\n", "", SCRIPTED),
-    slip(T + "_scripted.py", "        self._handler.cancellation_slot.clear()\n", "", SCRIPTED),
+    slip(T + "_scripted.py", "            handler.cancellation_slot.clear()\n", "", SCRIPTED),
     slip(
         T + "_virtual_time.py",
         "return (self.due, self.number) < (other.due, other.number)",

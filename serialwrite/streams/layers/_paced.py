@@ -6,14 +6,13 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
-from numbers import Real
 from typing import Any
 
 from ..._adapting import as_stream
 from ..._buffers import checked_count, first_bytes
 from ..._errors import StreamClosed
 from ..._handler import Handler
-from ..._timers import checked_seconds
+from ..._timers import checked_number, checked_seconds
 from .._coroutine import Result, Spawned, completion
 from ..fd._lookout import LOOK_INTERVAL_S
 from ._layer import Layer, Step
@@ -71,10 +70,9 @@ class Paced(Layer):
         on_reply: Callable[[bytes], object] | None = None,
     ) -> None:
         super().__init__(as_stream(stream))
-        gaps = {"byte_gap": byte_gap, "chunk_gap": chunk_gap, "line_gap": line_gap}
-        _check(bytes_per_second, chunk_size, line_end, **gaps)
+        _check(chunk_size, line_end, byte_gap=byte_gap, chunk_gap=chunk_gap, line_gap=line_gap)
         check_prompt(prompt, prompt_timeout, prompt_settle, on_reply, first=prompt_first)
-        self._rate = bytes_per_second
+        self._rate = _checked_rate(bytes_per_second)
         self._byte_gap = byte_gap
         self._chunk_size = chunk_size
         self._chunk_gap = chunk_gap
@@ -161,11 +159,15 @@ class Paced(Layer):
                 raise StreamClosed
 
 
-def _check(rate: Any, chunk_size: Any, line_end: Any, **gaps: Any) -> None:
-    if rate is not None and (isinstance(rate, bool) or not isinstance(rate, Real)):
-        raise TypeError(f"bytes_per_second={rate!r}: pass more than 0, or None for no limit")
-    if rate is not None and not 0 < float(rate) < math.inf:
-        raise ValueError(f"bytes_per_second={rate!r}: pass more than 0, or None for no limit")
+def _checked_rate(rate: Any) -> float | None:
+    message = f"bytes_per_second={rate!r}: pass more than 0, or None for no limit"
+    number = None if rate is None else checked_number(rate, message)
+    if number is not None and not 0 < number < math.inf:
+        raise ValueError(message)
+    return number
+
+
+def _check(chunk_size: Any, line_end: Any, **gaps: Any) -> None:
     if chunk_size is not None:
         checked_count(chunk_size, f"chunk_size={chunk_size!r}", least=1)
     for name, gap in gaps.items():

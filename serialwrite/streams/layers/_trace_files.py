@@ -31,21 +31,21 @@ class RecordFile:
     def __init__(self, path: str) -> None:
         self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 # open until close()
         self._size = 0
-        self._failure: OSError | None = None
+        self.failure: OSError | None = None  # the first
 
     def append(self, record: bytes) -> None:
         """Write ``record`` whole, or raise OSError and leave nothing of it in the file."""
-        if self._failure is None:
+        if self.failure is None:
             rest = memoryview(record)
             try:
                 while rest:
                     rest = rest[self._file.write(rest) :]
             except OSError as error:
-                self._failure = error
+                self.failure = error
                 with suppress(OSError):  # a pipe can't be cut
                     self._file.truncate(self._size)
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         self._size += len(record)
 
     def close(self) -> None:

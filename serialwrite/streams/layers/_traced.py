@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..._adapting import as_stream
@@ -59,16 +60,12 @@ class Traced(Layer):
 
     @property
     def _read_direction(self) -> Any:
-        return LayerDirection(self, direction_of(self.stream, READING), self._read_step)
+        return LayerDirection(self, direction_of(self.stream, READING), partial(self._step, "read"))
 
     def _write_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
-        self._traced("write", below, buffers, handler)
+        self._step("write", below, buffers, handler)
 
-    def _read_step(self, below: Step, buffers: Sequence[memoryview], handler: Handler) -> None:
-        """Start one step of the read that has claimed this stream."""
-        self._traced("read", below, buffers, handler)
-
-    def _traced(
+    def _step(
         self, direction: Literal["write", "read"], below: Step, buffers: Sequence[memoryview], handler: Handler
     ) -> None:
         started, begin = time.time(), time.monotonic()

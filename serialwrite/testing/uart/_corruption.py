@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from serialwrite._posix import termios
@@ -44,12 +45,6 @@ def break_mark(input_flags: int) -> bytes:
 
 def split_at(data: bytes, characters: bytes) -> Iterator[tuple[int, bytes]]:
     """Give ``data`` in pieces, with offsets: runs without ``characters``, and each of these by itself."""
-    start = 0
-    for index, byte in enumerate(data):
-        if byte in characters:
-            if index > start:
-                yield start, data[start:index]
-            yield index, data[index : index + 1]
-            start = index + 1
-    if start < len(data):
-        yield start, data[start:]
+    one = re.escape(characters)
+    for piece in re.finditer(b"[%b]|[^%b]+" % (one, one), data):
+        yield piece.start(), piece[0]
