@@ -73,7 +73,8 @@ RANKS = """
     testing: _answers _ends _leaks _virtual_time
     testing: _answering_stream _scripted
     testing/conformance: _recorder
-    testing/conformance: _read_case _write_case
+    testing/conformance: _case
+    testing/conformance: _read_case _rules _write_case
     testing/conformance: _read_rules _write_rules
     testing/conformance: _check
     testing/rigs: _lease _links _pty_end _rig

@@ -706,6 +706,22 @@ class NeverEndsReading(Source):
         pass
 
 
+class ClosesReadingLate(Source):
+    """10: waits for the peer."""
+
+    def close(self):
+        time.sleep(0.8)
+        super().close()
+
+
+class ReadsAnywhere(Source):
+    """11: its executor runs the work on the thread of the caller."""
+
+    def __init__(self):
+        super().__init__()
+        self.executor = HereAndNow()
+
+
 READ_BROKEN = [
     (ReadsInline, "rule 2, never inline: .*inside the initiating function"),
     (ReadsTwice, "rule 2, never inline: .*2 times"),
@@ -716,6 +732,8 @@ READ_BROKEN = [
     (ReadsDeaf, "rule 4, nothing lost: .*no handler was called within"),
     (ReadsSpinning, "rule 8, nothing spins or blocks: .*uses the CPU"),
     (NeverEndsReading, "rule 10, closing is bounded: .*no handler was called within"),
+    (ClosesReadingLate, "rule 10, closing is bounded: .*peer that does not send"),
+    (ReadsAnywhere, "rule 11, foreign threads"),
 ]
 
 

@@ -85,13 +85,13 @@ TESTING = [
         CONFORMANCE + "::test_a_broken_stream_fails_with_the_rule_that_it_breaks",
     ),
     slip(
-        T + "conformance/_write_rules.py",
-        "            data.clear()  # BufferError",
+        T + "conformance/_rules.py",
+        "            data.append(0)  # BufferError",
         "            # BufferError",
         CONFORMANCE + "::test_a_broken_stream_fails_with_the_rule_that_it_breaks",
     ),
     slip(
-        T + "conformance/_write_rules.py",
+        T + "conformance/_rules.py",
         "        require(took < case.timeout,",
         "        require(True,",
         CONFORMANCE + "::test_a_broken_stream_fails_with_the_rule_that_it_breaks",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 from ..._buffers import Buffers
+from ..._direction import READING
 from ..._operation import Operation
 from ..._read import async_read
-from ._recorder import Made, Probe, broken, difference, entered, require, settled, until
+from ._case import Case, FarEnd
+from ._recorder import PATTERN, SILENCE_S, Made, broken, difference, entered, require, settled, until
 
 Send: TypeAlias = Callable[[bytes], "Awaitable[object] | object"]
 MakeReadStream: TypeAlias = Callable[[], "Made[tuple[Any, Send]]"]
@@ -17,42 +20,57 @@ MakeReadStream: TypeAlias = Callable[[], "Made[tuple[Any, Send]]"]
 UNTOUCHED = 0xFF  # not in PATTERN
 
 
-class ReadCase:
+class Source(FarEnd):
+    """The far end, and all that was sent there and not yet read."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._sent = bytearray()
+
+    async def send(self, data: bytes) -> None:
+        self._sent += data
+        await settled(self._send(data))
+
+    async def offer(self, data: bytes) -> bytearray:
+        await self.send(data)
+        return untouched(len(data))
+
+    async def moved(self, data: bytes | bytearray, what: str, *, exact: bool = True) -> None:
+        sent = self._sent[: len(data)]
+        require(data == sent, f"{what}: {difference(data, sent)}")
+        del self._sent[: len(data)]
+
+    async def nothing_more(self, memory: bytes | bytearray, n: int, what: str) -> None:
+        await asyncio.sleep(SILENCE_S)
+        check_untouched(memory, n, f"{what}, and later more came in")
+
+
+class ReadCase(Case[Source]):
     """What every rule is given: streams of the kind that is checked."""
 
+    way = READING
+    peer = "send"
+
     def __init__(self, make_stream: MakeReadStream, timeout: float) -> None:
+        super().__init__(timeout)
         self._make_stream = make_stream
-        self.timeout = timeout
 
     @asynccontextmanager
-    async def made(self) -> AsyncGenerator[tuple[Any, Callable[[bytes], Awaitable[None]]]]:
+    async def made(self) -> AsyncGenerator[tuple[Any, Source]]:
         async with entered(self._make_stream()) as (stream, send):
+            yield stream, Source(send)
 
-            async def sent(data: bytes) -> None:
-                await settled(send(data))
+    @asynccontextmanager
+    async def stuck(self) -> AsyncGenerator[tuple[Any, Source, bytearray]]:
+        async with self.made() as (stream, source):
+            yield stream, source, untouched(100)
 
-            yield stream, sent
+    async def until_stuck(self, operation: Operation[int], far: Source) -> None:
+        await far.send(PATTERN[:10])
+        await progressed(operation, 10, self)
 
-    def start(self, stream: Any, into: Buffers) -> tuple[Operation[int], Probe]:
-        """An async_read that has been launched."""
-        operation = async_read(stream, into)
-        probe = Probe(stream, self.timeout)
-        probe.initiate(operation)
-        return operation, probe
-
-    def start_some(self, stream: Any, into: list[memoryview]) -> Probe:
-        """A read_some that has been started."""
-        probe = Probe(stream, self.timeout)
-        probe.initiate(lambda handler: stream.async_read_some(into, handler))
-        return probe
-
-    async def expect(self, stream: Any, data: bytes, what: str) -> None:
-        """``data`` is what comes next."""
-        into = bytearray(len(data))
-        _, probe = self.start(stream, into)
-        found = await probe.result(what)
-        require(found == (None, len(data)), f"{what}: async_read ended with {found!r}")
-        require(bytes(into) == data, f"{what}: {difference(into, data)}")
+    def operation(self, stream: Any, memory: Buffers) -> Operation[int]:
+        return async_read(stream, memory)
 
 
 async def progressed(operation: Operation[int], n: int, case: ReadCase) -> None:
@@ -66,5 +84,5 @@ def untouched(size: int) -> bytearray:
     return bytearray([UNTOUCHED]) * size
 
 
-def check_untouched(memory: bytearray, n: int, what: str) -> None:
+def check_untouched(memory: bytes | bytearray, n: int, what: str) -> None:
     require(memory[n:] == untouched(len(memory) - n), f"{what}: it reported {n:,} bytes, and wrote to more")

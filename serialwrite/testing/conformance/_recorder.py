@@ -39,7 +39,7 @@ class Broken(AssertionError):
 
 async def run_rules(rules: Mapping[int, Rule], numbers: Collection[int] | None, case: object) -> None:
     """Run each rule; what goes wrong in it is an AssertionError that begins with its number and name."""
-    for number in rules if numbers is None else numbers:
+    for number in sorted(rules) if numbers is None else numbers:
         name, rule = rules[number]
         try:
             await rule(case)

@@ -8,33 +8,26 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
+from ..._buffers import Buffers
+from ..._direction import WRITING
 from ..._operation import Operation
 from ..._write import async_write
-from ._recorder import (
-    PATTERN,
-    SILENCE_S,
-    Made,
-    Probe,
-    broken,
-    difference,
-    entered,
-    require,
-    settled,
-    unchanged,
-)
+from ._case import Case, FarEnd
+from ._recorder import PATTERN, SILENCE_S, Made, difference, entered, require, settled, unchanged
 
 Receive: TypeAlias = Callable[[], "bytes | Awaitable[bytes]"]
 MakeWriteStream: TypeAlias = Callable[[], "Made[tuple[Any, Receive]]"]
 Clog: TypeAlias = Callable[[Any], "int | Awaitable[int]"]
 
 
-class Far:
+class Sink(FarEnd):
     """The far end, and all that has come there after what clogged the stream."""
 
     def __init__(self, receive: Receive, timeout: float) -> None:
         self._receive = receive
         self._timeout = timeout
         self._came = bytearray()
+        self._expected = b""
         self.ahead = 0
 
     @property
@@ -52,8 +45,12 @@ class Far:
             require(time.monotonic() < deadline, f"{what}; {len(self.received):,} bytes came at the far end")
             await asyncio.sleep(0)
 
-    async def expect(self, expected: bytes, what: str, *, exact: bool = True) -> None:
-        """Just ``expected`` comes, and nothing after it; where not ``exact``, more may have come already."""
+    async def offer(self, data: bytes) -> bytearray:
+        return bytearray(data)
+
+    async def moved(self, data: bytes | bytearray, what: str, *, exact: bool = True) -> None:
+        self._expected += data
+        expected = self._expected
         deadline = time.monotonic() + self._timeout
         quiet_since = time.monotonic()
         while time.monotonic() < deadline:
@@ -67,50 +64,38 @@ class Far:
             await asyncio.sleep(0.001)
         found = self.received if exact else self.received[: len(expected)]
         require(found == expected, f"{what}: {difference(found, expected)}")
+        self._expected = self.received
+
+    async def nothing_more(self, memory: bytes | bytearray, n: int, what: str) -> None:
+        await self.moved(b"", f"{what}, and later more went out")
 
 
-class WriteCase:
+class WriteCase(Case[Sink]):
     """What every rule is given: streams of the kind that is checked."""
 
+    way = WRITING
+    peer = "read"
+
     def __init__(self, make_stream: MakeWriteStream, clog: Clog | None, timeout: float) -> None:
+        super().__init__(timeout)
         self._make_stream = make_stream
         self._clog = clog
-        self.timeout = timeout
-
-    @property
-    def clogs(self) -> bool:
-        return self._clog is not None
+        self.waits = clog is not None
 
     @asynccontextmanager
-    async def ordinary(self) -> AsyncGenerator[tuple[Any, Far]]:
+    async def made(self) -> AsyncGenerator[tuple[Any, Sink]]:
         async with entered(self._make_stream()) as (stream, receive):
-            yield stream, Far(receive, self.timeout)
+            yield stream, Sink(receive, self.timeout)
 
     @asynccontextmanager
-    async def clogged(self) -> AsyncGenerator[tuple[Any, Far]]:
+    async def stuck(self) -> AsyncGenerator[tuple[Any, Sink, bytes | bytearray]]:
         assert self._clog is not None
-        async with self.ordinary() as (stream, far):
-            far.ahead = await settled(self._clog(stream))
-            yield stream, far
+        async with self.made() as (stream, sink):
+            sink.ahead = await settled(self._clog(stream))
+            yield stream, sink, PATTERN
 
-    def start(self, stream: Any, data: Any) -> tuple[Operation[int], Probe]:
-        """An async_write that has been launched."""
-        operation = async_write(stream, data)
-        probe = Probe(stream, self.timeout)
-        probe.initiate(operation)
-        return operation, probe
-
-    def start_some(self, stream: Any, buffers: list[memoryview]) -> Probe:
-        """A write_some that has been started."""
-        probe = Probe(stream, self.timeout)
-        probe.initiate(lambda handler: stream.async_write_some(buffers, handler))
-        return probe
-
-    async def start_stuck(self, stream: Any) -> tuple[Operation[int], Probe]:
-        """An async_write of PATTERN that waits."""
-        operation, probe = self.start(stream, PATTERN)
+    async def until_stuck(self, operation: Operation[int], far: Sink) -> None:
         await unchanged(lambda: operation.bytes_transferred)
-        if probe.ended:
-            error, n = await probe.result("a write on a clogged stream")
-            broken(f"a write on a clogged stream ended ({error!r}, {n:,} bytes): does clog do what it must?")
-        return operation, probe
+
+    def operation(self, stream: Any, memory: Buffers) -> Operation[int]:
+        return async_write(stream, memory)
