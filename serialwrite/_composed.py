@@ -231,7 +231,7 @@ class TransferOperation(Operation[Any]):
     def _see(self) -> None:
         """Have the stream note its progress: a stall is reported if nothing has moved since."""
         if self.way is WRITING and self._claimed:
-            self.direction.stall_reason(self.transfer.bytes_transferred)
+            self.direction.note(self.transfer.bytes_transferred)
 
     # -- cancelled -----------------------------------------------------------------------------------
 

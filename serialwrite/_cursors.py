@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from itertools import accumulate
 from typing import Any, Protocol, cast
 
@@ -152,8 +151,10 @@ def _release_all(views: Sequence[memoryview]) -> None:
 
 
 def _release(view: memoryview) -> None:
-    with suppress(BufferError):  # a stream of the user's has memory of its own on it, such as a numpy array
+    try:
         view.release()
+    except BufferError:  # a stream of the user's has memory of its own on it, such as a numpy array
+        return
 
 
 def remaining(views: Iterable[memoryview], consumed: int) -> tuple[memoryview, ...]:

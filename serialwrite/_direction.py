@@ -116,6 +116,10 @@ class Direction(Protocol):
         """
         return None
 
+    def note(self, count: int, /) -> None:
+        """Look how far it is, with ``count`` bytes transferred: ``stall_reason`` tells what has not moved since."""
+        self.stall_reason(count)
+
 
 class BlockingDirection(Direction, Protocol):
     """A direction that can also be waited for without an event loop."""

@@ -156,7 +156,7 @@ class BlockingRun:
                 least = left if least is None else min(least, left)
             if transfer.full:
                 if deadlines and direction.way is WRITING:
-                    direction.stall_reason(transfer.bytes_transferred)
+                    direction.note(transfer.bytes_transferred)
                 direction.block(least, moved)
 
 

@@ -164,7 +164,7 @@ CORE = [
         BUFFERS,
         USERS,
     ),
-    slip("_cursors.py", "    with suppress(BufferError):  #", "    with suppress(KeyError):  #", USERS),
+    slip("_cursors.py", "    except BufferError:  #", "    except KeyError:  #", USERS),
     slip(
         "_cursors.py",
         "self._given = memoryview(self._view)[start : start + self.offered]",

@@ -549,15 +549,15 @@ STREAMS = [
         "streams/test_methods.py::test_leaving_a_block_waits_for_the_streams_own_loop",
     ),
     # -- remote ports -----------------------------------------------------------------------------------
-    slip(REMOTE + "_telnet.py", "return Escaped(parts, 1)", "return Escaped(parts, 0)", TELNET),
+    slip(REMOTE + "_telnet.py", "return (parts, 1)", "return (parts, 0)", TELNET),
     slip(REMOTE + "_telnet.py", "[bytes((NOP,)), *payload]", "payload", TELNET),
     slip(REMOTE + "_telnet.py", "sent - pairs - odd, bool(odd)", "sent - pairs - odd, False", TELNET),
     slip(REMOTE + "_telnet.py", "size + sent - pairs - odd", "size + sent - pairs", TELNET),
     slip(REMOTE + "_telnet.py", "return data[1:] if half else data", "return data", TELNET),
-    slip(REMOTE + "_telnet.py", "chunk[at:])", "b'')", TELNET),
+    slip(REMOTE + "_telnet.py", "tuple(commands), chunk[at:]", "tuple(commands), b''", TELNET),
     slip(REMOTE + "_com_port.py", 'if family != "baudrate":', "if True:", TELNET),
     slip(REMOTE + "_com_port.py", "if self._taken is None or self._taken[0] is not said:", "if True:", TELNET),
-    slip(REMOTE + "_com_port.py", "one.open and one.family == family", "one.open", TELNET),
+    slip(REMOTE + "_com_port.py", "not one.passed and one.family == family", "not one.passed", TELNET),
     slip(REMOTE + "_com_port.py", "self.suspended = code == Code.SUSPEND", "pass", TELNET),
     slip(
         REMOTE + "_output.py",
@@ -567,7 +567,7 @@ STREAMS = [
     ),
     slip(
         REMOTE + "_output.py",
-        "commands = send.behind[beyond:]",
+        "commands = behind[beyond:]",
         "commands = b''",
         RFC2217 + "test_cut_in_every_byte_both_ways_it_is_exact",
         RFC2217 + "test_small_sends_of_escaped_bytes_are_counted_whole",

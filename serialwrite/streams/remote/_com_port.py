@@ -80,12 +80,14 @@ class Question:
         passed: a later one was answered: this one will not be.
     """
 
+    __slots__ = ("answer", "awaited", "code", "family", "passed", "position", "value")
+
     def __init__(self, code: Code, value: bytes, *, position: int | None = None, awaited: bool = True) -> None:
         self.code = code
         self.value = value
         self.position = position
         self.awaited = awaited
-        self.family: str = family_of(code, value)
+        self.family: str = _NAMES[code] if code != Code.CONTROL else family_of(code, value)
         self.answer: bytes | None = None
         self.passed = False
 
@@ -93,11 +95,6 @@ class Question:
     def command(self) -> bytes:
         """What is sent."""
         return tell(self.code, self.value)
-
-    @property
-    def open(self) -> bool:
-        """Whether it may be answered still."""
-        return self.answer is None and not self.passed
 
     @property
     def granted(self) -> bool:
@@ -117,9 +114,10 @@ def asked_with(asked: Sequence[Question], question: Question) -> tuple[Question,
 
     Some servers never answer some questions: of those that are not awaited, the last is enough.
     """
-    if not (still := [one for one in asked if one.open]):
-        return (question,)
-    return *(one for one in still if one.awaited or question.awaited or one.family != question.family), question
+    still = [one for one in asked if one.answer is None and not one.passed]
+    if not question.awaited:
+        still = [one for one in still if one.awaited or one.family != question.family]
+    return *still, question
 
 
 class ComPort:
@@ -153,7 +151,9 @@ class ComPort:
         if not said:
             return b""
         code, value = said[0] - SERVER if said[0] >= SERVER else said[0], said[1:]
-        if code == Code.SIGNATURE:
+        if code == Code.BAUDRATE:  # at once: what a write waits for
+            self._answer(said, "baudrate", value, asked)
+        elif code == Code.SIGNATURE:
             if not value:  # it asks for ours
                 return tell(Code.SIGNATURE, OUR_SIGNATURE)
             self.signature = value.decode("ascii", "replace")
@@ -176,7 +176,7 @@ class ComPort:
         proofs: there an answer is always the next one's, as an early one would prove what is not so.
         """
         if self._taken is None or self._taken[0] is not said:
-            candidates = [one for one in asked if one.open and one.family == family]
+            candidates = [one for one in asked if one.answer is None and not one.passed and one.family == family]
             if not candidates:
                 return
             chosen = candidates[0]
@@ -187,8 +187,8 @@ class ComPort:
             self._taken = said, chosen  # in this store it is that one's
         chosen = self._taken[1]
         chosen.answer = value
-        if chosen.position is not None:
-            self.served = max(self.served, chosen.position)
+        if chosen.position is not None and chosen.position > self.served:
+            self.served = chosen.position
 
 
 def tell(code: Code, value: bytes = b"") -> bytes:

@@ -22,9 +22,9 @@ from ._telnet import COM_PORT_OPTION, DO, DONT, SB, WILL, WONT, Command, NotTeln
 # among them to its port (ser2net 4.3 and pyserial's own: 1,024). So a question that proves something is as far behind.
 PADDING_SIZE = 1024
 PROOF = nothing(PADDING_SIZE) + tell(Code.BAUDRATE, QUERY)
-# The most bytes after which the server is asked how far it is; and the largest window that goes out at once. In a
-# larger one the server is asked amid it: by then its port may have sent what its queue holds.
-QUERY_SIZE, AT_ONCE_SIZE = 1 << 16, 1 << 13
+# The most bytes after which the server is asked how far it is, and the largest window that goes out at once: while its
+# answer is on its way, the server's port sends what its queue holds. Each answer costs a turn of the event loop.
+QUERY_SIZE = 1 << 16
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 _WORDS = {DO: "DO", DONT: "DONT", WILL: "WILL", WONT: "WONT", SB: "SB"}
@@ -71,7 +71,7 @@ class Connection:
             source = self._input
             if source.ended:
                 return False
-            unread, blocked = source.unread, not writing and self._blocked()
+            before, blocked = source.received, not writing and self._blocked(self.accepted)
             try:
                 came = source.receive()
             except OSError as error:
@@ -84,11 +84,10 @@ class Connection:
                 return False
             if not writing:
                 self.link.received()
-            ended = source.ended
-            if ended:
+            if ended := source.ended:
                 self._lose(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
-            data = not reading and (ended or source.unread != unread)
-            credit = not writing and (ended or (blocked and not self._blocked()))
+            data = not reading and (ended or source.received != before)
+            credit = not writing and (ended or (blocked and not self._blocked(self.accepted)))
         if data or credit:
             self.on_news(data, credit)
         return True
@@ -108,7 +107,7 @@ class Connection:
         if kind != SB:
             answer = self.options.receive(kind, option)
         elif option == COM_PORT_OPTION:
-            answer = self.com_port.receive(said, self._output.asked)
+            answer = self.com_port.receive(said, self._output.state.asked)
         if answer:
             self.send(answer)
 
@@ -144,7 +143,7 @@ class Connection:
     @property
     def accepted(self) -> int:
         """Bytes of data that the system has taken."""
-        return self._output.accepted
+        return self._output.state.accepted
 
     @property
     def served(self) -> int:
@@ -164,16 +163,18 @@ class Connection:
     @property
     def full(self) -> bool:
         """Whether what a write waits for is room in the socket; otherwise it is something that the server says."""
-        return self._output.waiting or not self._blocked()
+        state = self._output.state
+        return bool(state.commands) or not self._blocked(state.accepted)
 
     @property
     def input_full(self) -> bool:
         """Whether nothing is received, since so much waits to be read."""
         return self._input.full
 
-    def _blocked(self) -> bool:
-        """Whether the server has to speak before more data goes out."""
-        return self.com_port.suspended or (self.window is not None and self.unserved >= self.window)
+    def _blocked(self, accepted: int) -> bool:
+        """Whether the server has to speak before more data goes out than is ``accepted``."""
+        com_port, window = self.com_port, self.window
+        return com_port.suspended or (window is not None and accepted - com_port.served >= window)
 
     def write_some(self, buffers: Sequence[Any]) -> int:
         """Send what may go out of ``buffers`` in one send: how many bytes. BlockingIOError where none may."""
@@ -193,13 +194,13 @@ class Connection:
         if self.lost is not None:
             raise self.lost.with_traceback(None)
         output, window, size = self._output, self.window, 0
-        accepted = output.accepted
+        accepted, _, commands, _, asked_at = output.state
         if window is None:
             left = most = often = QUERY_SIZE
         else:
             left = window - (accepted - self.com_port.served)
             often = max(1, min(QUERY_SIZE, window // 2))
-            most = left if window <= AT_ONCE_SIZE else min(often, left)
+            most = left if window <= QUERY_SIZE else min(often, left)
         for one in buffers[:MAX_BUFFER_COUNT]:
             if size >= most:
                 break
@@ -210,21 +211,22 @@ class Connection:
             return 0
         if not chosen:  # the window may have become smaller than what is out
             self._ask_for_rest()
-        if not self._attempt(output.flush) or not chosen or self.com_port.suspended:
+        if (commands and not self._attempt(output.flush)) or not chosen or self.com_port.suspended:
             raise BlockingIOError(errno.EAGAIN, "the server is not ready")
         position = accepted + size
-        if size == left or position - output.asked_at >= often:
+        if size == left or position - asked_at >= often:
             question = Question(Code.BAUDRATE, QUERY, position=position)
             n = self._attempt(output.write, chosen, PROOF, question)
         else:
             n = self._attempt(output.write, chosen)
-        self.link.moved()
+        if self.link.lifted:
+            self.link.moved()
         return n
 
     def _ask_for_rest(self) -> None:
         """Ask how far the server is, unless it was asked behind the last byte."""
-        accepted = self.accepted
-        if accepted > self._output.asked_at:
+        accepted, _, _, _, asked_at = self._output.state
+        if accepted > asked_at:
             self.send(PROOF, Question(Code.BAUDRATE, QUERY, position=accepted))
 
     def send(self, command: bytes, question: Question | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -20,11 +21,17 @@ class CreditDirection(PollableDirection):
     """As :class:`PollableDirection`; but a step waits for something to read, and for room, if that is what it lacks.
 
     The end of the connection comes to be read, too: a server that has gone may leave the socket without room for good.
+
+    Args:
+        stream: its own.
+        connection: what it writes to.
+        see: has the driver look how far things are.
     """
 
-    def __init__(self, stream: PollableStream, connection: Connection) -> None:
+    def __init__(self, stream: PollableStream, connection: Connection, see: Callable[[], object]) -> None:
         super().__init__(stream, writing=True)
         self._connection = connection
+        self._see = see
         self._room = _Part(stream, self, writing=True)
         self._news = _Part(stream, self, writing=False)
         self._wanted: tuple[Any, Done] | None = None  # the last step
@@ -57,17 +64,21 @@ class CreditDirection(PollableDirection):
         if self._connection.full:
             self._connection.link.full()
             self._room.step(buffers, self._stepped)
-        else:
+        elif self._room._watch is not None:  # it has waited before
             self._room.stop()
 
     def _stepped(self, error: BaseException | None, n: int) -> None:
         assert self._wanted is not None
-        _, done = self._wanted
-        for part in (self._room, self._news):
-            part.rest()
-        done(error, n)
-        if not self.waiting:
+        room, news = self._room, self._news
+        if room._watch is not None:
+            room.rest()
+        news.rest()
+        self._wanted[1](error, n)
+        if news._step is None:
             self.stop()
+
+    def note(self, count: int) -> None:
+        self._see()
 
     @property
     def waiting(self) -> bool:
@@ -203,9 +214,9 @@ class PinnedRoomDirection(RoomDirection, PinnedDirection):
     """As :class:`PinnedDirection`."""
 
 
-def credit_direction(stream: PollableStream, connection: Connection) -> CreditDirection:
+def credit_direction(stream: PollableStream, connection: Connection, see: Callable[[], object]) -> CreditDirection:
     """The writing direction of ``stream``."""
-    return (PinnedCreditDirection if stream._executor._pinned else CreditDirection)(stream, connection)
+    return (PinnedCreditDirection if stream._executor._pinned else CreditDirection)(stream, connection, see)
 
 
 def room_direction(stream: PollableStream, link: Link) -> RoomDirection:

@@ -12,7 +12,7 @@ from ..._signal_safe import ledger
 from ..fd._descriptor import FLAGS
 from ._telnet import Command, split
 
-CHUNK_SIZE = 1 << 16  # most bytes asked of one recv
+_WHOLE = ((1 << 16, FLAGS),)  # the arguments of a recv: the most bytes asked of it
 # Bytes kept for a reader. With more than that nothing is received: TCP then holds up the server, and it its device.
 UNREAD_SIZE = 1 << 20
 
@@ -20,12 +20,13 @@ UNREAD_SIZE = 1 << 20
 class _Frame:
     """What one recv gave."""
 
-    def __init__(self, raw: bytes, data: bytes, end: int, commands: tuple[Command, ...], held: bytes) -> None:
+    __slots__ = ("commands", "data", "end", "held", "raw")
+
+    def __init__(self, raw: bytes, before: int, held: bytes) -> None:
         self.raw: bytes | None = raw  # until everything is done with it
-        self.data = data
-        self.end = end  # bytes of data received up to here
+        self.data, commands, self.held = split(held, raw)
+        self.end = before + len(self.data)  # bytes of data received up to here
         self.commands = deque(commands)
-        self.held = held
 
 
 class Input:
@@ -42,16 +43,17 @@ class Input:
         self._sock = sock
         self._handle = handle
         self._raws: list[bytes] = []  # received, and not done with: one at most
-        self._frames: deque[_Frame] = deque()
+        self._frames: deque[_Frame] = deque()  # with data in them
+        self._last: _Frame | None = None
         self._held = b""
-        self._received = 0  # bytes of data
+        self.received = 0  # bytes of data
         self.taken = 0  # of these, bytes that were read
         self.ended = False
 
     @property
     def unread(self) -> int:
         """Bytes of data that wait to be read."""
-        return self._received - self.taken
+        return self.received - self.taken
 
     @property
     def full(self) -> bool:
@@ -65,30 +67,31 @@ class Input:
             OSError: as the operating system raised it.
             NotTelnet: what came is not Telnet.
         """
-        if not self._raws:
-            if self.ended or self.full:
+        raws = self._raws
+        if not raws:
+            if self.ended or self.received - self.taken >= UNREAD_SIZE:
                 return False
             try:
-                self._raws.extend(starmap(self._sock.recv, ((CHUNK_SIZE, FLAGS),)))
+                raws.extend(starmap(self._sock.recv, _WHOLE))
             except BlockingIOError:
                 return False
-        raw = self._raws[0]
+        raw = raws[0]
         if not raw:
             self.ended = True
-            self._raws.clear()
+            raws.clear()
             return True
-        frames = self._frames
-        if not frames or frames[-1].raw is not raw:
-            data, commands, held = split(self._held, raw)
-            frames.append(_Frame(raw, data, self._received + len(data), commands, held))
-        frame = frames[-1]
-        self._held, self._received = frame.held, frame.end
-        while frame.commands:
-            self._handle(frame.commands[0])
-            frame.commands.popleft()
-        self._raws.clear()
+        frame, frames = self._last, self._frames
+        if frame is None or frame.raw is not raw:
+            self._last = frame = _Frame(raw, self.received, self._held)
+        if frame.data and not (frames and frames[-1] is frame):
+            frames.append(frame)
+        self._held, self.received = frame.held, frame.end
+        commands = frame.commands
+        while commands:
+            self._handle(commands[0])
+            commands.popleft()
+        raws.clear()
         frame.raw = None
-        self._drop()
         return True
 
     def read(self, buffers: Sequence[Any]) -> int:
@@ -118,7 +121,7 @@ class Input:
     def discard(self) -> int:
         """Drop what waits to be read: how many bytes that was."""
         n = self.unread
-        self.taken = self._received
+        self.taken = self.received
         self._drop()
         return n
 

@@ -21,11 +21,14 @@ class Link:
     Linux ends it by TCP_USER_TIMEOUT, and does so, too, where the peer answers but has closed its window for so long:
     a device that has stopped. So the limit is lifted while everything that was sent has been acknowledged, and more
     waits. A link that dies meanwhile is noticed once TCP's own probes have stayed without an answer, minutes later.
+
+    Attributes:
+        lifted: whether it is.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._lifted = False
+        self.lifted = False
         self._timer: asyncio.TimerHandle | None = None
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -36,10 +39,9 @@ class Link:
         self._limit(UNANSWERED_MS)
 
     def moved(self) -> None:
-        """Something was sent."""
-        if self._lifted:
-            self._lifted = False
-            self._limit(UNANSWERED_MS)
+        """Something was sent while the limit was ``lifted``."""
+        self.lifted = False
+        self._limit(UNANSWERED_MS)
 
     def received(self) -> None:
         """Something may have come: acknowledge it at once. ser2net sends small things only once that was done."""
@@ -48,7 +50,7 @@ class Link:
 
     def full(self) -> None:
         """There was no room to send. It is to be called once a second then; an event loop that runs here does so."""
-        if self._lifted:
+        if self.lifted:
             return
         try:
             (unacknowledged,) = _UNACKED.unpack_from(
@@ -57,7 +59,7 @@ class Link:
         except (AttributeError, OSError):  # not Linux, or closed
             return
         if not unacknowledged:
-            self._lifted = True
+            self.lifted = True
             self._limit(0)
         elif self._timer is None and (loop := asyncio._get_running_loop()) is not None:
             self._timer = loop.call_later(LOOK, self._look)

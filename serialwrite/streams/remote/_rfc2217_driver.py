@@ -87,12 +87,13 @@ class Rfc2217Driver:
         """It was opened here, for one user: nothing is left to check."""
 
     def directions(self, stream: PollableStream, /) -> tuple[Any, Any]:
-        both = credit_direction(stream, self.connection), direction_for(stream, writing=False)
+        both = credit_direction(stream, self.connection, self._see), direction_for(stream, writing=False)
         self._waker.add(*both)
         return both
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
-        self.wait_fd()
+        if self.socket.fileno() < 0:
+            self.wait_fd()  # it says so
         return self.connection.write_some(buffers)
 
     def write_one(self, data: bytes, /) -> int:
@@ -109,14 +110,20 @@ class Rfc2217Driver:
         return PROOFS | {ProofLevel.SERVED: "SET-BAUDRATE 0"}
 
     def note(self, queued: int | None, accepted: int | None, /) -> None:
-        self._standstill.see(queued, self.connection.accepted)
+        self._see()
+
+    def _see(self) -> float:
+        """For how long nothing was seen to move, of all writes: the port does not know them apart."""
+        connection = self.connection
+        accepted = connection.accepted
+        # Nothing is received here: what waits does that.
+        return self._standstill.see(accepted - connection.com_port.served, accepted)
 
     def stall_reason(self, accepted: int | None, quiet: float, /) -> str | None:
         connection = self.connection
         if connection.lost is not None or self.socket.fileno() < 0:
             return None
-        queued = connection.unserved  # nothing is received here: what waits does that
-        still = self._standstill.see(queued, connection.accepted)  # of all writes: the port does not know them apart
+        still = self._see()
         if connection.com_port.suspended:
             return SUSPENDED
         lines = self.line.modem_lines() if self.line.rtscts else None
@@ -124,7 +131,8 @@ class Rfc2217Driver:
             return CTS_LOW
         if connection.input_full:
             return INPUT_FULL
-        return NOT_READING if queued and still >= max(quiet, LUMP * seconds_per_byte(self.line)) else None
+        long = connection.unserved and still >= quiet and still >= LUMP * seconds_per_byte(self.line)
+        return NOT_READING if long else None
 
     async def hold_break(self, stream: PollableStream, seconds: float, /) -> Result:
         self.line.ask_line("break", on=True)

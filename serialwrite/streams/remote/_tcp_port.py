@@ -49,7 +49,8 @@ class TcpPort:
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         n = self._stream.write_some_nowait(buffers)
-        self._link.moved()
+        if self._link.lifted:
+            self._link.moved()
         return n
 
     def write_one(self, data: bytes, /) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 IAC, DONT, DO, WONT, WILL, SB, NOP, SE = 255, 254, 253, 252, 251, 250, 241, 240
 BINARY, ECHO, SUPPRESS_GO_AHEAD, COM_PORT_OPTION = 0, 1, 3, 44
@@ -13,6 +13,7 @@ LONGEST_COMMAND = 4096  # bytes; what goes on for longer is not Telnet
 _IAC = re.compile(b"\xff")
 _DATA = re.compile(rb"(?:[^\xff]++|\xff\xff)*+")
 _BODY = re.compile(rb"((?:[^\xff]++|\xff\xff)*+)\xff\xf0")
+_PLAIN = re.compile(rb"\xff\xfa([^\xff])([^\xff]*+)\xff\xf0")  # one command, with nothing escaped in it
 
 Command: TypeAlias = "tuple[int, int, bytes]"
 """What follows an IAC: DO, DONT, WILL or WONT and an option; or SB, an option and what is said of it."""
@@ -24,16 +25,12 @@ Command: TypeAlias = "tuple[int, int, bytes]"
 # command that does nothing, before any other byte. And a command takes it for its own first byte.
 
 
-class Escaped(NamedTuple):
-    """Data as Telnet has it. It does not keep the data's memory, which is in ``payload`` alone.
+Escaped: TypeAlias = "tuple[list[tuple[int, bytes | None]], int]"
+"""Data as Telnet has it, without the data's memory.
 
-    Attributes:
-        parts: the size of each buffer, and its escaped form; None where nothing in it is escaped.
-        skew: bytes that a half, or what follows it, adds to what was sent of these.
-    """
-
-    parts: list[tuple[int, bytes | None]]
-    skew: int
+First, of each buffer: its size, and its escaped form, which is None where nothing in it is escaped. Then how many bytes
+a half, or what follows it, adds to what is sent of these.
+"""
 
 
 def escaped(buffers: Sequence[memoryview], half: bool) -> tuple[Escaped, list[bytes | memoryview]]:
@@ -48,41 +45,33 @@ def escaped(buffers: Sequence[memoryview], half: bool) -> tuple[Escaped, list[by
             parts.append((len(view), form))
             payload.append(form)
     if not half:
-        return Escaped(parts, 0), payload
+        return (parts, 0), payload
     if buffers[0][0] == IAC:
-        return Escaped(parts, 1), [payload[0][1:], *payload[1:]]
-    return Escaped(parts, -1), [bytes((NOP,)), *payload]
+        return (parts, 1), [payload[0][1:], *payload[1:]]
+    return (parts, -1), [bytes((NOP,)), *payload]
 
 
-class Covered(NamedTuple):
-    """What a send has taken.
+def covered(form: Escaped, half: bool, sent: int) -> tuple[int, bool, int | None]:
+    """What ``sent`` bytes cover, of the payload of ``form`` and what stood behind that. A ``half`` was out before.
 
-    Attributes:
-        size: bytes of the data that went out whole.
-        half: whether a half is out.
-        beyond: bytes sent of what stood behind the data; None where not all of the data went out.
+    Returns:
+        How many bytes of the data went out whole; and whether a half is out. Then how many bytes went out of what stood
+        behind the data, which is None where not all of the data went out.
     """
-
-    size: int
-    half: bool
-    beyond: int | None
-
-
-def covered(form: Escaped, half: bool, sent: int) -> Covered:
-    """What ``sent`` bytes cover, of the payload of ``form`` and what stood behind that. A ``half`` was out before."""
     if sent == 0:
-        return Covered(0, half, None)
-    sent, size = sent + form.skew, 0
-    for whole, escaped_form in form.parts:
+        return 0, half, None
+    parts, skew = form
+    sent, size = sent + skew, 0
+    for whole, escaped_form in parts:
         length = whole if escaped_form is None else len(escaped_form)
         if sent >= length:
             size, sent = size + whole, sent - length
         elif escaped_form is None:
-            return Covered(size + sent, False, None)
+            return size + sent, False, None
         else:
             pairs, odd = divmod(escaped_form.count(b"\xff", 0, sent), 2)
-            return Covered(size + sent - pairs - odd, bool(odd), None)
-    return Covered(size, False, sent)
+            return size + sent - pairs - odd, bool(odd), None
+    return size, False, sent
 
 
 def command(data: bytes, half: bool) -> bytes:
@@ -107,22 +96,20 @@ class NotTelnet(ValueError):
     """What came is not Telnet."""
 
 
-class Split(NamedTuple):
-    """What some received bytes are: data, commands, and the beginning of a command that is not complete."""
-
-    data: bytes
-    commands: tuple[Command, ...]
-    held: bytes
-
-
-def split(held: bytes, chunk: bytes) -> Split:
+def split(held: bytes, chunk: bytes) -> tuple[bytes, tuple[Command, ...], bytes]:
     """Split ``chunk``, received behind what the last call has ``held``.
+
+    Returns:
+        The data, the commands, and the beginning of a command that is not complete.
 
     Raises:
         NotTelnet: a command does not end.
     """
     if not held and IAC not in chunk:
-        return Split(chunk, (), b"")
+        return chunk, (), b""
+    if not held and (plain := _PLAIN.fullmatch(chunk)) is not None:  # as the answers come to what a write asks
+        option, said = plain.groups()
+        return b"", ((SB, option[0], said),), b""
     chunk = held + chunk
     data, commands = bytearray(), list[Command]()
     at, end = 0, len(chunk)
@@ -150,7 +137,7 @@ def split(held: bytes, chunk: bytes) -> Split:
             at += 3
         else:  # NOP and its like
             at += 2
-    return Split(bytes(data), tuple(commands), chunk[at:])
+    return bytes(data), tuple(commands), chunk[at:]
 
 
 # -- who does what ------------------------------------------------------------------------------------------

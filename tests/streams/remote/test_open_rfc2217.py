@@ -274,6 +274,14 @@ async def test_no_more_than_the_window_is_accepted_ahead():
             assert server.data == DATA
 
 
+async def test_a_server_is_asked_once_a_window():
+    with telnet_server() as server:
+        async with sw.SerialPort(server.url, in_flight=32768) as port:
+            assert await sw.async_write(port, bytes(4 * 32768), timeout=60) == 4 * 32768
+            await port.async_drain(timeout=60)
+            assert server.questions.count((1, 0, 0, 0, 0)) == 1 + 4  # the first when it was opened
+
+
 async def test_a_window_that_becomes_smaller_than_what_is_out():
     with telnet_server() as server:
         async with sw.SerialPort(server.url, 3_000_000) as port:
