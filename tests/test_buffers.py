@@ -7,13 +7,14 @@ import mmap
 import os
 import socket
 from array import array
+from pickle import PickleBuffer
 
 import pytest
 from hypothesis import given, strategies as st
 from waiting import is_written_to, until
 
 import serialwrite as sw
-from serialwrite._buffers import MAX_BUFFER_COUNT, views
+from serialwrite._buffers import MAX_BUFFER_COUNT, first_bytes, views
 from serialwrite._cursors import ConsumingBuffers, remaining
 from serialwrite.testing import PtyPair
 
@@ -71,12 +72,22 @@ def test_the_cursor_is_a_cursor_over_the_joined_bytes(parts, steps):
     for size, consumed in steps:
         prepared = cursor.prepare(size)
         assert b"".join(prepared) == whole[position : position + size]
+        assert cursor.offered == sum(map(len, prepared))
         n = min(consumed, len(whole) - position)
         cursor.consume(n)
         position += n
         assert (cursor.total_consumed, cursor.total_size - cursor.total_consumed) == (position, len(whole) - position)
-        assert b"".join(remaining(views(parts), position)) == whole[position:]
+        rest = remaining(views(parts), position)
+        assert b"".join(rest) == whole[position:]
+        assert all(rest)  # none of them is empty
     assert cursor.total_size == len(whole)
+
+
+@given(LISTS, st.integers(0, 60))
+def test_first_bytes_are_whole_and_no_view_more(parts, size):
+    chosen = first_bytes(views(parts), size)
+    assert b"".join(chosen) == b"".join(parts)[:size]
+    assert not chosen or sum(map(len, chosen[:-1])) < size
 
 
 @given(LISTS, st.lists(st.integers(0, 12), max_size=8), st.none() | st.integers(0, 60))
@@ -102,6 +113,43 @@ def test_released_memory_can_be_resized():
         memory.append(0)
     cursor.release()
     memory.append(0)
+
+
+class Hoarder:
+    """A user's stream that takes three bytes at a time, and keeps the views that it was given."""
+
+    def __init__(self, keep=list):
+        self.executor, self.keep, self.kept = sw.EventLoopExecutor(), keep, []
+
+    def get_executor(self):
+        return self.executor
+
+    def async_write_some(self, buffers, token=sw.deferred, /):
+        def initiation(handler):
+            self.kept.append(self.keep(buffers))
+            self.executor.post(handler, None, min(3, sum(map(len, buffers))))
+
+        return sw.async_initiate(initiation, token, self.executor)
+
+
+@pytest.mark.parametrize("sizes", [[4], [2, 4, 1]])
+async def test_memory_is_released_from_views_that_a_stream_keeps(sizes):
+    memory, stream = [bytearray(size) for size in sizes], Hoarder()
+    assert await sw.async_write(stream, memory) == sum(sizes)
+    assert len(stream.kept) > 1
+    for one in memory:
+        one.append(0)  # a BufferError, if a view were left
+
+
+async def test_memory_that_a_stream_holds_keeps_no_other_exported():
+    memory = [bytearray(b"ab"), bytearray(b"cd"), bytearray(b"ef")]
+    stream = Hoarder(lambda buffers: (PickleBuffer(buffers[0]), list(buffers)))
+    assert await sw.async_write(stream, memory) == 6
+    with pytest.raises(BufferError):
+        memory[0].append(0)
+    memory[2].append(0)
+    stream.kept.clear()
+    memory[0].append(0)
 
 
 async def test_memory_is_exported_until_just_before_the_handler_runs():

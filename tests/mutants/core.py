@@ -129,6 +129,10 @@ CORE = [
         "            self._offset = 0",
         BUFFERS,
     ),
+    slip("_buffers.py", "        if size <= 0:\n", "        if size <= 1:\n", BUFFERS),
+    slip("_cursors.py", "        for view in self._given:\n            _release(view)\n", "", BUFFERS),
+    slip("_cursors.py", "        for view in views:\n            _release(view)\n", "        pass\n", BUFFERS),
+    slip("_cursors.py", "        if consumed < len(view):\n", "        if True:\n", BUFFERS),
     slip("_cursors.py", "bisect_right(ends, self._offset)", "bisect_right(ends, self._offset - 1)", BUFFERS),
     slip("_cursors.py", "        ConsumingBuffers.consume(self, 0)", "        ConsumingBuffers.consume", BUFFERS),
     slip(

@@ -26,8 +26,9 @@ class FakeUart:
 
     Switches: ``cts``, ``dsr``, ``ri``, ``xoff`` (the peer's), ``stuck`` (nothing leaves, and nothing tells why), ``unplugged``.
     Quirks: ``has_lsr`` false: no TIOCSERGETLSR; ``flush_works`` false: TCOFLUSH does nothing; ``has_queue`` false:
-    as a pty; ``status_lag``: seconds for which the shift register seems to be empty after a write; ``privileged``
-    false: closing_wait can't be changed; ``interruptible`` false: no signal ends a close; ``tells_changes`` true: it has
+    as a pty; ``queue_unit``: bytes of a buffer, of which its queue counts whole ones; ``status_lag``: seconds for which
+    the shift register seems to be empty after a write; ``privileged`` false: closing_wait can't be changed;
+    ``interruptible`` false: no signal ends a close; ``tells_changes`` true: it has
     TIOCMIWAIT, and counts changes of CTS and RI.
     """
 
@@ -37,7 +38,7 @@ class FakeUart:
         self.queue, self.fifo, self.wire = bytearray(), bytearray(), bytearray()
         self.cts, self.xoff, self.stuck, self.unplugged, self.stopped = True, False, False, False, False
         self.has_lsr = self.flush_works = self.has_queue = self.privileged = self.interruptible = True
-        self.status_lag, self.written_at = 0.0, 0.0
+        self.queue_unit, self.status_lag, self.written_at = 1, 0.0, 0.0
         self.tells_changes, self.ri, self.changes, self.waits_for_changes = False, False, [0, 0], 0
         self.closing_wait, self.exclusive, self.hupcl, self.rts, self.dtr = 3000, False, True, True, True
         self.refused = {}  # settings that the driver has set otherwise
@@ -143,7 +144,8 @@ class FakeTty(Tty):
         with self.uart.lock:
             self.uart.check()
             self.uart.advance()
-            return len(self.uart.queue) if self.uart.has_queue else None
+            unit = self.uart.queue_unit
+            return -(-len(self.uart.queue) // unit) * unit if self.uart.has_queue else None
 
     def transmitter_empty(self):
         with self.uart.lock:

@@ -70,6 +70,14 @@ def test_a_held_uart_gives_its_depth_and_the_truth_about_discard(works):
     assert sent == 0
 
 
+def test_a_queue_that_counts_too_high_is_found_by_filling_it():
+    advice = []
+    with simulated_port(queue_unit=4096) as port:
+        facts = facts_of(measured(port, advice))
+    assert facts["output queue when full"] == "4,096 of 4,095"
+    assert advice == ["TIOCOUTQ counts more than there is: take it for `not empty`, not for a number"]
+
+
 def test_what_to_set_is_told():
     advice = []
     with simulated_port(has_lsr=False) as port:
