@@ -11,6 +11,7 @@ import signal
 import hypothesis
 import pytest
 
+from serialwrite.testing import PtyPair
 from serialwrite.testing._leaks import Held, leaked_since
 
 try:
@@ -137,6 +138,23 @@ def _need_tool(name):
             pytest.fail(f"{name} is not installed, and CI runs every test", pytrace=False)
         pytest.skip(f"{name} is not installed")
     return path
+
+
+# -- lines ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def line():
+    """A pair of ptys."""
+    with PtyPair() as rig:
+        yield rig
+
+
+@pytest.fixture
+def device(line):
+    """The far end of ``line``."""
+    with line.open_peer() as device:
+        yield device
 
 
 # -- leaks ------------------------------------------------------------------------------------------

@@ -63,19 +63,6 @@ def firmware(tmp_path):
     return path
 
 
-@pytest.fixture
-def line():
-    with PtyPair() as rig:
-        yield rig
-
-
-@pytest.fixture
-def device(line):
-    """The far end of `line`."""
-    with line.open_peer() as device:
-        yield device
-
-
 @pytest.fixture(params=[PtyPair, SocatPair])
 def any_line(request, need_tool):
     if request.param is SocatPair:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import serialwrite
-from serialwrite.testing import PtyPair, receive, send
+from serialwrite.testing import receive, send
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,18 +33,6 @@ def run(code, line, at):
 def block_with(words):
     (found,) = [(at, code) for at, code in BLOCKS if words in code]
     return found
-
-
-@pytest.fixture
-def line():
-    with PtyPair() as line:
-        yield line
-
-
-@pytest.fixture
-def device(line):
-    with line.open_peer() as device:
-        yield device
 
 
 @pytest.fixture

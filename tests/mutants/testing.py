@@ -114,7 +114,7 @@ TESTING = [
         T + "uart/_uart_line.py",
         '            self._record("lost", lost)\n',
         "",
-        UART + "::test_nothing_is_accepted_between_the_last_read_and_the_close",
+        RIGS + "::test_nothing_is_accepted_between_the_last_read_and_the_close",
         UART + "::test_unplug_and_plug_under_the_same_path",
         UART + "::test_hang_up_ends_the_write_and_the_path_opens_again",
     ),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import array
+import errno
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -126,8 +128,14 @@ def unacknowledged(connection: socket.socket) -> int | None:
     """Bytes sent on a TCP ``connection`` that its peer has not acknowledged; None where that is unknown."""
     if sys.platform != "linux" or connection.fileno() < 0 or connection.family not in {socket.AF_INET, socket.AF_INET6}:
         return None
-    if connection.fileno() < 0:
-        return None
     count = array.array("i", [0])
     fcntl.ioctl(connection.fileno(), SIOCOUTQ, count)
     return count[0]
+
+
+def check_connected(connection: socket.socket) -> None:
+    """ConnectionResetError if ``connection`` is over: what is not acknowledged then never will be."""
+    try:
+        connection.getpeername()
+    except OSError as error:
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 import struct
 import sys
 
 from ..._errors import StreamClosed
 from .._proof import UNKNOWN, ProofLevel
-from ..fd._socket import unacknowledged
+from ..fd._socket import check_connected, unacknowledged
 from ..serial._device import CLOSING_WAIT_NONE, Device
 
 # What proves each level over a plain TCP connection.
@@ -49,10 +47,7 @@ class TcpDevice(Device):
         return unacknowledged(self._socket)
 
     def check_peer(self) -> None:
-        try:
-            self._socket.getpeername()
-        except OSError as error:  # not connected: what is not acknowledged never will be
-            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
+        check_connected(self._socket)
 
     def closing_wait(self) -> int | None:
         return 0  # the kernel goes on sending behind a close, for as long as it takes

@@ -17,7 +17,7 @@ import serial
 
 from .._proof import UNKNOWN, ProofLevel, ProofLevels
 from ..fd._descriptor import NO_SIGPIPE
-from ..fd._socket import unacknowledged
+from ..fd._socket import check_connected, unacknowledged
 from ..serial._device import CLOSING_WAIT_NONE
 from ..serial._no_line import no_line, refuse_changes
 from ..serial._settings import Settings, asked_of
@@ -114,10 +114,7 @@ class _OverTcp(Backend):
         return unacknowledged(self._socket)
 
     def check_peer(self) -> None:
-        try:
-            self._socket.getpeername()
-        except OSError as error:  # not connected: what is not acknowledged never will be
-            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
+        check_connected(self._socket)
 
     def close_port(self, port: Any) -> None:
         if not self._ended():

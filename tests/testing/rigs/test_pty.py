@@ -14,7 +14,6 @@ import pytest
 import serial
 
 from serialwrite.testing import PtyPair, fill, receive, receive_available, receive_only, send
-from serialwrite.testing.rigs._pty_end import PtyEnd
 
 
 def cpu_seconds_during(seconds):
@@ -143,23 +142,6 @@ def test_a_link_that_someone_replaced_is_left_alone(tmp_path):
         name.unlink()
         name.write_text("someone else's")
     assert name.read_text() == "someone else's"
-
-
-def test_nothing_is_accepted_between_the_last_read_and_the_close(monkeypatch):
-    refused = []
-
-    def hang_up(end):
-        if end.alive and not refused:
-            with pytest.raises(BlockingIOError):
-                os.write(port.fileno(), b"late")
-            refused.append(end)
-        really_hang_up(end)
-
-    really_hang_up = PtyEnd.hang_up
-    monkeypatch.setattr(PtyEnd, "hang_up", hang_up)
-    with PtyPair() as rig, rig.open_port() as port:
-        rig.hang_up("port")
-        assert refused
 
 
 def test_program_with_the_device_as_its_terminal_ends_harmlessly():

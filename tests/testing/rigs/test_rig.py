@@ -25,6 +25,7 @@ from serialwrite.testing import (
     receive_only,
     send,
 )
+from serialwrite.testing.rigs._pty_end import PtyEnd
 
 needs_socat = pytest.mark.skipif(
     shutil.which("socat") is None and not os.environ.get("CI"), reason="socat is not installed"
@@ -191,3 +192,22 @@ def test_an_end_is_port_or_peer(make):
 
 def test_unavailable_is_no_transfer_error():
     assert not issubclass(RigUnavailable, OSError)
+
+
+@pytest.mark.parametrize(
+    ("rig", "leave", "end_it"), [(PtyPair, "hang_up", "hang_up"), (SimulatedUart, "unplug", "close")]
+)
+def test_nothing_is_accepted_between_the_last_read_and_the_close(rig, leave, end_it, monkeypatch):
+    refused, really_end = [], getattr(PtyEnd, end_it)
+
+    def end_later(end):
+        if end.alive and not refused:
+            with pytest.raises(BlockingIOError):
+                os.write(port.fileno(), b"late")
+            refused.append(end)
+        really_end(end)
+
+    monkeypatch.setattr(PtyEnd, end_it, end_later)
+    with rig() as pair, pair.open_port() as port:
+        getattr(pair, leave)("port")
+        assert refused

@@ -25,7 +25,6 @@ from serialwrite.testing import (
     send,
     what_arrives,
 )
-from serialwrite.testing.rigs._pty_end import PtyEnd
 from serialwrite.testing.uart import _uart_line
 from serialwrite.testing.uart._uart_settings import UartSettings
 from serialwrite.testing.uart._uart_wire import OTHER_END
@@ -533,23 +532,6 @@ def test_what_an_unplugged_end_had_received_goes_with_it():
         rig.plug("peer")
         with rig.open_peer() as peer:
             assert receive_only(peer, accepted - sent) == (DIGITS * accepted)[sent:accepted]
-
-
-def test_nothing_is_accepted_between_the_last_read_and_the_close(monkeypatch):
-    refused = []
-
-    def close(end):
-        if end.alive and not refused:
-            with pytest.raises(BlockingIOError):
-                os.write(port.fileno(), b"late")
-            refused.append(end)
-        really_close(end)
-
-    really_close = PtyEnd.close
-    monkeypatch.setattr(PtyEnd, "close", close)
-    with SimulatedUart() as rig, rig.open_port() as port:
-        rig.unplug("port")
-        assert refused
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="vhangup needs root")
