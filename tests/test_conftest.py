@@ -131,3 +131,11 @@ def test_no_name_of_a_test_is_longer_than_60():
     ]
     assert len(names) > 1000
     assert [name for name in names if len(name) > 60] == []
+
+
+@pytest.mark.parametrize("program", ["benchmarks", "explorer", "mutants", "seeds", "soak"])
+def test_help_of_a_program_is_its_usage(program):
+    words = [sys.executable, "-m", f"tests.{program}", "--help"]
+    done = subprocess.run(words, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: python -m tests.{program} ")

@@ -1,7 +1,8 @@
-"""`python -m tests.explorer SEEDS [FIRST]`: explore schedules, and say the seed of each that breaks a promise."""
+"""`python -m tests.explorer SEEDS [FIRST]`: explore schedules, and print the seed of each that breaks a promise."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 
@@ -10,8 +11,13 @@ from .schedule import Violation, explore
 MOST_SHOWN = 10
 
 
-def main(seeds: int = 100_000, first: int = 0) -> int:
+def main() -> int:
     """Explore; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.explorer", description=__doc__)
+    parser.add_argument("seeds", nargs="?", type=int, default=100_000, help="how many schedules (default: 100,000)")
+    parser.add_argument("first", nargs="?", type=int, default=0, help="the seed of the first one (default: 0)")
+    arguments = parser.parse_args()
+    seeds, first = arguments.seeds, arguments.first
     started, broken = time.monotonic(), 0
     for seed in range(first, first + seeds):
         try:
@@ -25,4 +31,4 @@ def main(seeds: int = 100_000, first: int = 0) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:3])))
+    sys.exit(main())

@@ -1,5 +1,6 @@
-"""`python -m tests.seeds SEEDS [FIRST]`: run seeds on real ptys and sockets, and say each that loses a byte."""
+"""`python -m tests.seeds SEEDS [FIRST]`: run seeds on real ptys and sockets, and print each that loses a byte."""
 
+import argparse
 import asyncio
 import sys
 import time
@@ -19,8 +20,13 @@ LOOPS: list[Any] = [asyncio.new_event_loop, *([uvloop.new_event_loop] if uvloop 
 AT_ONCE = 8
 
 
-def main(seeds: int = 1000, first: int = 0) -> int:
+def main() -> int:
     """Run them; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.seeds", description=__doc__)
+    parser.add_argument("seeds", nargs="?", type=int, default=1000, help="how many (default: 1,000)")
+    parser.add_argument("first", nargs="?", type=int, default=0, help="the first one (default: 0)")
+    arguments = parser.parse_args()
+    seeds, first = arguments.seeds, arguments.first
     started, broken = time.monotonic(), 0
     tally: Counter[str] = Counter()
     for number, make in enumerate(LOOPS):
@@ -53,4 +59,4 @@ async def several(seeds: range) -> list[Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:3])))
+    sys.exit(main())
