@@ -201,8 +201,8 @@ class Operation(Coroutine[Any, Any, T_co]):
 
         Args:
             wrap: makes the handler that this operation is started with.
-            at_once: what becomes of the handler's arguments where the operation completes without having been
-                started; None where that can't be (the adapter says where handlers run, for example).
+            at_once: what becomes of the handler's arguments if the operation completes without having been started.
+                None if it has to be started: the adapter says where handlers run, for example.
         """
         self._wrappers = (*self._wrappers, (wrap, at_once))
         return self

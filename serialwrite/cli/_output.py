@@ -55,8 +55,8 @@ class Writer:
 class Output(io.RawIOBase):
     """A standard stream that neither fails nor blocks.
 
-    After its first failure it drops what it is given: the disk is full, the reader or the terminal has gone, or it was
-    closed from the start.
+    After its first failure it drops what it is given. It fails if the disk is full, if the reader or the terminal has
+    gone, or if it was closed from the start.
 
     Args:
         stream: what is written to; None if it was closed from the start.

@@ -92,8 +92,8 @@ class ErrorMap:
 class Account:
     """What became of every byte.
 
-    sent = correct + corrupted + reordered + lost, and
-    received = correct + corrupted + reordered + duplicated + inserted + unclaimed; both are checked.
+    Two sums are checked: ``sent = correct + corrupted + reordered + lost``, and
+    ``received = correct + corrupted + reordered + duplicated + inserted + unclaimed``.
     """
 
     pattern: str

@@ -55,8 +55,8 @@ def sender(fd: int, owner: object) -> socket.SocketType | None:
     """A function that sends to the socket ``fd``; None if ``fd`` is not a socket.
 
     write(2) has no flag against a SIGPIPE. The end of a socket object closes its number, which is not its own here.
-    So it gets the number only once it is sure to be kept, and detached with ``owner``: what the handler of a signal
-    raises in between closes nothing.
+    So it gets the number only once it is sure to be kept, and detached with ``owner``. What the handler of a signal
+    raises in between then closes nothing.
     """
     if not stat.S_ISSOCK(os.fstat(fd).st_mode):
         return None

@@ -35,8 +35,8 @@ class EpollReactor:
     It is kept by the loop alone, which lets go of it when it is closed: the epoll is closed then, too.
 
     The kernel knows an entry by its open file and its number. Other code may close the number while the file
-    stays open elsewhere, in a forked child for example: that entry stays, and nothing can remove it. It reports once
-    at most. If the number is another file's by then, the stream over that one tries too early, and waits again.
+    stays open elsewhere, in a forked child for example. Then the entry stays, and nothing can remove it. It reports
+    once at most. If the number is another file's by then, the stream over that one tries too early, and waits again.
 
     Attributes:
         made_by: the process that it belongs to. A forked child has it, too, and must not touch it.

@@ -35,7 +35,7 @@ class Buffered(Layer):
         limit: the most bytes that may come without a delimiter. A read that meets this limit ends with TransferError
             (ENOBUFS), whose message says how many came; they stay, and ``async_read`` gives them.
 
-    A read that ends early (timeout, cancellation, end of file) loses nothing: what had come is its ``error.data``
+    A read that ends early (timeout, cancellation, end of file) loses nothing. What had come is its ``error.data``
     (and ``operation.data``), and stays for the next read. Writes pass through; a read and a write may be in progress at
     once. ``async for`` ends at EndOfFile; what came behind the last line end is then the last line, as of a file.
 

@@ -18,8 +18,8 @@ _UNACKED = struct.Struct("24xI")  # tcpi_unacked of struct tcp_info, <linux/tcp.
 class Link:
     """Sets up ``sock`` so that what is sent goes out at once, and a dead link ends the connection.
 
-    Linux ends it by TCP_USER_TIMEOUT, and does so, too, where the peer answers but has closed its window for so long:
-    a device that has stopped. So the limit is lifted while everything that was sent has been acknowledged, and more
+    Linux ends it by TCP_USER_TIMEOUT, also if the peer answers but has closed its window for so long, because its
+    device has stopped. So the limit is lifted while everything that was sent has been acknowledged, and more
     waits. A link that dies meanwhile is noticed once TCP's own probes have stayed without an answer, minutes later.
 
     Attributes:

@@ -81,8 +81,9 @@ class SerialPort(PyserialNames):
 
     Raises:
         serial.SerialException: the port does not exist, is in use, or may not be opened; the message says which.
-        ValueError: a setting that the device's driver did not take, a baud rate that is not a whole number above 0, or
-            an open ``serial.Serial`` together with settings. A pty takes all settings; see :attr:`in_force`.
+        ValueError: a setting that the device's driver did not take, or an open ``serial.Serial`` together with
+            settings. Also a baud rate that is not a whole number above 0. A pty takes all settings; see
+            :attr:`in_force`.
 
     Follows Asio's ``basic_serial_port``.
     """
@@ -175,8 +176,8 @@ class SerialPort(PyserialNames):
         Operations that wait end with :class:`StreamClosed`, each with its count. Then, by ``policy``:
 
         * ``"drain"``: wait until what was accepted has left, for ``timeout`` seconds at most, and drop the rest.
-          None: for as long as the queue shrinks, 30 s at most. It gives up if the queue does not change for 1.5 times
-          the time that the baud rate predicts, plus 0.5 s (at most 5 s).
+          None: for as long as the queue shrinks, 30 s at most. It gives up if the queue does not change for
+          0.5 s plus 1.5 times the predicted time (at most 5 s). The baud rate predicts that.
         * ``"discard"``: drop what is queued, and close.
         * ``"abort"``: close, and ask the device for nothing.
 
