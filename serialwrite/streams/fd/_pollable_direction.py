@@ -189,7 +189,7 @@ class PollableDirection(Turn, QuickDirection, BlockingDirection):
             self._watch.arm(self._stream._wait_fd, self._ready, stays=self._goes_on)
         except PermissionError:  # epoll watches no file on disk and no /dev/null, which are ready always
             self._pause = self._loop.call_later(self._backoff.pause, self._retry)
-        except Exception as error:  # closed; no watch left (ENOSPC); or a loop that has none: told with the count
+        except Exception as error:  # it is closed, no watch is left (ENOSPC), or the loop can't watch
             self._loop.call_soon(self.abort, self._ending(transfer_error(error)))
 
     def _ready(self, hung_up: bool) -> None:

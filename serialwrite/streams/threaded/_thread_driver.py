@@ -26,7 +26,8 @@ class ThreadDriver:
     """See :class:`Driver`. Writes go to ``Serial.write`` in chunks, on a thread that ends with the port; so do reads.
 
     Args:
-        port: an open object of pyserial's, which becomes ours: its timeouts are set, and nothing else may use it.
+        port: an open object of pyserial's, which this owns from now on. Its timeouts are set, and nothing else may use
+            it.
     """
 
     pollable = False
