@@ -29,7 +29,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=["pty", "socat", "uart", "tcp", "unix"],
         help="what serial_pair is made of: pty (the default), socat, uart, or the sockets of tcp or unix",
     )
-    group.addoption("--serial-port", metavar="DEVICE", help="the real serial port to test on")
+    group.addoption(
+        "--serial-port",
+        metavar="DEVICE",
+        help="the real serial port to test on: a device, or the rfc2217:// or socket:// URL of one behind a server",
+    )
     group.addoption(
         "--serial-peer",
         metavar="DEVICE",
@@ -75,7 +79,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def serial_pair(request: pytest.FixtureRequest) -> Iterator[Rig[Any]]:
     """Two ends of a serial line: a ``PtyPair``, what --serial-rig names, or with --serial-port real ports, leased.
 
-    Its ``port`` is a path; on the rigs made of sockets, whose quirks say "not-a-tty", a socket.
+    Its ``port`` is a path, or the URL given; on the rigs made of sockets, whose quirks say "not-a-tty", a socket.
     """
     from serialwrite.testing import (  # noqa: PLC0415 # see the top
         HardwarePair,

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from ser2net import RAW, RFC2217, ser2net
 
 import serialwrite
 from serialwrite.testing import PortLease, PtyPair
@@ -191,6 +192,38 @@ def test_a_real_port_that_is_not_there_fails(project):
     result = project("def test_it(serial_port): pass", *ALONE, "--serial-port=/dev/no-such-port")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*the serial port /dev/no-such-port is not there*"])
+
+
+OVER_A_SERVER = """
+import pytest
+from serialwrite import SerialPort, read, write
+
+@pytest.mark.serial_hardware
+@pytest.mark.parametrize("payload", [b"hello", b"\\xff\\xf0"], ids=["text", "IAC"])
+def test_it(serial_port, serial_pair, payload):
+    assert "no-descriptor" in serial_pair.quirks and serial_port.baudrate == 9600
+    with SerialPort(serial_pair.peer, 9600) as peer:
+        assert write(serial_port, payload, timeout=10) == len(payload)
+        assert read(peer, len(payload), timeout=10) == payload
+"""
+
+
+@pytest.mark.parametrize("scheme", ["rfc2217", "socket"])
+def test_a_port_behind_a_server_by_option(project, need_tool, tmp_path, scheme):
+    program, how = need_tool("ser2net"), RFC2217 if scheme == "rfc2217" else RAW
+    with PtyPair() as real, ser2net(program, tmp_path, real.port, how) as number:
+        url = f"{scheme}://127.0.0.1:{number}" + "?ign_set_control" * (scheme == "rfc2217")
+        options = f"--serial-port={url}", f"--serial-peer={real.peer}", "--serial-baud=9600"
+        project(OVER_A_SERVER, *ALONE, *options).assert_outcomes(passed=2)
+
+
+def test_a_url_of_another_kind_or_without_a_server_fails(project):
+    result = project("def test_it(serial_port): pass", *ALONE, "--serial-port=spy:///dev/null")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*spy:///dev/null is not a port that a cable joins *: give a device, rfc2217://*"])
+    result = project("def test_it(serial_port): pass", *ALONE, "--serial-port=socket://127.0.0.1:1")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*port 'socket://127.0.0.1:1' can't be opened: *refused*"])
 
 
 def test_a_peer_without_a_port_is_refused(project):

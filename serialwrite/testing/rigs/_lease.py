@@ -16,6 +16,9 @@ from serialwrite._posix import fcntl, require
 LOCK_POLL_S = 0.02  # seconds between two tries to take a lock that is held
 
 
+REMOTE = frozenset({"rfc2217", "socket"})  # schemes of URLs that name a host and a number
+
+
 class PortLease:
     """The right to use these devices, among all processes of this user that ask for it in this way.
 
@@ -79,7 +82,7 @@ def _place(path: str) -> str:
     if not is_url:
         return os.path.realpath(path)
     place = place.partition("?")[0].rstrip("/").lower()
-    return place if scheme in {"rfc2217", "socket"} else f"{scheme}://{place}"
+    return place if scheme in REMOTE else f"{scheme}://{place}"
 
 
 def _folder() -> Path:

@@ -28,6 +28,7 @@ NO_CHARACTER_FORMAT = "no-character-format"  # 8 data bits without parity is all
 NO_PACING = "no-pacing"  # the baud rate is accepted and means nothing
 NO_OUTPUT_QUEUE = "no-output-queue"  # the driver's queue always reads 0, and draining returns at once
 NO_LINE_ERRORS = "no-line-errors"  # no parity, framing or break reaches the other end
+NO_DESCRIPTOR = "no-descriptor"  # an end is a URL, which SerialPort alone opens
 NO_STALL = "no-stall"  # the rig can't hold the line; a peer that doesn't read must do it
 NO_HANG_UP = "no-hang-up"  # the rig can't cut the line
 HANGS_UP_BOTH = "hangs-up-both"  # cutting one end cuts the other too

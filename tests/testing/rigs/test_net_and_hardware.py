@@ -1,5 +1,6 @@
 """Socket rigs stay on this machine; the hardware rig opens nothing that isn't a port of ours."""
 
+import io
 import os
 import socket
 
@@ -78,6 +79,22 @@ def test_hardware_loopback_plug():
     with PtyPair() as wire, HardwarePair(wire.port) as rig:
         assert rig.port == rig.peer
         assert "loopback" in rig.quirks
+
+
+@pytest.mark.parametrize(("url", "lacks"), [("rfc2217://lab:1", set()), ("socket://lab:1", {"no-modem-lines"})])
+def test_hardware_behind_a_server_is_given_by_its_url(url, lacks):
+    with PtyPair() as wire, HardwarePair(url, wire.peer) as rig:
+        assert tuple(rig) == (url, wire.peer)
+        assert rig.quirks & {"no-descriptor", "no-modem-lines", "loopback"} == {"no-descriptor"} | lacks
+        with pytest.raises(io.UnsupportedOperation, match=r"^.*://lab:1 has no descriptor .*: open it with SerialPort"):
+            rig.open_port()
+        rig.open_peer().close()
+
+
+@pytest.mark.parametrize("url", ["loop://", "spy:///dev/null", "hwgrep://x", "tcp://lab:1"])
+def test_hardware_with_a_url_of_another_kind_is_refused(url):
+    with pytest.raises(RigUnavailable, match=r"is not a port that a cable joins .*: give a device, rfc2217://HOST:PORT"):
+        HardwarePair(url).open()
 
 
 def test_hardware_that_is_not_there_or_no_port(tmp_path):
