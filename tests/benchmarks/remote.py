@@ -1,6 +1,7 @@
 """Remote ports behind ser2net, ours, pyserial's and serialx's: ``python -m tests.benchmarks.remote``; about a minute."""
 
 import asyncio
+import itertools
 import os
 import random
 import resource
@@ -115,16 +116,21 @@ async def serialx_open(url):
 
 
 def round_trips(folder):
-    for what, how in (("as Debian has it", ()), ("chardelay: false, tcp(nodelay=true)", QUICK)):
+    servers = {
+        "as Debian has it": (),
+        "chardelay: false": (RFC2217, QUICK[1]),
+        "chardelay: false, tcp(nodelay=true)": QUICK,
+    }
+    for (what, how), size in itertools.product(servers.items(), (1, 3000)):
         with echo() as name, server(folder, name, *how) as url, sw.SerialPort(url, 115200) as port:
 
-            def trip(port=port):
-                sw.write(port, b"x", timeout=10)
-                sw.read(port, 1, timeout=10)
+            def trip(port=port, size=size):
+                sw.write(port, bytes(size), timeout=10)
+                sw.read(port, size, timeout=10)
 
             trip()
             took = sorted(milliseconds(trip) for _ in range(200))
-            line(f"round trip, {what}", f"{took[100]:.2f} ms, worst {took[-1]:.1f} ms")
+            line(f"round trip of {size:,} B, {what}", f"{took[100]:.2f} ms, worst {took[-1]:.1f} ms")
 
 
 def cpu(folder):

@@ -44,7 +44,7 @@ class Link:
         self._limit(UNANSWERED_MS)
 
     def received(self) -> None:
-        """Something may have come: acknowledge it at once. ser2net sends small things only once that was done."""
+        """Something may have come: acknowledge it at once. ser2net sends a last small piece only once that was done."""
         with suppress(AttributeError, OSError):  # Linux alone has it
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 

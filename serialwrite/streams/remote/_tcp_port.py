@@ -57,7 +57,9 @@ class TcpPort:
         return self.write_some_nowait((data,))
 
     def read_some_nowait(self, buffers: Sequence[Any], /) -> int:
-        return self._stream.read_some_nowait(buffers)
+        n = self._stream.read_some_nowait(buffers)
+        self._link.received()
+        return n
 
     def wait_fd(self) -> int:
         return open_number(self.socket, self.line.port)

@@ -404,6 +404,20 @@ async def test_a_close_of_the_socket_ends_what_waits(scheme):
         port.close()
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux alone has TCP_QUICKACK")
+def test_raw_tcp_acknowledges_at_once_what_was_read():
+    """A server that does not set TCP_NODELAY keeps its last small piece until then."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with sw.SerialPort("socket://{}:{}".format(*server.getsockname())) as port:
+            peer, _ = server.accept()
+            with peer:
+                for _ in range(3):  # answers that ride on data: TCP acknowledges late from now on
+                    sw.write(port, b"question", timeout=30)
+                    peer.sendall(peer.recv(100))
+                    assert sw.read(port, 8, timeout=30) == b"question"
+                assert port.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
+
+
 def test_a_close_of_the_socket_ends_a_read_without_a_loop():
     with telnet_server() as server, sw.SerialPort(server.url) as port:
         closing = threading.Timer(0.05, port.socket.close)

@@ -93,7 +93,9 @@ def test_hardware_behind_a_server_is_given_by_its_url(url, lacks):
 
 @pytest.mark.parametrize("url", ["loop://", "spy:///dev/null", "hwgrep://x", "tcp://lab:1"])
 def test_hardware_with_a_url_of_another_kind_is_refused(url):
-    with pytest.raises(RigUnavailable, match=r"is not a port that a cable joins .*: give a device, rfc2217://HOST:PORT"):
+    with pytest.raises(
+        RigUnavailable, match=r"is not a port that a cable joins .*: give a device, rfc2217://HOST:PORT"
+    ):
         HardwarePair(url).open()
 
 
