@@ -95,6 +95,9 @@ async def test_a_closed_stream_gives_nothing_of_what_was_said():
     stream.close()
     with pytest.raises(sw.StreamClosed):
         await sw.async_read(stream, 4)
+    with pytest.raises(sw.StreamClosed):
+        await sw.async_write(stream, b"AT\r")
+    assert stream.received == b""
 
 
 async def test_what_was_said_is_read_before_the_hang_up(device):

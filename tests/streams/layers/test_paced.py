@@ -187,6 +187,14 @@ async def test_the_gap_is_before_the_next_and_not_behind_the_last():
     assert time.monotonic() - started < 30
 
 
+async def test_no_gap_follows_a_write_of_nothing():
+    with stream_of("plain", OSError(5, "unplugged")) as stream:
+        paced = sw.Paced(stream, byte_gap=60)
+        with pytest.raises(sw.Disconnected):
+            await sw.async_write(paced, b"a")
+        assert await sw.async_write(paced, b"a", timeout=30) == 1
+
+
 async def test_waiting_can_be_cancelled_totally():
     recorder = Recorder()
     paced = sw.Paced(recorder, line_gap=60)
@@ -324,6 +332,14 @@ async def test_a_prompt_that_was_there_before_answers_no_line(kind):
         console.cancel()
         await asyncio.wait([console])
         assert console.cancelled()
+
+
+async def test_a_line_goes_out_although_the_device_says_nothing_more():
+    with ends("socket") as (stream, peer):
+        peer.shutdown(socket.SHUT_WR)
+        await until(lambda: has_input(stream))  # the end of file
+        assert await sw.async_write(sw.Paced(stream, prompt=b"> "), b"one\n", timeout=TIMEOUT) == 4
+        assert receive_only(peer, 4) == b"one\n"
 
 
 async def test_a_prompt_in_the_echo_of_half_a_line_answers_no_line():

@@ -14,7 +14,7 @@ import pytest
 from scripted import STREAMS, stream_of
 
 import serialwrite as sw
-from serialwrite.testing import PtyPair, ScriptedStream
+from serialwrite.testing import PtyPair, ScriptedStream, VirtualTime
 
 
 @pytest.mark.parametrize("kind", STREAMS)
@@ -81,6 +81,17 @@ async def test_a_sink_that_raises_disturbs_nothing(loop_errors):
     assert len(loop_errors) == 2
     assert "the sink of <Traced over" in loop_errors[0]
     loop_errors.clear()
+
+
+def test_sink_that_raises_without_a_loop_is_logged(caplog):
+    clock = VirtualTime()
+    stream = ScriptedStream(executor=clock)
+    sw.async_write(sw.Traced(stream, lambda event: event.nothing), b"abc", sw.detached)
+    clock.run()
+    assert stream.written == b"abc"
+    (record,) = caplog.records
+    assert record.name == "serialwrite"
+    assert record.getMessage().startswith("the sink of <Traced over")
 
 
 async def test_a_json_file(tmp_path):

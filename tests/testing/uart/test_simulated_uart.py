@@ -417,6 +417,11 @@ def test_what_a_line_always_does_is_replayed_too():
     assert cross(script, data) == (arrived, log)
 
 
+def test_faults_may_be_rules_instead_of_a_script():
+    arrived, _ = cross([Rule(Fault("drop"), at=1), Rule(Fault("swap"), "peer", at=0)], b"abc")
+    assert arrived == b"ac"
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_random_scripts_lose_nothing_that_the_log_does_not_tell(seed):
     data = os.urandom(30_000)
