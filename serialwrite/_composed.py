@@ -150,7 +150,10 @@ class TransferOperation(Operation[Any]):
         except BaseException:
             self.undelivered()
             raise
-        return self.result(args)
+        try:
+            return self.result(args)
+        finally:
+            del args  # see result()
 
     def _stop_for_task(self) -> None:
         """The task that awaits it was cancelled: it is not called, but told when it looks again."""

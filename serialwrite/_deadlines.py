@@ -133,20 +133,25 @@ Limits: TypeAlias = "tuple[float | None, float | None]"
 UNLIMITED: Limits = (None, None)
 
 
-_last_checked: Limits = UNLIMITED  # a program passes the same float again and again
+# A program passes the same number again and again. This is the last one, and its limits.
+_last_checked: tuple[object, Limits] = None, UNLIMITED
 
 
 def checked_limits(timeout: float | None, idle_timeout: float | None = None) -> Limits:
     """The two as limits; refused as by ``checked_timeout``."""
     global _last_checked  # noqa: PLW0603 # what was right is not asked again
-    last = _last_checked  # another thread may replace it
     if idle_timeout is not None:
         timeout = None if timeout is None else checked_seconds(timeout, "timeout", NO_LIMIT)
         return timeout, checked_seconds(idle_timeout, "idle_timeout", NO_LIMIT)
-    if timeout is last[0]:
-        return last
-    _last_checked = last = None if timeout is None else checked_seconds(timeout, "timeout", NO_LIMIT), None
-    return last
+    if timeout is None:
+        return UNLIMITED
+    given, limits = _last_checked  # another thread may replace it
+    if timeout is given:
+        return limits
+    limits = checked_seconds(timeout, "timeout", NO_LIMIT), None
+    if type(timeout) in {float, int}:  # another kind of number may change
+        _last_checked = timeout, limits
+    return limits
 
 
 def deadlines(limits: Limits, written: Any = None) -> tuple[Deadline, ...]:

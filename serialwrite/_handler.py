@@ -133,9 +133,13 @@ class AwaitHandler(Handler):
                 with contextlib.suppress(RuntimeError):  # its loop may be closed, too
                     self.executor.dispatch(self._ask_to_stop)
                 raise
+        args, self.args = self.args, ()  # the traceback of an error keeps this handler
         if cancelled is not None:
-            raise cancelled
-        return self.args
+            try:
+                raise cancelled
+            finally:
+                del cancelled, args  # the traceback keeps this frame
+        return args
 
 
 def completed_twice(*args: object) -> None:

@@ -237,12 +237,18 @@ class Operation(Coroutine[Any, Any, T_co]):
 
     # -- awaited -------------------------------------------------------------------------------------
 
+    def first_error(self, args: Args) -> Any:
+        """The error that comes first among the arguments of a handler, or None."""
+        return args[0] if self.error_first else None
+
     def result(self, args: Args) -> Any:
         """The arguments of a handler as one value; an error that comes first is raised."""
-        if self.error_first:
-            if args[0] is not None:
+        if self.first_error(args) is not None:
+            try:
                 raise args[0]
-            args = args[1:]
+            finally:
+                del args  # the traceback keeps this frame
+        args = args[1:] if self.error_first else args
         return args[0] if len(args) == 1 else (args or None)
 
     def _turn(self) -> Generator[None, None, None] | None:
@@ -254,7 +260,13 @@ class Operation(Coroutine[Any, Any, T_co]):
         if turn is not None:
             yield from turn
         args = self.attempt()
-        return (yield from self.await_launched()) if args is None else self.result(args)
+        if args is None:
+            return (yield from self.await_launched())
+        try:
+            result: T_co = self.result(args)
+        finally:
+            del args  # see result()
+        return result
 
     def await_launched(self) -> Generator[Any, Any, T_co]:
         """Launch it, and wait for its result."""
@@ -266,7 +278,10 @@ class Operation(Coroutine[Any, Any, T_co]):
         except BaseException:
             self.undelivered()
             raise
-        result: T_co = self.result(args)
+        try:
+            result: T_co = self.result(args)
+        finally:
+            del args  # see result()
         return result
 
     def _running(self) -> Generator[Any, Any, T_co]:

@@ -95,7 +95,7 @@ cdef Py_ssize_t per_operation
 cdef object quick_write, tried_write, full_write, initiate  # what everything else is left to, see quickened()
 cdef object default_token, deferred, transfer_all, unlimited, checked_limits
 cdef object UNGIVEN = object()
-cdef object checked_timeout = None, limits_of_timeout = None  # the float that came last is found to be one again
+cdef object checked_timeout = None, limits_of_timeout = None  # the number that came last is found to be one again
 
 
 @cython.final
@@ -538,7 +538,7 @@ set_send(FirstRead, send)
 cdef object limits_of(object timeout, object idle_timeout):
     """What an operation is limited by that was given these two."""
     global checked_timeout, limits_of_timeout
-    if idle_timeout is not None or type(timeout) is not float:
+    if idle_timeout is not None or (type(timeout) is not float and type(timeout) is not int):
         if timeout is None and idle_timeout is None:
             return unlimited
         return checked_limits(timeout, idle_timeout)

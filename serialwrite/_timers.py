@@ -78,9 +78,10 @@ class LoopTimer:
         self._deadline = time.monotonic() + seconds
         self._fd: int | None = None  # a timer of the kernel's
         early = TIMERFD_STRETCH_S if HAS_TIMERFD else 0.0
-        self._handle: asyncio.TimerHandle = loop.call_later(max(seconds - early, 0.0), self._fire)
+        self._handle: asyncio.TimerHandle | None = loop.call_later(max(seconds - early, 0.0), self._fire)
 
     def _fire(self) -> None:
+        self._handle = None  # which keeps this method
         if self._fd is not None:
             self._close_fd()
         left = self._deadline - time.monotonic()
@@ -110,7 +111,8 @@ class LoopTimer:
             os.close(fd)
 
     def cancel(self) -> None:
-        self._handle.cancel()
+        if self._handle is not None:
+            self._handle.cancel()
         if self._fd is not None:
             self._close_fd()
 

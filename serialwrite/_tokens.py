@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from ._cancellation import CancellationSignal
 from ._errors import OperationAborted
 from ._executors import EventLoopExecutor, running_loop
-from ._handler import Completion, Handler
+from ._handler import Args, Completion, Handler
 from ._operation import CompletionToken, Operation, default_token, deferred
 
 __all__ = ["default_token", "deferred", "detached", "use_awaitable", "use_future", "use_promise"]
@@ -44,6 +44,15 @@ class UseAwaitable(CompletionToken[Coroutine[Any, Any, int], Coroutine[Any, Any,
 
 async def _await(operation: Operation[T]) -> T:
     return await operation
+
+
+def _settle(future: Future[Any] | asyncio.Future[Any], operation: Operation[Any], args: Args) -> None:
+    """Give ``future`` the result. An error is not raised first: its traceback would keep the future."""
+    error = operation.first_error(args)
+    if error is None:
+        future.set_result(operation.result(args))
+    else:
+        future.set_exception(error)
 
 
 class OperationFuture(Future[T]):
@@ -72,12 +81,7 @@ class OperationFuture(Future[T]):
 
     def _complete(self, *args: Any) -> None:
         self._forget_hook()
-        try:
-            result = self._operation.result(args)
-        except Exception as error:
-            self.set_exception(error)
-        else:
-            self.set_result(result)
+        _settle(self, self._operation, args)
 
     def _forget_hook(self) -> None:
         if self._hooks is not None:
@@ -166,12 +170,7 @@ class OperationPromise(asyncio.Future[T]):
             self._operation.undelivered()
             super().cancel(self._cancel_message)
             return
-        try:
-            self.set_result(self._operation.result(args))
-        except InvalidStateError:
-            raise
-        except Exception as error:
-            self.set_exception(error)
+        _settle(self, self._operation, args)
 
 
 class UsePromise(CompletionToken[OperationPromise[int], OperationPromise[Completion]]):

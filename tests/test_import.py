@@ -31,6 +31,12 @@ def test_import_loads_nothing_dear_that_few_need():
     assert done.stdout.split() == []
 
 
+def test_import_loads_no_remote_and_no_blocking_ports():
+    code = "import sys, serialwrite; print(*(name for name in sys.modules if 'streams.remote' in name or 'threaded.' in name))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_every_public_name_is_there_and_documented():
     names = [name for name in vars(serialwrite) if not name.startswith("_")]
     assert len(names) > 50

@@ -1,11 +1,13 @@
 """A default token that is short for one over deferred, and an operation that never began."""
 
 import asyncio
+import contextlib
 import gc
 import socket
 import warnings
 
 import pytest
+from waiting import until
 
 import serialwrite as sw
 
@@ -43,3 +45,77 @@ async def test_task_cancelled_before_its_first_step_keeps_no_memory(pair):
             await operation
         del operation, task
         gc.collect()
+
+
+BIG = bytes(1 << 20)
+
+
+def gone(near, far):
+    far.close()
+
+
+def leaves(near, far):
+    asyncio.get_running_loop().call_soon(far.close)
+
+
+def operations_and_errors():
+    return sum(not {sw.Operation, sw.TransferError}.isdisjoint(type(one).__mro__) for one in gc.get_objects())
+
+
+async def cancelled(operation):
+    task = asyncio.ensure_future(operation)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    await task
+
+
+async def called_back(write):
+    ended = asyncio.get_running_loop().create_future()
+    write(lambda error, n: ended.set_result(n))
+    await ended
+
+
+# Endings of an operation on a stream whose far end was prepared by the function beside it.
+ENDINGS = {
+    "read times out": (None, lambda s: sw.async_read(s, bytearray(9), timeout=0.001)),
+    "write times out": (None, lambda s: sw.async_write(s, BIG, timeout=0.001)),
+    "buffers time out": (None, lambda s: sw.async_write(s, [BIG, BIG], idle_timeout=0.001)),
+    "no time": (None, lambda s: sw.async_write(s, BIG, timeout=0)),
+    "gone": (gone, lambda s: sw.async_write(s, b"abc")),
+    "end of file": (gone, lambda s: sw.async_read(s, bytearray(9))),
+    "peer leaves a write": (leaves, lambda s: sw.async_write(s, BIG)),
+    "peer leaves a read": (leaves, lambda s: sw.async_read(s, bytearray(9))),
+    "write is cancelled": (None, lambda s: cancelled(sw.async_write(s, BIG))),
+    "read is cancelled": (None, lambda s: cancelled(sw.async_read(s, bytearray(9)))),
+    "callback": (None, lambda s: called_back(lambda token: sw.async_write(s, BIG, token, timeout=0.001))),
+    "future": (None, lambda s: asyncio.wrap_future(sw.async_write(s, BIG, sw.use_future, timeout=0.001))),
+    "promise": (None, lambda s: sw.async_write(s, BIG, sw.use_promise, timeout=0.001)),
+    "cancel_after": (None, lambda s: sw.async_write(s, BIG, sw.cancel_after(0.001))),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+async def test_an_ended_operation_is_in_no_reference_cycle(ending):
+    prepare, start = ENDINGS[ending]
+    kept = []  # streams, which are in cycles of their own
+
+    async def end_once():
+        near, far = socket.socketpair()
+        with near, far:
+            stream = sw.SocketStream(near)
+            kept.append(stream)
+            if prepare:
+                prepare(near, far)
+            with contextlib.suppress(sw.TransferError, asyncio.CancelledError):
+                await start(stream)
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = operations_and_errors()
+        await end_once()
+        # A timer that was cancelled is the loop's until then.
+        await until(lambda: operations_and_errors() == before, 5.0)
+    finally:
+        gc.enable()

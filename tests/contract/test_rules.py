@@ -396,7 +396,7 @@ async def test_rule_4_no_zombies(kind, ending):
     with stream_of(kind, 2, WAIT) as stream:
         if ending == "future":
             future = sw.async_write(stream, b"abcdef", sw.use_future)
-            sent = asyncio.ensure_future(asyncio.wait([asyncio.wrap_future(future)]))
+            sent = asyncio.gather(asyncio.wrap_future(future), return_exceptions=True)
         else:
             timeout = 0.01 if ending == "timeout" else None
             operation = sw.async_write(

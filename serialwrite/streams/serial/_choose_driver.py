@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from ..remote._open import opened_remote
-from ..threaded._thread_driver import ThreadDriver
 from ._descriptor_driver import DescriptorDriver
 from ._driver import Driver
 from ._open import check_write, kind_of, opened
@@ -16,6 +14,8 @@ from ._spy_driver import SpyDriver
 def opened_driver(port: str, baudrate: int, **settings: Any) -> Driver:
     """Open ``port``: the driver for it."""
     if kind_of(port) == "remote":
+        from ..remote._open import opened_remote  # noqa: PLC0415 # a sixth of the import time, for remote ports alone
+
         return opened_remote(port, baudrate, **settings)
     if "in_flight" in settings:
         raise io.UnsupportedOperation(f"in_flight: nothing proves what {port} has served; leave it out")
@@ -31,6 +31,8 @@ def driver_for(port: Any) -> Driver:
     """The driver for ``port``, an object of pyserial's that is open."""
     kind = kind_of(port)
     if kind == "blocking":
+        from ..threaded._thread_driver import ThreadDriver  # noqa: PLC0415 # for ports without a descriptor alone
+
         return ThreadDriver(port)
     check_write(port)
     return SpyDriver(port) if kind == "spied" else DescriptorDriver(port)

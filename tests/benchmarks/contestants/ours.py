@@ -4,6 +4,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import MappingProxyType
 from typing import Any
 
@@ -55,9 +56,9 @@ class Ours(Awaited):
                 await async_write(stream, pair.data, timeout=self.limit)
 
     async def pending(self, times: int, seconds: float) -> None:
-        with FullPair() as pair:
-            allow_descriptors(times + 100)  # each stream waits with a duplicate of its own
-            made = [sw.DescriptorStream(pair.near.fileno()) for _ in range(times)]
+        allow_descriptors(2 * times + 100)
+        with ExitStack() as pairs:
+            made = [sw.SocketStream(pairs.enter_context(FullPair()).near) for _ in range(times)]
             ends = await asyncio.gather(
                 *(async_write(stream, b"never", timeout=seconds) for stream in made), return_exceptions=True
             )
