@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import pytest
 from waiting import until, waits_to_write
 
 import serialwrite as sw
-from serialwrite.testing import ScriptedStream
+from serialwrite.testing import ScriptedStream, receive_available
 
 BIG = bytes(range(256)) * 16384  # 4 MiB: more than a socketpair takes
 BOUND = 30  # seconds that a test may wait for what must come
@@ -39,14 +40,7 @@ async def drain(far, n):
     return bytes(data)
 
 
-def pending(far):
-    """What lies at the far end and was not read."""
-    data = bytearray()
-    while True:
-        try:
-            data += far.recv(1 << 20)
-        except BlockingIOError:
-            return bytes(data)
+pending = partial(receive_available, quiet=0)  # what lies at the far end and was not read
 
 
 async def blocked(stream):

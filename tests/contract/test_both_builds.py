@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from functools import partial
 
 import pytest
 import serial
@@ -19,7 +20,7 @@ from waiting import until
 import serialwrite as sw
 from serialwrite._build import COMPILED
 from serialwrite._quick import QuickWrite
-from serialwrite.testing import PtyPair, receive
+from serialwrite.testing import PtyPair, receive, receive_available
 
 DATA = b"0123456789abcdef"
 WHICH = "import sys; {}; from serialwrite import _build; print(_build.COMPILED)"
@@ -38,13 +39,7 @@ async def pair():
         yield stream, far
 
 
-def received(far):
-    data = bytearray()
-    while True:
-        try:
-            data += far.recv(1 << 20)
-        except BlockingIOError:
-            return bytes(data)
+received = partial(receive_available, quiet=0)  # what lies at the far end
 
 
 # -- which one it is ------------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ class Ledger:
 
     @property
     def lost(self) -> int:
-        """Bytes lost; a hole that may yet be filled is none of them until `close`."""
+        """Bytes lost; a hole that may yet be filled is none of them until ``close``."""
         return self.log.counts[FaultKind.LOST] + self.log.counts[FaultKind.TRUNCATED]
 
     @property
