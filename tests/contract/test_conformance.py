@@ -440,16 +440,18 @@ class TerminalOnly(Pipe):
             super().cancel(type)
 
 
-class Spins(Pipe):
-    """8: asks again and again."""
-
-    def start(self, data, handler):
-        super().start(data, handler)
+class Spinning:
+    def start(self, memory, handler):
+        super().start(memory, handler)
         self.spin()
 
     def spin(self):
         if self.waiting:
             self.executor.post(self.spin)
+
+
+class Spins(Spinning, Pipe):
+    """8: asks again and again."""
 
 
 class Blocks(Pipe):
@@ -687,16 +689,8 @@ class ReadsDeaf(Source):
         pass
 
 
-class ReadsSpinning(Source):
+class ReadsSpinning(Spinning, Source):
     """8: asks again and again."""
-
-    def start(self, buffers, handler):
-        super().start(buffers, handler)
-        self.spin()
-
-    def spin(self):
-        if self.waiting:
-            self.executor.post(self.spin)
 
 
 class NeverEndsReading(Source):
