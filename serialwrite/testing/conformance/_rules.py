@@ -169,13 +169,13 @@ async def _fair(case: Case[FarEnd]) -> None:
         memory = await far.offer(PATTERN[:500])
         counting = asyncio.create_task(count())
         try:
-            async with asyncio.timeout(case.timeout):
-                for i in range(500):
-                    byte = memory[i : i + 1]
+            for i in range(500):
+                byte = memory[i : i + 1]
+                async with asyncio.timeout(case.timeout):
                     n = await case.operation(stream, byte)
-                    require(n == 1, f"{case.whole} of a byte gave {n}")
-                    memory[i : i + 1] = byte
-                    await far.pull()
+                require(n == 1, f"{case.whole} of a byte gave {n}")
+                memory[i : i + 1] = byte
+                await far.pull()
         finally:
             counting.cancel()
         require(turns >= 4, f"500 times {case.whole}, one after the other, let the event loop turn {turns} times")
