@@ -18,8 +18,6 @@ F = TypeVar("F")
 COMPILED: bool = False  # whether the first try is
 if TYPE_CHECKING:
     from ._compiled import (
-        DirectGather,
-        DirectWrite,
         Held,
         Port,
         Turn,
@@ -28,14 +26,13 @@ if TYPE_CHECKING:
         quickened_line,
         quickened_read,
         window_ends,
+        write_directly,
     )
 else:
     try:
         if os.environ.get("SERIALWRITE_PURE") or "t" in getattr(sys, "abiflags", ""):
             raise ImportError
         from ._compiled import (
-            DirectGather,
-            DirectWrite,
             Held,
             Port,
             Turn,
@@ -44,6 +41,7 @@ else:
             quickened_line,
             quickened_read,
             window_ends,
+            write_directly,
         )
 
         COMPILED = True
@@ -55,11 +53,8 @@ else:
         class Port:
             """A stream with a ``_write_direction``."""
 
-        def DirectWrite(number: Any, flags: int | None, otherwise: F, *_: object) -> F:  # noqa: N802
-            """Return ``otherwise``: only the compiled build has a direct write."""
-            return otherwise
-
-        DirectGather = DirectWrite
+        def write_directly(*_: object) -> None:
+            """Change nothing: only the compiled build can."""
 
         class Held:
             """Bytearrays that can't be resized until they are released."""
@@ -95,8 +90,6 @@ else:
 
 __all__ = [
     "COMPILED",
-    "DirectGather",
-    "DirectWrite",
     "Held",
     "Port",
     "Turn",
@@ -105,4 +98,5 @@ __all__ = [
     "quickened_line",
     "quickened_read",
     "window_ends",
+    "write_directly",
 ]

@@ -1,6 +1,6 @@
 # What ``_quick.pyx`` is compiled to.
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -13,20 +13,11 @@ class Turn:
 class Port:
     _write_direction: Any
 
-class DirectWrite:
-    def __init__(self, number: Any, flags: int | None, otherwise: Callable[[bytes], int]) -> None: ...
-    def __call__(self, data: bytes, /) -> int: ...
-
-class DirectGather:
-    def __init__(
-        self, number: Any, flags: int | None, otherwise: Callable[[Sequence[Any]], int], ledger: Any
-    ) -> None: ...
-    def __call__(self, buffers: Sequence[Any], /) -> int: ...
-
 class Held:
     def release(self) -> None: ...
 
 def hold(given: tuple[Any, ...]) -> Held | None: ...
+def write_directly(direction: Any, number: Any, flags: int | None, ledger: Any) -> None: ...
 def window_ends(views: tuple[Any, ...], count: int) -> list[int]: ...
 def quickened(
     function: _F,

@@ -98,7 +98,7 @@ class QuickWrite(Operation[int]):
                 return n
         return (yield from super().__await__())
 
-    def taken(self) -> None:
+    def done_at_once(self, _: int) -> None:
         """The stream has taken everything, at the first try."""
         self._rest, self._launched = DONE, True
 

@@ -1,8 +1,11 @@
 # cython: language_level=3, auto_pickle=False
 """The first try of a small write, compiled: one system call and a count. ``_quick.py`` is its twin in Python.
 
-Here is no rule. What is not all taken at once is handed to a ``QuickWrite``, and so is every question but two:
-how much was transferred, and what remains.
+Here is no rule. What is not all taken at once is handed to a ``QuickWrite``, and so is every question but one:
+how much was transferred.
+
+The file is long because it is one extension module: its classes call each other in C, which they could not do across two.
+In its order: memory that is held, the system call, a write with a callback, what is awaited, the functions to call.
 """
 
 cimport cython
@@ -25,14 +28,11 @@ cdef extern from "Python.h":
         PYGEN_RETURN
         PYGEN_ERROR
         PYGEN_NEXT
-    PyObject *PyLong_FromSsize_t(Py_ssize_t) except NULL
     PySendResult PyIter_Send(object, object, PyObject **) except PYGEN_ERROR
 
 
 cdef extern from "<sys/socket.h>" nogil:
     ssize_t c_send "send" (int, const void *, size_t, int)
-
-
     ssize_t c_sendmsg "sendmsg" (int, const msghdr *, int)
     cdef struct msghdr:
         iovec *msg_iov
@@ -90,7 +90,7 @@ cdef extern from *:
 
 
 # A send of no more bytes than this keeps the GIL: it can't block, and the wait for the GIL would be longer than it.
-cdef Py_ssize_t KEPT_SIZE = 1 << 14
+cdef size_t KEPT_SIZE = 1 << 14
 cdef Py_ssize_t per_operation
 cdef object quick_write, tried_write, full_write, initiate  # what everything else is left to, see quickened()
 cdef object default_token, deferred, transfer_all, unlimited, checked_limits
@@ -100,10 +100,20 @@ cdef object checked_timeout = None, limits_of_timeout = None  # the number that 
 
 @cython.final
 cdef class Held:
-    """Bytearrays that can't be resized until they are released."""
+    """Memory that can't be resized until it is released."""
 
     cdef Py_buffer *views
     cdef Py_ssize_t count
+
+    cdef Py_buffer *hold(self, object one, Py_ssize_t room) except NULL:
+        """Hold ``one`` too: of ``room`` at the most."""
+        if self.views == NULL:
+            self.views = <Py_buffer *>PyMem_Malloc(room * sizeof(Py_buffer))
+            if self.views == NULL:
+                raise MemoryError
+        PyObject_GetBuffer(one, &self.views[self.count], PyBUF_SIMPLE)
+        self.count += 1
+        return &self.views[self.count - 1]
 
     def release(self):
         while self.count > 0:
@@ -119,19 +129,12 @@ cdef class Held:
 def hold(tuple given):
     """Hold those of ``given`` that are bytearrays; None where one is neither that nor plain ``bytes``."""
     cdef Held held = Held()
-    cdef Py_ssize_t count = len(given)
     for one in given:
-        if type(one) is bytes:
-            continue
-        if type(one) is not bytearray:
+        if type(one) is bytearray:
+            held.hold(one, len(given))
+        elif type(one) is not bytes:
             held.release()
             return None
-        if held.views == NULL:
-            held.views = <Py_buffer *>PyMem_Malloc(count * sizeof(Py_buffer))
-            if held.views == NULL:
-                raise MemoryError
-        PyObject_GetBuffer(one, &held.views[held.count], PyBUF_SIMPLE)
-        held.count += 1
     return held
 
 
@@ -140,11 +143,9 @@ def window_ends(tuple views, Py_ssize_t count):
     cdef Py_ssize_t end = 0, i
     cdef list ends = []
     for i in range(len(views)):
-        if i and i % count == 0:
-            ends.append(end)
         end += len(views[i])
-    if views:
-        ends.append(end)
+        if (i + 1) % count == 0 or i + 1 == len(views):
+            ends.append(end)
     return ends
 
 
@@ -162,133 +163,99 @@ cdef class Port:
     cdef public object _write_direction
 
 
-cdef enum:
-    INTERRUPTED = -2
-
-
-cdef inline Py_ssize_t accepted(Py_ssize_t n, int error) except -1:
-    """``n``, what a system call took; INTERRUPTED: it is to be called again. OSError: it took none."""
-    if n > 0:
-        return n
-    if n == 0:
-        error = EAGAIN  # full, whatever it said
-    if error != EINTR:
-        raise OSError(error, strerror(error))
-    PyErr_CheckSignals()
-    return INTERRUPTED
+cdef inline ssize_t system_call(int fd, bint sends, int flags, const msghdr *message) noexcept nogil:
+    cdef iovec *first = message.msg_iov
+    if message.msg_iovlen == 1:
+        return c_send(fd, first.iov_base, first.iov_len, flags) if sends else c_write(fd, first.iov_base, first.iov_len)
+    return c_sendmsg(fd, message, flags) if sends else c_writev(fd, first, message.msg_iovlen)
 
 
 @cython.final
-cdef class DirectWrite:
-    """``write_one`` of a descriptor, without a call of Python.
+cdef class Direct:
+    """``write_one`` and ``try_now`` of a descriptor, without a call of Python. Many buffers go into the kernel's vector.
 
     Args:
         number: gives the descriptor: a socket's ``fileno``; or the ``__dict__`` of a port, where it is ``fd``.
         flags: of send(2); None: write(2) is called.
-        otherwise: what is called where there is no such descriptor.
+        write_one, try_now: what is called where there is no such descriptor; ``try_now`` also of fewer than two buffers.
+        ledger: see ``_signal_safe``. Where it keeps counts, ``try_now`` is called.
     """
 
-    cdef object number, otherwise
+    cdef object number, write_one, try_now, ledger
     cdef bint sends
     cdef int flags
 
-    def __init__(self, number, flags, otherwise):
-        self.number = number
+    def __init__(self, number, flags, write_one, try_now, ledger):
+        self.number, self.write_one, self.try_now, self.ledger = number, write_one, try_now, ledger
         self.sends = flags is not None
         self.flags = flags or 0
-        self.otherwise = otherwise
 
-    cdef Py_ssize_t attempt(self, bytes data) except -1:
-        """The bytes that were taken; OSError where none were."""
+    def __call__(self, given):
+        return self.write(given) if type(given) is bytes else self.gather(given)
+
+    cdef int descriptor(self) except -2:
+        """Its number; -1 where there is none."""
         cdef object number = self.number() if self.sends else (<dict>self.number).get("fd")
-        if number is None:
-            return self.otherwise(data)
-        cdef int fd = number, error = 0
-        cdef Py_ssize_t n, size = PyBytes_GET_SIZE(data)
-        cdef const char *start = PyBytes_AS_STRING(data)
+        return -1 if number is None else number
+
+    cdef Py_ssize_t write(self, bytes data) except -1:
+        """The bytes that were taken; OSError where none were."""
+        cdef int fd = self.descriptor()
+        cdef iovec one
+        if fd < 0:
+            return self.write_one(data)
+        one.iov_base, one.iov_len = PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)
+        return self.taken(fd, &one, 1, one.iov_len)
+
+    cdef Py_ssize_t gather(self, buffers) except -1:
+        cdef int fd, i, count = min(len(buffers), 1024)
+        cdef size_t size = 0
+        cdef iovec vector[1024]
+        cdef Py_buffer *view
+        cdef Held held = None
+        if count < 2 or type(buffers) is not list or self.ledger.record is not None:
+            return self.try_now(buffers)
+        fd = self.descriptor()
+        if fd < 0:
+            return self.try_now(buffers)
+        for i in range(count):
+            one = (<list>buffers)[i]
+            if type(one) is bytes:
+                vector[i].iov_base, vector[i].iov_len = PyBytes_AS_STRING(one), PyBytes_GET_SIZE(one)
+            else:
+                if held is None:
+                    held = Held()
+                view = held.hold(one, count)
+                vector[i].iov_base, vector[i].iov_len = view.buf, view.len
+            size += vector[i].iov_len
+        return self.taken(fd, vector, count, size)
+
+    cdef Py_ssize_t taken(self, int fd, iovec *vector, size_t count, size_t size) except -1:
+        cdef msghdr message
+        cdef ssize_t n
+        cdef int error
+        memset(&message, 0, sizeof(message))
+        message.msg_iov, message.msg_iovlen = vector, count
         while True:
             if self.sends and size <= KEPT_SIZE:
-                n = c_send(fd, start, size, self.flags)
+                n = system_call(fd, self.sends, self.flags, &message)
                 error = errno
             else:  # who shares a terminal may make it block
                 with nogil:
-                    n = c_send(fd, start, size, self.flags) if self.sends else c_write(fd, start, size)
+                    n = system_call(fd, self.sends, self.flags, &message)
                     error = errno
-            n = accepted(n, error)
-            if n != INTERRUPTED:
+            if n > 0:
                 return n
+            if n == 0:
+                error = EAGAIN  # full, whatever it said
+            if error != EINTR:
+                raise OSError(error, strerror(error))
+            PyErr_CheckSignals()
 
-    def __call__(self, bytes data):
-        return self.attempt(data)
 
-
-@cython.final
-cdef class DirectGather:
-    """``try_now`` of a descriptor, as DirectWrite is ``write_one``: many buffers go straight into the kernel's vector.
-
-    Args:
-        number, flags: as of DirectWrite.
-        otherwise: what is called where there is no such descriptor, and where ``ledger`` keeps counts.
-        ledger: see ``_signal_safe``.
-    """
-
-    cdef object number, otherwise, ledger
-    cdef bint sends
-    cdef int flags
-
-    def __init__(self, number, flags, otherwise, ledger):
-        self.number = number
-        self.sends = flags is not None
-        self.flags = flags or 0
-        self.otherwise = otherwise
-        self.ledger = ledger
-
-    def __call__(self, buffers):
-        cdef int fd, error, count = min(len(buffers), 1024), i, held = 0
-        cdef object number
-        cdef Py_ssize_t n, size = 0
-        cdef iovec vector[1024]
-        cdef Py_buffer *views = NULL
-        cdef msghdr message
-        if count < 2 or type(buffers) is not list or self.ledger.record is not None:
-            return self.otherwise(buffers)
-        number = self.number() if self.sends else (<dict>self.number).get("fd")
-        if number is None:
-            return self.otherwise(buffers)
-        fd = number
-        try:
-            for i in range(count):
-                one = (<list>buffers)[i]
-                if type(one) is bytes:
-                    vector[i].iov_base = PyBytes_AS_STRING(one)
-                    vector[i].iov_len = PyBytes_GET_SIZE(one)
-                else:
-                    if views == NULL:
-                        views = <Py_buffer *>PyMem_Malloc(count * sizeof(Py_buffer))
-                        if views == NULL:
-                            raise MemoryError
-                    PyObject_GetBuffer(one, &views[held], PyBUF_SIMPLE)
-                    vector[i].iov_base = views[held].buf
-                    vector[i].iov_len = views[held].len
-                    held += 1
-                size += vector[i].iov_len
-            memset(&message, 0, sizeof(message))
-            message.msg_iov, message.msg_iovlen = vector, count
-            while True:
-                if self.sends and size <= KEPT_SIZE:
-                    n = c_sendmsg(fd, &message, self.flags)
-                    error = errno
-                else:
-                    with nogil:
-                        n = c_sendmsg(fd, &message, self.flags) if self.sends else c_writev(fd, vector, count)
-                        error = errno
-                n = accepted(n, error)
-                if n != INTERRUPTED:
-                    return n
-        finally:
-            for i in range(held):
-                PyBuffer_Release(&views[i])
-            PyMem_Free(views)
+def write_directly(direction, number, flags, ledger):
+    """Have ``direction`` write by a Direct of what it has."""
+    direction.write_one = direction.try_now = Direct(number, flags, direction.write_one, direction.try_now, ledger)
 
 
 cdef object tried(Turn turn, Port stream, bytes data, object limits):
@@ -296,8 +263,8 @@ cdef object tried(Turn turn, Port stream, bytes data, object limits):
     cdef object failure = None
     cdef Py_ssize_t n = 0
     try:
-        if type(turn.write_one) is DirectWrite:
-            n = (<DirectWrite>turn.write_one).attempt(data)
+        if type(turn.write_one) is Direct:
+            n = (<Direct>turn.write_one).write(data)
         else:
             n = turn.write_one(data)
         if n == PyBytes_GET_SIZE(data):
@@ -359,43 +326,36 @@ cdef bint launched(Port stream, bytes data, object handler) except -1:
 
 
 @cython.freelist(64)
+@cython.no_gc_clear  # forgotten in a cycle, it makes its twin
 cdef class First:
     """An operation that was not tried yet, or that was done at once. Whatever else it is asked, its twin in Python is.
 
     It is a write or a read: see the two classes below. They add no members, so that they share its free list.
     """
 
-    cdef object stream
-    cdef object limits
-    cdef bytes data  # to be written; or what was read
-    cdef object wanted, kind  # of a read: up to where, and the class of its twin
+    cdef object stream, limits
+    cdef object wanted  # the bytes to write; of a read, up to where, or how many
+    cdef object kind  # the class of its twin
+    cdef object result  # once it is done: at once
     cdef object twin  # the operation that everything else is left to; of a write, once tried, the TransferOperation
     cdef object rest  # the generator that this goes on with, where it is awaited
-    cdef bint asked  # for its __await__
-    cdef bint done  # at once
-    cdef bint handed_over  # to the twin
+    cdef bint asked, handed_over  # for its __await__; to the twin
     cdef object __weakref__
 
     cdef object left(self):
         if not self.handed_over:
             self.handed_over = True
-            self.hand_over()
+            self.twin = self.kind(self.stream, self.wanted, self.limits)
+            if self.result is not None:
+                self.twin.done_at_once(self.result)
         return self.twin
-
-    cdef int hand_over(self) except -1:
-        """Make the twin."""
-        raise NotImplementedError
 
     cdef bint completed(self) except -1:
         """Try once. Whether that was all; else ``rest`` goes on."""
         raise NotImplementedError
 
-    cdef PyObject *result(self) except NULL:
-        """What it gives, done: a new reference."""
-        raise NotImplementedError
-
     def __await__(self):
-        if self.asked or self.done or self.handed_over:
+        if self.asked or self.handed_over or self.result is not None:
             return self.left().__await__()
         self.asked = True
         return self
@@ -421,7 +381,7 @@ cdef class First:
     def close(self):
         if self.rest is not None:
             self.rest.close()
-        elif not self.done:
+        elif self.result is None:
             self.left().close()
 
     def __call__(self, token, /):
@@ -437,7 +397,7 @@ cdef class First:
         return repr(self.left())
 
     def __dealloc__(self):
-        if not self.done:
+        if self.result is None:
             self.left()  # made now, it warns: this was forgotten
 
 
@@ -445,27 +405,21 @@ cdef class First:
 cdef class FirstTry(First):
     """A write of one ``bytes`` object."""
 
-    cdef int hand_over(self) except -1:
-        self.twin = quick_write(self.stream, self.data, self.limits)
-        if self.done:
-            self.twin.taken()
-        return 0
-
     cdef bint completed(self) except -1:
         cdef Turn turn
         cdef Py_ssize_t n
-        cdef object direction = (<Port>self.stream)._write_direction
-        if not self.handed_over and not self.done and isinstance(direction, Turn):
+        direction = (<Port>self.stream)._write_direction
+        if not self.handed_over and self.result is None and isinstance(direction, Turn):
             turn = <Turn>direction
             if turn.idle_thread == PyThread_get_thread_ident():
-                rest = tried(turn, <Port>self.stream, self.data, self.limits)
+                rest = tried(turn, <Port>self.stream, self.wanted, self.limits)
                 if rest is not None:
                     self.twin = rest
                     self.handed_over = True
                     self.rest = rest.await_rest()
                     return False
-                n = PyBytes_GET_SIZE(self.data)
-                self.done = True
+                n = PyBytes_GET_SIZE(self.wanted)
+                self.result = n
                 turn.budget -= n + per_operation
                 if turn.budget <= 0:
                     turn.idle_thread = 0
@@ -473,44 +427,25 @@ cdef class FirstTry(First):
         self.rest = self.left().__await__()
         return False
 
-    cdef PyObject *result(self) except NULL:
-        return PyLong_FromSsize_t(PyBytes_GET_SIZE(self.data))
-
     @property
     def bytes_transferred(self):
         """Bytes transferred so far."""
         if self.handed_over:
             return self.twin.bytes_transferred
-        return PyBytes_GET_SIZE(self.data) if self.done else 0
-
-    @property
-    def remaining(self):
-        """What is left of the caller's buffers, as new views of them."""
-        return () if self.done and not self.handed_over else self.left().remaining
+        return 0 if self.result is None else self.result
 
 
 @cython.final
 cdef class FirstRead(First):
     """A read of a ``Buffered``: up to a delimiter, or of so many bytes."""
 
-    cdef int hand_over(self) except -1:
-        self.twin = self.kind(self.stream, self.wanted, self.limits)
-        if self.done:
-            self.twin.took(self.data)
-        return 0
-
     cdef bint completed(self) except -1:
-        if not self.handed_over and not self.done:
-            self.data = self.stream._take_now(self.wanted)
-            if self.data is not None:
-                self.done = True
+        if not self.handed_over and self.result is None:
+            self.result = self.stream._take_now(self.wanted)
+            if self.result is not None:
                 return True
         self.rest = self.left().__await__()
         return False
-
-    cdef PyObject *result(self) except NULL:
-        Py_INCREF(self.data)
-        return <PyObject *>self.data
 
 
 cdef PySendResult send(object operation, object value, PyObject **result) except PYGEN_ERROR:
@@ -518,7 +453,8 @@ cdef PySendResult send(object operation, object value, PyObject **result) except
     cdef PySendResult how
     if self.rest is None:
         if self.completed():
-            result[0] = self.result()
+            Py_INCREF(self.result)
+            result[0] = <PyObject *>self.result
             return PYGEN_RETURN
         value = None
     try:
@@ -550,14 +486,7 @@ cdef object limits_of(object timeout, object idle_timeout):
 
 @cython.binding(True)
 def async_write(
-    stream,
-    buffers,
-    token=UNGIVEN,
-    /,
-    *,
-    completion_condition=UNGIVEN,
-    timeout=None,
-    idle_timeout=None,
+    stream, buffers, token=UNGIVEN, /, *, completion_condition=UNGIVEN, timeout=None, idle_timeout=None
 ):
     cdef FirstTry made
     if token is UNGIVEN:
@@ -579,7 +508,7 @@ def async_write(
     elif stream.default_token is deferred:
         limits = limits_of(timeout, idle_timeout)  # first: refused, nothing was forgotten
         made = FirstTry.__new__(FirstTry)
-        made.stream, made.data, made.limits = stream, buffers, limits
+        made.stream, made.kind, made.wanted, made.limits = stream, quick_write, buffers, limits
         return made
     return full_write(
         stream, buffers, token, completion_condition=completion_condition, timeout=timeout, idle_timeout=idle_timeout
@@ -623,10 +552,8 @@ def quickened_line(kind, end):
     def decorated(function):
         @cython.binding(True)
         def async_readline(buffered, token=UNGIVEN, /, *, timeout=None, idle_timeout=None):
-            cdef FirstRead made = None
-            if token is UNGIVEN:
-                token = default_token
-                made = first_read(buffered, kind, end, timeout, idle_timeout)
+            made = first_read(buffered, kind, end, timeout, idle_timeout) if token is UNGIVEN else None
+            token = default_token if token is UNGIVEN else token
             return function(buffered, token, timeout=timeout, idle_timeout=idle_timeout) if made is None else made
 
         kind.register(FirstRead)
@@ -641,15 +568,14 @@ def quickened_read(kind):
     def decorated(function):
         @cython.binding(True)
         def async_read(buffered, wanted=UNGIVEN, token=UNGIVEN, /, *, timeout=None, idle_timeout=None, **options):
-            cdef FirstRead made = None
             if wanted is UNGIVEN:
                 return function(buffered, **options)  # which says what is missing
             if token is UNGIVEN:
                 token = default_token
                 if not options and (type(wanted) is bytes and wanted or type(wanted) is int and wanted >= 0):
                     made = first_read(buffered, kind, wanted, timeout, idle_timeout)
-            if made is not None:
-                return made
+                    if made is not None:
+                        return made
             return function(buffered, wanted, token, timeout=timeout, idle_timeout=idle_timeout, **options)
 
         kind.register(FirstRead)

@@ -261,22 +261,24 @@ CORE = [
     ),
     slip("_quick.py", "            self._general()  # so that an await does not try it\n", "            pass\n", BOTH),
     # -- the quick way, compiled ------------------------------------------------------------------------
-    slip("_quick.pyx", "        held.count += 1\n", "", QUICK),
-    slip("_quick.pyx", "vector[i].iov_len = views[held].len", "vector[i].iov_len = 0", BOTH, BUFFERS, QUICK),
+    slip("_quick.pyx", "        self.count += 1\n", "", QUICK),
+    slip(
+        "_quick.pyx", "vector[i].iov_len = view.buf, view.len", "vector[i].iov_len = view.buf, 0", BOTH, BUFFERS, QUICK
+    ),
     slip("_quick.pyx", " or self.ledger.record is not None:", ":", INTERRUPTED),
-    slip("_quick.pyx", "        if i and i % count == 0:", "        if i % count == 0:", BUFFERS, QUICK),
+    slip("_quick.pyx", "        if (i + 1) % count == 0 or", "        if i % count == 0 or", BUFFERS, QUICK),
     slip(
         "_quick.pyx",
-        "if self.sends and size <= KEPT_SIZE:\n                n = c_send(",
-        "if False:\n                n = c_send(",
+        "if self.sends and size <= KEPT_SIZE:",
+        "if False:",
         BOTH,
     ),
-    slip("_quick.pyx", "        if number is None:\n            return self.otherwise(data)\n", "", BOTH),
+    slip("_quick.pyx", "        if fd < 0:\n            return self.write_one(data)\n", "", BOTH),
     slip(
         "_quick.pyx", "if turn.idle_thread == PyThread_get_thread_ident():", "if True:", OVER, "contract/test_rules.py"
     ),
-    slip("_quick.pyx", "if not self.handed_over and not self.done and", "if not self.handed_over and", BOTH),
-    slip("_quick.pyx", "if not self.handed_over and not self.done and", "if not self.done and", BOTH),
+    slip("_quick.pyx", "if not self.handed_over and self.result is None and", "if not self.handed_over and", BOTH),
+    slip("_quick.pyx", "if not self.handed_over and self.result is None and", "if self.result is None and", BOTH),
     slip("_quick.pyx", "turn.budget -= n + per_operation", "pass", BOTH),
     slip(
         "_quick.pyx",
@@ -302,11 +304,12 @@ CORE = [
     slip("_quick.pyx", "    if timeout is not checked_timeout:", "    if checked_timeout is None:", BOTH),
     slip(
         "_quick.pyx",
-        "                self.done = True\n                return True",
-        "                return True",
+        "        if not self.handed_over and self.result is None:",
+        "        if not self.handed_over:",
         BOTH,
     ),
-    slip("_quick.pyx", "            self.twin.took(self.data)", "            pass", BOTH),
+    slip("_quick.pyx", "@cython.no_gc_clear", "#", BOTH),
+    slip("_quick.pyx", "                self.twin.done_at_once(self.result)", "                pass", BOTH),
     slip("_quick.pyx", 'getattr(buffered.stream, "default_token", deferred) is not deferred', "False", BOTH),
     slip("_quick.pyx", "if not options and (", "if (", LINES_READ),
     slip(

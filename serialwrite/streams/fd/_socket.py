@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._buffers import MAX_BUFFER_COUNT
-from ..._build import DirectGather, DirectWrite
+from ..._build import write_directly
 from ..._errors import EndOfFile, StreamClosed
 from ..._executors import EventLoopExecutor
 from ..._posix import fcntl
@@ -50,9 +50,7 @@ class SocketStream(PollableStream):
         self._sender: socket.SocketType | None = None  # once one is needed
         self._wait_fd()
         if type(sock) is socket.socket and type(self)._write_one is SocketStream._write_one:
-            direction = self._write_direction
-            direction.write_one = DirectWrite(sock.fileno, FLAGS, direction.write_one)
-            direction.try_now = DirectGather(sock.fileno, FLAGS, direction.try_now, ledger)
+            write_directly(self._write_direction, sock.fileno, FLAGS, ledger)
 
     def __repr__(self) -> str:
         return f"<SocketStream {self.socket!r}>"

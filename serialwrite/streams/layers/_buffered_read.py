@@ -82,7 +82,7 @@ class BufferedRead(Operation[bytes]):
         taken: bytes = run_blocking(self._general())
         return taken
 
-    def took(self, data: bytes) -> None:
+    def done_at_once(self, data: bytes) -> None:
         """Take in that it was tried, awaited, and that ``data`` was there."""
         self._taken, self._launched = data, True
 

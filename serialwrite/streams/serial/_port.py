@@ -9,11 +9,11 @@ import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Never, cast, overload
+from typing import Any, Never, overload
 
 import serial
 
-from ..._build import DirectGather, DirectWrite
+from ..._build import write_directly
 from ..._errors import StreamClosed
 from ..._executors import EventLoopExecutor, loop_executor
 from ..._handler import Handler
@@ -125,10 +125,8 @@ class SerialPort(PyserialNames):
             raise
         plain = type(self)._write_one is SerialPort._write_one  # noqa: SLF001 # a subclass may have its own
         if plain and type(self.driver) is DescriptorDriver and "fd" in vars(self.serial):
-            direction: Any = self._write_direction
-            attributes = cast("dict[str, Any]", vars(self.serial))
-            direction.write_one = DirectWrite(attributes, None, self.driver.write_one)
-            direction.try_now = DirectGather(attributes, None, direction.try_now, ledger)
+            self._write_direction.write_one = self.driver.write_one
+            write_directly(self._write_direction, vars(self.serial), None, ledger)
         self._finishing = threading.Lock()
         self._finished = False
         # Forgotten, or open when the program ends, it would be closed by the kernel alone, which waits up to 30 s.
