@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from ._buffers import MAX_BUFFER_COUNT, views
 from ._build import Held, window_ends
@@ -179,7 +179,7 @@ class SingleBuffer:
 
     def __init__(self, view: Any, source: Any) -> None:
         self._source = source
-        self._view = view
+        self._view: Any = view  # a memoryview, or plain bytes
         self._given: memoryview | None = None  # the slice made for the last prepare()
         self.offered: int = 0
         self.total_size: int = len(view)
@@ -199,7 +199,7 @@ class SingleBuffer:
         if not left:
             return ()
         if self.offered == self.total_size:
-            return (cast("memoryview", self._view),)
+            return (self._view,)
         if not self.offered:
             return ()
         self._given = memoryview(self._view)[start : start + self.offered]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from ._buffers import Buffers, BytesLike, DynamicBuffer, gather, views
+from ._buffers import Buffers, BytesLike, DynamicBuffer, buffer, gather, views
 from ._build import hold
 from ._cursors import ConsumingBuffers, Cursor, SingleBuffer, remaining
 
@@ -87,12 +87,12 @@ class GrowingBuffer(ConsumingBuffers):
 
 def written(buffers: Buffers) -> Cursor:
     """The cursor of a write of ``buffers``."""
-    return ShrinkingBuffer(buffers) if isinstance(buffers, DynamicBuffer) else _over(buffers, views)
+    return ShrinkingBuffer(buffers) if isinstance(buffers, DynamicBuffer) else _over(buffers)
 
 
 def written_plain(buffers: Buffers) -> Cursor:
     """As :func:`written`, for a stream that takes ``bytes`` and bytearrays as they are: views of many cost time."""
-    return ShrinkingBuffer(buffers) if isinstance(buffers, DynamicBuffer) else _over(buffers, views, plain=True)
+    return ShrinkingBuffer(buffers) if isinstance(buffers, DynamicBuffer) else _over(buffers, plain=True)
 
 
 def read_into(buffers: Buffers) -> Cursor:
@@ -101,27 +101,29 @@ def read_into(buffers: Buffers) -> Cursor:
         return GrowingBuffer(buffers)
     if isinstance(buffers, (int, str)):
         raise TypeError(f"buffers: got {type(buffers).__name__}; pass memory to read into, for example bytearray(16)")
-    return _over(buffers, _writable)
+    return _over(buffers, writable=True)
 
 
-def _writable(buffers: BytesLike | Iterable[BytesLike]) -> tuple[memoryview, ...]:
-    made = views(buffers)
-    if any(view.readonly for view in made):
-        raise TypeError("buffers: this memory is read-only; pass a bytearray or a writable memoryview to read into")
-    return made
-
-
-def _over(
-    buffers: BytesLike | Iterable[BytesLike],
-    viewed: Callable[[BytesLike | Iterable[BytesLike]], tuple[memoryview, ...]],
-    *,
-    plain: bool = False,
-) -> Cursor:
+def _over(buffers: BytesLike | Iterable[BytesLike], *, plain: bool = False, writable: bool = False) -> Cursor:
     given = gather(buffers)
     if len(given) == 1 and given[0] is buffers:
-        return SingleBuffer(buffers if plain and type(buffers) is bytes else viewed(buffers)[0], buffers)
+        if plain and type(buffers) is bytes:
+            return SingleBuffer(buffers, buffers)
+        view = buffer(given[0])
+        if writable and view.readonly:
+            raise _read_only()
+        return SingleBuffer(view, buffers)
     held = hold(given) if plain else None
-    return ConsumingBuffers(viewed(given) if held is None else given, given, held)  # not the iterable: it is used up
+    if held is not None:
+        return ConsumingBuffers(given, given, held)
+    made = views(given)  # not the iterable: it is used up
+    if writable and any(view.readonly for view in made):
+        raise _read_only()
+    return ConsumingBuffers(made, given)
+
+
+def _read_only() -> TypeError:
+    return TypeError("buffers: this memory is read-only; pass a bytearray or a writable memoryview to read into")
 
 
 def buffer_copy(

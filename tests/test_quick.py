@@ -198,6 +198,14 @@ async def test_what_remains_of_an_iterator(buffers):
     assert b"".join(caught.value.remaining) == b"".join(operation.remaining) == b"bc"
 
 
+async def test_what_remains_of_an_iterator_on_a_socket(pair):
+    operation = sw.async_write(pair[0], iter([bytes(1 << 16), bytearray(b"end")]), timeout=0)
+    with pytest.raises(sw.TransferTimeout) as caught:
+        await operation
+    assert b"".join(operation.remaining).endswith(b"end")
+    assert len(b"".join(operation.remaining)) == (1 << 16) + 3 - caught.value.bytes_transferred
+
+
 async def test_of_several_buffers_what_remains_has_no_empty_ones():
     operation = sw.async_write(ScriptedStream(2, OSError(errno.EIO, "gone")), [b"ab", b"", b"cd"])
     with pytest.raises(sw.Disconnected):

@@ -138,20 +138,20 @@ CORE = [
     slip("_cursors.py", "        ConsumingBuffers.consume(self, 0)", "        ConsumingBuffers.consume", BUFFERS),
     slip(
         "_given_buffers.py",
-        "ConsumingBuffers(viewed(given) if",
-        "ConsumingBuffers(viewed(buffers) if",
+        "made = views(given)  # not",
+        "made = views(buffers)  # not",
         QUICK,
     ),
     slip(
         "_given_buffers.py",
-        "else given, given, held)",
-        "else given, buffers, held)",
+        "ConsumingBuffers(given, given, held)",
+        "ConsumingBuffers(given, buffers, held)",
         QUICK,
     ),
     slip(
         "_given_buffers.py",
-        "    if len(given) == 1 and given[0] is buffers:\n        return SingleBuffer",
-        "    if len(given) == 1:\n        return SingleBuffer",
+        "    if len(given) == 1 and given[0] is buffers:\n        if plain",
+        "    if len(given) == 1:\n        if plain",
         QUICK,
     ),
     slip(
@@ -193,8 +193,8 @@ CORE = [
     ),
     slip(
         "_given_buffers.py",
-        "    if any(view.readonly for view in made):",
-        "    if all(view.readonly for view in made):",
+        "writable and any(view.readonly for view in made)",
+        "writable and all(view.readonly for view in made)",
         BAD,
         BUFFERS,
     ),
