@@ -1,4 +1,4 @@
-"""AbsentName: a name that a class does not have, with advice on what to write instead."""
+"""AbsentName: a name that a class does not have, with advice on what to write instead; and those of an operation."""
 
 from __future__ import annotations
 
@@ -44,3 +44,13 @@ def lacks(names: Iterable[str], error: ErrorOf) -> Callable[[type[C]], type[C]]:
         return cls
 
     return add
+
+
+# Of a count, of bytes that were read, of a port that was opened.
+OF_RESULTS = {name for name in (*dir(bytes), *dir(int), "read", "write") if not name.startswith("_")}
+
+
+def not_awaited(operation: Any, name: str) -> AttributeError:
+    """The error for asking an operation for what its result has."""
+    told = f"{operation.name} has no {name}: await it first, and use what that gives"
+    return AttributeError(told, name=name, obj=operation)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from ._absent import not_awaited
 from ._cancellation import CancellationSignal
 from ._deadlines import Deadline
 from ._errors import OperationAborted, timed_out
 from ._executors import Executor, clock_of
 from ._handler import Handler, Initiation
-from ._operation import CompletionToken, Operation, initiate, not_awaited
+from ._operation import CompletionToken, Operation, initiate
 
 R = TypeVar("R")
 

@@ -3,7 +3,8 @@
 An *initiating function* makes an :class:`Operation`. A :class:`CompletionToken` starts it, now or later, with a handler
 of its own making, and returns to the caller what represents the result.
 
-The file is long: neither can be said without the other, and what a caller can do with an operation is one class.
+The file is long. The two name each other in their types, so neither can stand in a module below the other.
+An operation that is called with a token resolves it, so what a token may be stands here too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from functools import partial
 from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, cast, overload
 
-from ._absent import lacks
+from ._absent import OF_RESULTS, lacks, not_awaited
 from ._cancellation import UNCONNECTED, CancellationSignal
 from ._conditions import TransferAll, TransferAtLeast, TransferExactly
 from ._deadlines import Deadline
@@ -33,16 +34,6 @@ P_co = TypeVar("P_co", covariant=True)
 
 # What an adapter does to an operation's handler; and to a result that comes without one, None where that can't be.
 Wrapper: TypeAlias = tuple[Callable[[Handler], Handler], Callable[[Args], Args] | None]
-
-
-def not_awaited(operation: Any, name: str) -> AttributeError:
-    """The error for asking an operation for what its result has."""
-    told = f"{operation.name} has no {name}: await it first, and use what that gives"
-    return AttributeError(told, name=name, obj=operation)
-
-
-# Of a count, of bytes that were read, of a port that was opened.
-OF_RESULTS = {name for name in (*dir(bytes), *dir(int), "read", "write") if not name.startswith("_")}
 
 
 @lacks(OF_RESULTS, not_awaited)
@@ -127,7 +118,7 @@ class Operation(Coroutine[Any, Any, T_co]):
 
     def abandon(self) -> None:
         """It will not be launched, unless it was before."""
-        self._launched = self._adopted = True
+        self._launched = True
 
     # -- launching -----------------------------------------------------------------------------------
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from .._absent import not_awaited
 from .._cancellation import CancellationSignal, CancellationType
 from .._deadlines import Deadline, checked_limits, deadlines
 from .._errors import OperationAborted, TransferError, TransferTimeout, transfer_error
 from .._executors import Executor, timers_of
 from .._handler import Handler
-from .._operation import Operation, not_awaited
+from .._operation import Operation
 
 T = TypeVar("T")
 Result: TypeAlias = tuple[BaseException | None, Any]
