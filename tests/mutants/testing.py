@@ -156,6 +156,18 @@ TESTING = [
         UART + "::test_parity_errors_are_what_the_readers_settings_say",
     ),
     slip(
+        T + "uart/_fault_script.py",
+        '(1000 if words["unit"] == "ms" else 1)',
+        "1",
+        SCRIPT + "::test_a_rule_is_read_and_written_back",
+    ),
+    slip(
+        T + "uart/_fault_script.py",
+        "        parse_faults(str(rule))\n",
+        "",
+        UART + "::test_bad_arguments_are_named",
+    ),
+    slip(
         T + "uart/_injected_faults.py",
         "(offset + 1 + self._gap(index), index)",
         "(offset + self._gap(index), index)",
