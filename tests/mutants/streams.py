@@ -452,7 +452,10 @@ STREAMS = [
     slip(LAYERS + "_prompts.py", "        except EndOfFile:\n", "        except LookupError:\n", PACED),
     slip(LAYERS + "_trace_files.py", "self._file.truncate(self._size)", "pass", TRACED),
     slip(
-        LAYERS + "_traced.py", "        except Exception as error:\n", "        except LookupError as error:\n", TRACED
+        LAYERS + "_traced.py",
+        "        except Exception as error:\n",
+        "        except LookupError as error:\n",
+        TRACED + "::test_sink_that_raises_without_a_loop_is_logged",
     ),
     slip(
         LAYERS + "_prompts.py",
