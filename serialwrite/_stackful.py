@@ -88,7 +88,10 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
         self._check(operation)
         at_once = operation.attempt()  # as the awaiting form does: the coroutine need not be suspended
         if at_once is not None:
-            return operation.result(at_once)
+            try:
+                return operation.result(at_once)
+            finally:
+                del at_once  # the traceback keeps this frame
         completed: list[tuple[Any, ...]] = []
 
         def complete(*args: Any) -> None:
@@ -108,7 +111,7 @@ class yield_context(CompletionToken[int, Completion]):  # noqa: N801 # the name 
                 self._suspend()
         finally:
             slot.clear()
-        return operation.result(completed[0])
+        return operation.result(completed.pop())  # the traceback keeps this frame
 
     def _check(self, operation: Operation[Any]) -> None:
         inside = self._greenlet is not None and self._greenlet is current_greenlet()

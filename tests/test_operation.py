@@ -76,6 +76,11 @@ async def called_back(write):
     await ended
 
 
+def caught(write):
+    with contextlib.suppress(sw.TransferTimeout):
+        write()
+
+
 # Endings of an operation on a stream whose far end was prepared by the function beside it.
 ENDINGS = {
     "read times out": (None, lambda s: sw.async_read(s, bytearray(9), timeout=0.001)),
@@ -91,6 +96,7 @@ ENDINGS = {
     "callback": (None, lambda s: called_back(lambda token: sw.async_write(s, BIG, token, timeout=0.001))),
     "future": (None, lambda s: asyncio.wrap_future(sw.async_write(s, BIG, sw.use_future, timeout=0.001))),
     "promise": (None, lambda s: sw.async_write(s, BIG, sw.use_promise, timeout=0.001)),
+    "yield_context": (None, lambda s: sw.spawn(lambda y: caught(lambda: sw.async_write(s, BIG, y, timeout=0.001)))),
     "cancel_after": (None, lambda s: sw.async_write(s, BIG, sw.cancel_after(0.001))),
 }
 
