@@ -199,7 +199,7 @@ class Connection:
             left = most = often = QUERY_SIZE
         else:
             left = window - (accepted - self.com_port.served)
-            often = max(1, min(QUERY_SIZE, window // 2))
+            often = min(QUERY_SIZE, (window + 1) // 2)
             most = left if window <= QUERY_SIZE else min(often, left)
         for one in buffers[:MAX_BUFFER_COUNT]:
             if size >= most:

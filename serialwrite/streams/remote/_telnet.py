@@ -10,7 +10,6 @@ IAC, DONT, DO, WONT, WILL, SB, NOP, SE = 255, 254, 253, 252, 251, 250, 241, 240
 BINARY, ECHO, SUPPRESS_GO_AHEAD, COM_PORT_OPTION = 0, 1, 3, 44
 PAIR = b"\xff\xff"  # one byte 0xFF of the data
 LONGEST_COMMAND = 4096  # bytes; what goes on for longer is not Telnet
-_IAC = re.compile(b"\xff")
 _DATA = re.compile(rb"(?:[^\xff]++|\xff\xff)*+")
 _BODY = re.compile(rb"((?:[^\xff]++|\xff\xff)*+)\xff\xf0")
 _PLAIN = re.compile(rb"\xff\xfa([^\xff])([^\xff]*+)\xff\xf0")  # one command, with nothing escaped in it
@@ -35,13 +34,15 @@ a half, or what follows it, adds to what is sent of these.
 
 def escaped(buffers: Sequence[memoryview], half: bool) -> tuple[Escaped, list[bytes | memoryview]]:
     """``buffers``, none of them empty, as Telnet has them; and what of that is to be sent where a ``half`` is out."""
-    parts, payload = list[tuple[int, bytes | None]](), list[bytes | memoryview]()
+    parts: list[tuple[int, bytes | None]] = []
+    payload: list[bytes | memoryview] = []
     for view in buffers:
-        if _IAC.search(view) is None:  # it goes out as it is
+        copy = bytes(view)  # searched and escaped ten times as fast as the view
+        if b"\xff" not in copy:  # it goes out as it is
             parts.append((len(view), None))
             payload.append(view)
         else:
-            form = bytes(view).replace(b"\xff", PAIR)
+            form = copy.replace(b"\xff", PAIR)
             parts.append((len(view), form))
             payload.append(form)
     if not half:
@@ -111,7 +112,8 @@ def split(held: bytes, chunk: bytes) -> tuple[bytes, tuple[Command, ...], bytes]
         option, said = plain.groups()
         return b"", ((SB, option[0], said),), b""
     chunk = held + chunk
-    data, commands = bytearray(), list[Command]()
+    data = bytearray()
+    commands: list[Command] = []
     at, end = 0, len(chunk)
     while at < end:
         run = _DATA.match(chunk, at)
