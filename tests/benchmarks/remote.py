@@ -290,6 +290,7 @@ async def held_up(folder):
                         "a read": lambda: sw.async_read(port, bytearray(20_000), timeout=30),
                         "a break": lambda: port.async_send_break(0.005),
                         "a write of 4 MB": lambda: sw.async_write(large, payload, timeout=30),
+                        "a write of 20,000 buffers": lambda: sw.async_write(large, [b"buffer"] * 20_000, timeout=30),
                     }.items():
                         doing = what
                         if (begun := work()) is not None:

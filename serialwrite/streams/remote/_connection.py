@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, TypeVarTuple
 
-from ..._buffers import MAX_BUFFER_COUNT
 from ..._errors import of_the_system
 from ._com_port import QUERY, Code, ComPort, Question, tell
 from ._connect import PortSocket
@@ -25,6 +24,9 @@ PROOF = nothing(PADDING_SIZE) + tell(Code.BAUDRATE, QUERY)
 # The most bytes after which the server is asked how far it is, and the largest window that goes out at once: while its
 # answer is on its way, the server's port sends what its queue holds. Each answer costs a turn of the event loop.
 QUERY_SIZE = 1 << 16
+# The most buffers of one send: it must not hold up the event loop; and the system takes 1,024, of which one may be what
+# ends a half, and one a question.
+BUFFER_COUNT = 256
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 _WORDS = {DO: "DO", DONT: "DONT", WILL: "WILL", WONT: "WONT", SB: "SB"}
@@ -201,7 +203,7 @@ class Connection:
             left = window - (accepted - self.com_port.served)
             often = min(QUERY_SIZE, (window + 1) // 2)
             most = left if window <= QUERY_SIZE else min(often, left)
-        for one in buffers[:MAX_BUFFER_COUNT]:
+        for one in buffers[:BUFFER_COUNT]:
             if size >= most:
                 break
             if len(one):

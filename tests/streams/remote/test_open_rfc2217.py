@@ -282,6 +282,15 @@ async def test_a_server_is_asked_once_a_window():
             assert server.questions.count((1, 0, 0, 0, 0)) == 1 + 4  # the first when it was opened
 
 
+async def test_more_buffers_than_the_system_takes_at_once():
+    with telnet_server() as server:
+        async with sw.SerialPort(server.url, in_flight=None) as port:
+            given = [b"\xff" + b"A" * 63] * 2100  # 1,024 of them, and a question, are one buffer too many
+            assert await sw.async_write(port, given, timeout=60) == 64 * 2100
+            await port.async_drain(timeout=60)
+            assert server.data == b"".join(given)
+
+
 async def test_a_window_that_becomes_smaller_than_what_is_out():
     with telnet_server() as server:
         async with sw.SerialPort(server.url, 3_000_000) as port:
