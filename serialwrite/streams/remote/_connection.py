@@ -24,8 +24,8 @@ PROOF = nothing(PADDING_SIZE) + tell(Code.BAUDRATE, QUERY)
 # The most bytes after which the server is asked how far it is, and the largest window that goes out at once: while its
 # answer is on its way, the server's port sends what its queue holds. Each answer costs a turn of the event loop.
 QUERY_SIZE = 1 << 16
-# The most buffers of one send: it must not hold up the event loop; and the system takes 1,024, of which one may be what
-# ends a half, and one a question.
+# The most buffers of one send, which must not hold up the event loop. The system takes 1,024, and those are fewer: what
+# ends a half, and a question, are buffers, too.
 BUFFER_COUNT = 256
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
