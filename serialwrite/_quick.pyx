@@ -177,16 +177,16 @@ cdef class Direct:
     Args:
         number: gives the descriptor: a socket's ``fileno``; or the ``__dict__`` of a port, where it is ``fd``.
         flags: of send(2); None: write(2) is called.
-        write_one, try_now: what is called where there is no such descriptor; ``try_now`` also of fewer than two buffers.
-        ledger: see ``_signal_safe``. Where it keeps counts, ``try_now`` is called.
+        try_now: what is called of fewer than two buffers, and where ``ledger`` keeps counts.
+        ledger: see ``_signal_safe``.
     """
 
-    cdef object number, write_one, try_now, ledger
+    cdef object number, try_now, ledger
     cdef bint sends
     cdef int flags
 
-    def __init__(self, number, flags, write_one, try_now, ledger):
-        self.number, self.write_one, self.try_now, self.ledger = number, write_one, try_now, ledger
+    def __init__(self, number, flags, try_now, ledger):
+        self.number, self.try_now, self.ledger = number, try_now, ledger
         self.sends = flags is not None
         self.flags = flags or 0
 
@@ -194,29 +194,23 @@ cdef class Direct:
         return self.write(given) if type(given) is bytes else self.gather(given)
 
     cdef int descriptor(self) except -2:
-        """Its number; -1 where there is none."""
+        """Its number; -1 once it is closed, which the system call says is EBADF."""
         cdef object number = self.number() if self.sends else (<dict>self.number).get("fd")
         return -1 if number is None else number
 
     cdef Py_ssize_t write(self, bytes data) except -1:
         """The bytes that were taken; OSError where none were."""
-        cdef int fd = self.descriptor()
         cdef iovec one
-        if fd < 0:
-            return self.write_one(data)
         one.iov_base, one.iov_len = PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)
-        return self.taken(fd, &one, 1, one.iov_len)
+        return self.taken(&one, 1, one.iov_len)
 
     cdef Py_ssize_t gather(self, buffers) except -1:
-        cdef int fd, i, count = min(len(buffers), 1024)
+        cdef int i, count = min(len(buffers), 1024)
         cdef size_t size = 0
         cdef iovec vector[1024]
         cdef Py_buffer *view
         cdef Held held = None
         if count < 2 or type(buffers) is not list or self.ledger.record is not None:
-            return self.try_now(buffers)
-        fd = self.descriptor()
-        if fd < 0:
             return self.try_now(buffers)
         for i in range(count):
             one = (<list>buffers)[i]
@@ -228,12 +222,12 @@ cdef class Direct:
                 view = held.hold(one, count)
                 vector[i].iov_base, vector[i].iov_len = view.buf, view.len
             size += vector[i].iov_len
-        return self.taken(fd, vector, count, size)
+        return self.taken(vector, count, size)
 
-    cdef Py_ssize_t taken(self, int fd, iovec *vector, size_t count, size_t size) except -1:
+    cdef Py_ssize_t taken(self, iovec *vector, size_t count, size_t size) except -1:
+        cdef int error, fd = self.descriptor()
         cdef msghdr message
         cdef ssize_t n
-        cdef int error
         memset(&message, 0, sizeof(message))
         message.msg_iov, message.msg_iovlen = vector, count
         while True:
@@ -255,7 +249,7 @@ cdef class Direct:
 
 def write_directly(direction, number, flags, ledger):
     """Have ``direction`` write by a Direct of what it has."""
-    direction.write_one = direction.try_now = Direct(number, flags, direction.write_one, direction.try_now, ledger)
+    direction.write_one = direction.try_now = Direct(number, flags, direction.try_now, ledger)
 
 
 cdef object tried(Turn turn, Port stream, bytes data, object limits):

@@ -283,6 +283,16 @@ async def test_a_read_that_is_forgotten_warns_and_takes_nothing(reading):
     assert await read(lines) == b"one\n"
 
 
+async def test_a_read_that_is_done_takes_nothing_when_resumed(reading):
+    lines, read, name = reading
+    operation = read(lines)
+    with pytest.raises(StopIteration):
+        operation.send(None)
+    with pytest.raises(RuntimeError, match=f"this {name} was launched before"):
+        operation.send(None)
+    assert await read(lines) == b"two\n"
+
+
 async def test_a_read_takes_the_default_token_of_its_stream(reading):
     lines, read, _ = reading
     lines.stream.default_token = sw.as_tuple()

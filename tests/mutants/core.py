@@ -273,7 +273,6 @@ CORE = [
         "if False:",
         BOTH,
     ),
-    slip("_quick.pyx", "        if fd < 0:\n            return self.write_one(data)\n", "", BOTH),
     slip(
         "_quick.pyx", "if turn.idle_thread == PyThread_get_thread_ident():", "if True:", OVER, "contract/test_rules.py"
     ),
