@@ -88,6 +88,8 @@ def first_bytes(buffers: Sequence[memoryview], size: int) -> list[memoryview]:
 
 def gather(buffers: BytesLike | Iterable[BytesLike]) -> tuple[BytesLike, ...]:
     """One bytes-like, or an iterable of them, as a tuple of what the caller passed."""
+    if type(buffers) is list or type(buffers) is tuple:  # most are: to ask a list for its memory is an exception
+        return tuple(buffers)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] # narrowed by type()
     if isinstance(buffers, (str, int)):
         hint = "encode it first, for example text.encode()" if isinstance(buffers, str) else "pass bytes([n])"
         raise TypeError(f"buffers: got {type(buffers).__name__}; {hint}")
