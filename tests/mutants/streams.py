@@ -328,7 +328,12 @@ STREAMS = [
         "loop.call_later(",
         "streams/fd/test_watch.py::test_what_first_waits_leaves_no_context_behind",
     ),
-    slip(FD + "_blocked.py", "        if moved or self.bell is None:  #", "        if self.bell is None:  #", POLLABLE),
+    slip(
+        FD + "_blocked.py",
+        "        if moved or self.bell is None:  #",
+        "        if self.bell is None:  #",
+        "streams/fd/test_blocked.py",
+    ),
     slip(
         FD + "_lookout.py", "loop is not None and not self._armed:", "loop is not None:", "streams/fd/test_lookout.py"
     ),
