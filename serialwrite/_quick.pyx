@@ -194,7 +194,7 @@ cdef class Direct:
         return self.write(given) if type(given) is bytes else self.gather(given)
 
     cdef int descriptor(self) except -2:
-        """Its number; -1 once it is closed, which the system call says is EBADF."""
+        """Its number; -1 once it is closed: ``try_now`` says what is."""
         cdef object number = self.number() if self.sends else (<dict>self.number).get("fd")
         return -1 if number is None else number
 
@@ -202,15 +202,16 @@ cdef class Direct:
         """The bytes that were taken; OSError where none were."""
         cdef iovec one
         one.iov_base, one.iov_len = PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)
-        return self.taken(&one, 1, one.iov_len)
+        cdef int fd = self.descriptor()
+        return self.try_now((data,)) if fd < 0 else self.taken(fd, &one, 1, one.iov_len)
 
     cdef Py_ssize_t gather(self, buffers) except -1:
-        cdef int i, count = min(len(buffers), 1024)
+        cdef int i, fd = self.descriptor(), count = min(len(buffers), 1024)
         cdef size_t size = 0
         cdef iovec vector[1024]
         cdef Py_buffer *view
         cdef Held held = None
-        if count < 2 or type(buffers) is not list or self.ledger.record is not None:
+        if fd < 0 or count < 2 or type(buffers) is not list or self.ledger.record is not None:
             return self.try_now(buffers)
         for i in range(count):
             one = (<list>buffers)[i]
@@ -222,10 +223,10 @@ cdef class Direct:
                 view = held.hold(one, count)
                 vector[i].iov_base, vector[i].iov_len = view.buf, view.len
             size += vector[i].iov_len
-        return self.taken(vector, count, size)
+        return self.taken(fd, vector, count, size)
 
-    cdef Py_ssize_t taken(self, iovec *vector, size_t count, size_t size) except -1:
-        cdef int error, fd = self.descriptor()
+    cdef Py_ssize_t taken(self, int fd, iovec *vector, size_t count, size_t size) except -1:
+        cdef int error
         cdef msghdr message
         cdef ssize_t n
         memset(&message, 0, sizeof(message))

@@ -48,11 +48,16 @@ async def _await(operation: Operation[T]) -> T:
 
 def _settle(future: Future[Any] | asyncio.Future[Any], operation: Operation[Any], args: Args) -> None:
     """Give ``future`` the result. An error is not raised first: its traceback would keep the future."""
-    error = operation.first_error(args)
-    if error is None:
-        future.set_result(operation.result(args))
-    else:
-        future.set_exception(error)
+    try:
+        error = operation.first_error(args)
+        if error is None:
+            future.set_result(operation.result(args))
+        else:
+            future.set_exception(error)
+    except Exception as wrong:  # the arguments are not those of a handler
+        if future.done():
+            raise
+        future.set_exception(wrong)
 
 
 class OperationFuture(Future[T]):

@@ -125,3 +125,11 @@ async def test_an_ended_operation_is_in_no_reference_cycle(ending):
         await until(lambda: operations_and_errors() == before, 5.0)
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("token", [sw.use_future, sw.use_promise])
+async def test_a_handler_that_gets_wrong_arguments_ends_the_future(token):
+    executor = sw.EventLoopExecutor()
+    future = sw.async_initiate(executor.post, token, executor)
+    await until(future.done, 5.0)
+    assert isinstance(future.exception(), IndexError)

@@ -145,7 +145,8 @@ class Connection:
     @property
     def accepted(self) -> int:
         """Bytes of data that the system has taken."""
-        return self._output.state.accepted
+        with self.lock:
+            return self._output.state.accepted
 
     @property
     def served(self) -> int:
@@ -165,8 +166,9 @@ class Connection:
     @property
     def full(self) -> bool:
         """Whether what a write waits for is room in the socket; otherwise it is something that the server says."""
-        state = self._output.state
-        return bool(state.commands) or not self._blocked(state.accepted)
+        with self.lock:
+            state = self._output.state
+            return bool(state.commands) or not self._blocked(state.accepted)
 
     @property
     def input_full(self) -> bool:
@@ -203,8 +205,8 @@ class Connection:
             left = window - (accepted - self.com_port.served)
             often = min(QUERY_SIZE, (window + 1) // 2)
             most = left if window <= QUERY_SIZE else min(often, left)
-        for one in buffers[:BUFFER_COUNT]:
-            if size >= most:
+        for one in buffers:
+            if size >= most or len(chosen) == BUFFER_COUNT:
                 break
             if len(one):
                 chosen.append(memoryview(one)[: most - size])

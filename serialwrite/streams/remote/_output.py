@@ -49,10 +49,10 @@ class Output:
         if last is None:
             return state
         before, form, behind, question, taken = last
-        if before is not state:
+        if before is not state or not taken:  # it was not taken, or a signal's handler asks before it is
             return state
         accepted, half, commands, asked, asked_at = state
-        sent = taken[0] if taken else 0
+        sent = taken[0]
         if form is None:
             commands = commands[sent:]
         else:
@@ -109,7 +109,11 @@ class Output:
 
     def _send(self, payload: Sequence[bytes | memoryview], send: _Send) -> None:
         self._last = send
-        send[-1].extend(starmap(self._sock.sendmsg, ((payload, (), FLAGS),)))
+        try:
+            send[-1].extend(starmap(self._sock.sendmsg, ((payload, (), FLAGS),)))
+        finally:
+            if not send[-1]:
+                self._last = None
 
 
 class _Counted:

@@ -41,6 +41,7 @@ class Case(ABC, Generic[FarT]):
 
     way: Way
     peer: str  # what its peer does not do where it is stuck
+    doubt = ""  # what may be wrong instead, where it does not wait
     waits = True  # whether it can be made to wait
 
     def __init__(self, timeout: float) -> None:
@@ -87,7 +88,7 @@ class Case(ABC, Generic[FarT]):
         await self.until_stuck(operation, far)
         if probe.ended:
             error, n = await probe.result(f"{self.whole} that is to wait")
-            broken(f"{self.whole} that is to wait ended ({error!r}, {n:,} bytes): does clog do what it must?")
+            broken(f"{self.whole} that is to wait ended ({error!r}, {n:,} bytes){self.doubt}")
         return probe
 
     async def transfer(self, stream: Any, far: FarT, memory: bytearray, what: str) -> None:

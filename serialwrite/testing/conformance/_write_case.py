@@ -75,6 +75,7 @@ class WriteCase(Case[Sink]):
 
     way = WRITING
     peer = "read"
+    doubt = ": does clog do what it must?"
 
     def __init__(self, make_stream: MakeWriteStream, clog: Clog | None, timeout: float) -> None:
         super().__init__(timeout)

@@ -92,7 +92,7 @@ _LACKING = {
 
 def _scheme(path: str) -> str | None:
     """That of a URL; None of a device."""
-    scheme, is_url, _ = path.partition("://")
+    scheme, is_url, _ = os.fspath(path).partition("://")
     return scheme if is_url else None
 
 

@@ -291,6 +291,34 @@ async def test_more_buffers_than_the_system_takes_at_once():
             assert server.data == b"".join(given)
 
 
+async def test_data_behind_many_empty_buffers_goes_out():
+    with telnet_server() as server:
+        async with sw.SerialPort(server.url) as port:
+            assert port.write_some_nowait([b""] * 300 + [b"data"]) == 4
+            assert await sw.async_write(port, [b"a"] * 1024 + [b""] * 300 + [b"tail"], timeout=30) == 1028
+            await port.async_drain(timeout=30)
+            assert server.data == b"data" + b"a" * 1024 + b"tail"
+
+
+async def test_a_count_that_is_asked_amid_a_send_changes_nothing():
+    with telnet_server() as server:
+        async with sw.SerialPort(server.url, in_flight=None) as port:
+            output, counts, sock = port.driver.connection._output, [], port.socket
+
+            class Interrupted:
+                def sendmsg(self, *args):
+                    counts.append(port.accepted)  # as the handler of a signal may
+                    sent = sock.sendmsg(*args)
+                    counts.append(port.accepted)
+                    return sent
+
+            output._sock = Interrupted()
+            assert await sw.async_write(port, b"hello", timeout=30) == port.accepted == 5
+            output._sock = sock
+            await port.async_drain(timeout=30)
+            assert (counts[0], server.data) == (0, b"hello")
+
+
 async def test_a_window_that_becomes_smaller_than_what_is_out():
     with telnet_server() as server:
         async with sw.SerialPort(server.url, 3_000_000) as port:
