@@ -240,7 +240,7 @@ def expected(kind, error):
 
 
 async def complete(stream, rig):
-    return None, await sw.async_write(stream, PAYLOAD[:4096])
+    return None, await sw.async_write(stream, PAYLOAD[:4096], timeout=BOUND)
 
 
 async def timed_out(stream, rig):
@@ -384,7 +384,8 @@ async def fault_and_ending(fault_name, stream_name, ending_name):
         stream = await ON_A_LINE[stream_name](rig, resources)
         try:
             _, count = await ENDINGS[ending_name](stream, rig)
-        except sw.Disconnected as error:  # the fault came first
+        except (sw.Disconnected, sw.TransferTimeout) as error:  # the fault came first
+            # ser2net, on a busy machine, may neither read nor close a connection whose device has gone.
             assert fault_name in CUTS
             count = error.bytes_transferred
         # A server loses with its device what it had taken and not given to that.

@@ -109,7 +109,7 @@ def said_and_gone(kind, words):
                 connection.sendall(words)
             yield port
     elif kind == "rfc2217://, pyserial's":
-        with rfc2217_server() as server, sw.as_stream(serial.serial_for_url(server.url)) as port:
+        with rfc2217_server() as server, sw.as_stream(serial.serial_for_url(f"{server.url}?timeout=30")) as port:
             with server.serve_no_more() as connection:
                 connection.sendall(words)
             while port.serial._thread.is_alive():
@@ -168,7 +168,10 @@ async def test_dead_connection_is_closed_at_once_without_a_drain(kind, monkeypat
     with ExitStack() as resources:
         if kind.startswith("rfc2217://"):
             server = resources.enter_context(rfc2217_server())
-            made = await asyncio.to_thread(serial.serial_for_url if "pyserial" in kind else sw.SerialPort, server.url)
+            if "pyserial" in kind:  # which waits for each answer 3 s, where it is not told how long
+                made = await asyncio.to_thread(serial.serial_for_url, f"{server.url}?timeout=30")
+            else:
+                made = await asyncio.to_thread(sw.SerialPort, server.url)
             port = sw.as_stream(made)
             connection = await asyncio.to_thread(server.serve_no_more)
         else:
