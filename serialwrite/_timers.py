@@ -81,7 +81,7 @@ class LoopTimer:
         self._handle: asyncio.TimerHandle | None = loop.call_later(max(seconds - early, 0.0), self._fire)
 
     def _fire(self) -> None:
-        self._handle = None  # which keeps this method
+        self._handle = None  # it has a reference to this method
         if self._fd is not None:
             self._close_fd()
         left = self._deadline - time.monotonic()

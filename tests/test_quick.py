@@ -3,11 +3,13 @@
 import asyncio
 import errno
 import gc
+import re
 import socket
 import warnings
 from array import array
 
 import pytest
+import serial
 from scripted import stream_of
 from waiting import is_written_to, until
 
@@ -283,3 +285,14 @@ async def test_rules_2_and_7_hold_from_the_call_to_the_handler():
         assert called == [(None, 3)]
         assert await sw.async_write(stream, b"third") == 5
         assert far.recv(10) == b"third"
+
+
+@pytest.mark.parametrize("data", [b"abc", [b"a", b"bc"]], ids=["bytes", "buffers"])
+async def test_a_port_that_its_owner_closed_is_named(data, line):
+    with serial.Serial(line.port) as owner:
+        port = sw.SerialPort(owner)
+        assert await sw.async_write(port, b"used") == 4
+        owner.close()
+        with pytest.raises(sw.StreamClosed, match=re.escape(f"port {line.port} is closed; open() it first")):
+            await sw.async_write(port, data)
+        port.close()

@@ -254,8 +254,8 @@ async def reset(folder):
 async def held_up(folder):
     """How long the loop did not turn while each of these was done there, beside how long it did not for nothing.
 
-    The longest callback is told by the CPU that it used, as the machine may stop this process in any of them. The
-    longest turn is told by the clock, of many: each is set beside the longest one of as many turns of an idle loop.
+    The longest callback is measured in CPU time, because the machine may stop this process in any of them.
+    The longest turn is measured by the clock. The longest of as many turns of an idle loop stands beside it.
     """
     turns, busiest, doing = dict[str, list[float]](), (0.0, ""), "nothing"
     genuine = asyncio.Handle._run

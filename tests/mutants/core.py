@@ -512,7 +512,7 @@ CORE = [
     slip("_handler.py", "args, self.args = self.args, ()", "args = self.args", OPERATION_CYCLE),
     slip("_handler.py", "del cancelled, args", "pass", OPERATION_CYCLE),
     slip("_operation.py", "del args  # the traceback keeps this frame", "pass", OPERATION_CYCLE),
-    slip("_timers.py", "self._handle = None  # which keeps this method", "pass", OPERATION_CYCLE),
+    slip("_timers.py", "self._handle = None  # it has a reference to this method", "pass", OPERATION_CYCLE),
     slip(
         "_handler.py",
         "        if cancelled is not None:\n",

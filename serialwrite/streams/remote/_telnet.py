@@ -37,7 +37,7 @@ def escaped(buffers: Sequence[memoryview], half: bool) -> tuple[Escaped, list[by
     parts: list[tuple[int, bytes | None]] = []
     payload: list[bytes | memoryview] = []
     for view in buffers:
-        copy = bytes(view)  # searched and escaped ten times as fast as the view
+        copy = bytes(view)  # for the search alone, which takes ten times as long in a view
         if b"\xff" not in copy:  # it goes out as it is
             parts.append((len(view), None))
             payload.append(view)

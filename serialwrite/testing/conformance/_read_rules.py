@@ -1,4 +1,4 @@
-"""READ_RULES: the rules of section 4 of the design for a stream that is read from; here, what only reading has."""
+"""READ_RULES: the rules of a stream that is read from; here are those that only reading has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of section 4 of the design that hold of both ways: each is checked of writing or of reading by its case."""
+"""The rules that hold both of writing and of reading. What each does to a stream is its case's."""
 
 from __future__ import annotations
 

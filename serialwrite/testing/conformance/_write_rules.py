@@ -1,4 +1,4 @@
-"""WRITE_RULES: the rules of section 4 of the design for a stream that is written to; here, what only writing has."""
+"""WRITE_RULES: the rules of a stream that is written to; here are those that only writing has."""
 
 from __future__ import annotations
 

@@ -319,6 +319,28 @@ async def test_a_count_that_is_asked_amid_a_send_changes_nothing():
             assert (counts[0], server.data) == (0, b"hello")
 
 
+async def test_a_count_asked_by_a_thread_waits_for_the_send():
+    with telnet_server() as server:
+        async with sw.SerialPort(server.url, in_flight=None) as port:
+            output, counts, sock = port.driver.connection._output, [], port.socket
+            asking = threading.Thread(target=lambda: counts.append(port.accepted))
+
+            class Watched:
+                def sendmsg(self, *args):
+                    if not asking.ident:
+                        asking.start()
+                        asking.join(0.2)  # until it waits
+                        assert asking.is_alive()
+                    return sock.sendmsg(*args)
+
+            output._sock = Watched()
+            assert await sw.async_write(port, b"hello", timeout=30) == 5
+            output._sock = sock
+            asking.join()
+            await port.async_drain(timeout=30)
+            assert (counts, server.data) == ([5], b"hello")
+
+
 async def test_a_window_that_becomes_smaller_than_what_is_out():
     with telnet_server() as server:
         async with sw.SerialPort(server.url, 3_000_000) as port:
