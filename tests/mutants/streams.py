@@ -641,6 +641,24 @@ STREAMS = [
         RFC2217 + "test_a_close_of_the_socket_ends_what_waits",
     ),
     slip(
+        REMOTE + "_link.py",
+        "        self._limit(not unsent)\n",
+        "",
+        "streams/remote/test_link.py::test_a_peer_that_reads_late_gets_it_without_a_loop",
+    ),
+    slip(
+        REMOTE + "_link.py",
+        "        self._limit(bool(room) if unacknowledged else not unsent)\n",
+        "        self._limit(True)\n",
+        "streams/remote/test_link.py::test_a_peer_that_reads_late_gets_what_was_accepted",
+    ),
+    slip(
+        REMOTE + "_link.py",
+        "        self._looked_at_by = _no_loop\n        self.look()\n",
+        "        self.look()\n",
+        "streams/remote/test_link.py::test_the_limit_is_back_once_the_peer_has_read",
+    ),
+    slip(
         REMOTE + "_rfc2217_line.py",
         "            if not _grants(name, question):\n",
         "            if False:\n",

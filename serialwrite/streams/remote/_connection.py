@@ -223,8 +223,6 @@ class Connection:
             n = self._attempt(output.write, chosen, PROOF, question)
         else:
             n = self._attempt(output.write, chosen)
-        if self.link.lifted:
-            self.link.moved()
         return n
 
     def _ask_for_rest(self) -> None:
@@ -247,12 +245,14 @@ class Connection:
 
     def _attempt(self, sending: Callable[[*Ts], T], *args: *Ts) -> T:
         try:
-            return sending(*args)
+            result = sending(*args)
         except BlockingIOError:
             raise
         except OSError as error:
             self._lose(error)
             raise
+        self.link.sent()
+        return result
 
     def flush(self) -> bool:
         """Send the commands that wait, as far as the socket takes them: whether none waits any more.

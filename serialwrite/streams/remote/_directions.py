@@ -62,7 +62,7 @@ class CreditDirection(PollableDirection):
         buffers, _ = self._wanted
         self._news.step(buffers, self._stepped)
         if self._connection.full:
-            self._connection.link.full()
+            self._connection.link.look()
             self._room.step(buffers, self._stepped)
         elif self._room._watch is not None:  # it has waited before
             self._room.stop()
@@ -126,7 +126,7 @@ class CreditDirection(PollableDirection):
 
     def block(self, seconds: float | None, moved: bool) -> None:
         if self._connection.full:
-            self._connection.link.full()
+            self._connection.link.look()
             self._room.block(within_a_look(seconds), moved)
         else:
             self._news.block(seconds, moved)
@@ -160,11 +160,11 @@ class RoomDirection(PollableDirection):
         self._link = link
 
     def step(self, buffers: Any, done: Done) -> None:
-        self._link.full()
+        self._link.look()
         super().step(buffers, done)
 
     def block(self, seconds: float | None, moved: bool) -> None:
-        self._link.full()
+        self._link.look()
         super().block(within_a_look(seconds), moved)
 
 

@@ -5,69 +5,81 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import weakref
+from collections.abc import Callable
 from contextlib import suppress
 
 # A link is dead once nothing was heard for about 10 s: seconds of silence, seconds between probes, probes; and
 # milliseconds for which what was sent may stay without an answer.
 IDLE, INTERVAL, PROBES, UNANSWERED_MS = 4, 2, 3, 10_000
-# Seconds between two looks at a connection that takes nothing.
+# Seconds between two looks at a connection on which something is still to be acknowledged.
 LOOK = 1.0
-_UNACKED = struct.Struct("24xI")  # tcpi_unacked of struct tcp_info, <linux/tcp.h>
+# Of struct tcp_info, <linux/tcp.h>: segments not acknowledged, bytes not sent, bytes that the peer has room for.
+_INFO = struct.Struct("24xI116xI80xI")
 
 
 class Link:
     """Sets up ``sock`` so that what is sent goes out at once, and a dead link ends the connection.
 
     Linux ends it by TCP_USER_TIMEOUT, also if the peer answers but has closed its window for so long, because its
-    device has stopped. So the limit is lifted while everything that was sent has been acknowledged, and more
-    waits. A link that dies meanwhile is noticed once TCP's own probes have stayed without an answer, minutes later.
-
-    Attributes:
-        lifted: whether it is.
+    device has stopped. What it has not acknowledged is lost then. So the limit is lifted while the peer has no room. A
+    link that dies meanwhile is noticed once TCP's own probes have stayed without an answer, minutes later.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self.lifted = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._limited = False
+        self._looked_at_by: Callable[[], asyncio.AbstractEventLoop | None] = _no_loop
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"  # macOS
         for name, value in ((idle, IDLE), ("TCP_KEEPINTVL", INTERVAL), ("TCP_KEEPCNT", PROBES)):
             with suppress(AttributeError, OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-        self._limit(UNANSWERED_MS)
+        self._limit(True)
 
-    def moved(self) -> None:
-        """Something was sent while the limit was ``lifted``."""
-        self.lifted = False
-        self._limit(UNANSWERED_MS)
+    def sent(self) -> None:
+        """Something was sent. If some of it has to wait, the peer may have no room; without a loop, no look follows."""
+        unacknowledged, unsent, _ = self._state()
+        self._limit(not unsent)
+        self._look_later(unacknowledged or unsent)
+
+    def look(self) -> None:
+        """See whether the peer has room. Call it once a second while there is none to send; an event loop does so."""
+        unacknowledged, unsent, room = self._state()
+        self._limit(bool(room) if unacknowledged else not unsent)
+        self._look_later(unacknowledged or unsent)
 
     def received(self) -> None:
         """Something may have come: acknowledge it at once. ser2net sends a last small piece only once that was done."""
         with suppress(AttributeError, OSError):  # Linux alone has it
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
-    def full(self) -> None:
-        """There was no room to send. It is to be called once a second then; an event loop that runs here does so."""
-        if self.lifted:
-            return
+    def _state(self) -> tuple[int, int, int]:
+        """Segments not acknowledged, bytes not sent, and bytes that the peer has room for."""
         try:
-            (unacknowledged,) = _UNACKED.unpack_from(
-                self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.size)
-            )
+            state = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
         except (AttributeError, OSError):  # not Linux, or closed
-            return
-        if not unacknowledged:
-            self.lifted = True
-            self._limit(0)
-        elif self._timer is None and (loop := asyncio._get_running_loop()) is not None:
-            self._timer = loop.call_later(LOOK, self._look)
+            return 0, 0, 0
+        return _INFO.unpack(state.ljust(_INFO.size, b"\xff"))  # Linux before 5.4 does not tell the last one
 
-    def _look(self) -> None:
-        self._timer = None
-        self.full()
+    def _look_later(self, needed: int) -> None:
+        loop = asyncio._get_running_loop()
+        if needed and loop is not None and self._looked_at_by() is not loop:
+            self._looked_at_by = weakref.ref(loop)
+            loop.call_later(LOOK, self._look_again)
 
-    def _limit(self, milliseconds: int) -> None:
-        with suppress(AttributeError, OSError):  # Linux alone has it
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    def _look_again(self) -> None:
+        self._looked_at_by = _no_loop
+        self.look()
+
+    def _limit(self, limited: bool) -> None:
+        if limited is not self._limited:
+            self._limited = limited
+            with suppress(AttributeError, OSError):  # Linux alone has it
+                milliseconds = UNANSWERED_MS if limited else 0
+                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+
+
+def _no_loop() -> None:
+    """A reference to no loop."""

@@ -49,8 +49,7 @@ class TcpPort:
 
     def write_some_nowait(self, buffers: Sequence[Any], /) -> int:
         n = self._stream.write_some_nowait(buffers)
-        if self._link.lifted:
-            self._link.moved()
+        self._link.sent()
         return n
 
     def write_one(self, data: bytes, /) -> int:
@@ -73,7 +72,7 @@ class TcpPort:
     def stall_reason(self, accepted: int | None, quiet: float, /) -> str | None:
         if self.socket.fileno() < 0:
             return None
-        self._link.full()
+        self._link.look()
         queued = self.device.output_queue()
         still = self._standstill.see(queued, accepted)
         return NOT_READING if queued != 0 and still >= quiet else None
