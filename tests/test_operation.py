@@ -133,3 +133,15 @@ async def test_a_handler_that_gets_wrong_arguments_ends_the_future(token):
     future = sw.async_initiate(executor.post, token, executor)
     await until(future.done, 5.0)
     assert isinstance(future.exception(), IndexError)
+
+
+def test_a_second_completion_is_refused():
+    calls = []
+
+    def complete_twice(handler):
+        handler(None, 1)
+        with pytest.raises(RuntimeError, match=r"was called a second time, with \(None, 2\)$"):
+            handler(None, 2)
+
+    sw.async_initiate(complete_twice, lambda error, n: calls.append((error, n)), sw.inline_executor)
+    assert calls == [(None, 1)]

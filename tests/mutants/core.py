@@ -493,9 +493,7 @@ CORE = [
         "_handler.py",
         "            self._function = completed_twice",
         "            pass",
-        "contract/test_rules.py::test_rule_2_a_condition_that_closes_the_stream_ends_it_once",
-        "contract/test_conformance.py",
-        INLINE,
+        "test_operation.py::test_a_second_completion_is_refused",
     ),
     slip(
         "_handler.py",

@@ -161,7 +161,7 @@ STREAMS = [
         FD + "_pollable_direction.py",
         "            self._watch.rest(self._ready)",
         "            self._watch.disarm()",
-        POLLABLE,
+        WATCH + "::test_a_hang_up_ends_a_pause",
     ),
     slip(
         FD + "_pollable_direction.py",
