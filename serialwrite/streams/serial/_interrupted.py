@@ -73,11 +73,14 @@ class InterruptibleCall(threading.Thread):
         """
         if URGENT is not None and not self.done.is_set():
             with _handled(URGENT):
-                for _ in range(round(patience / BETWEEN)):
+                turns = round(patience / BETWEEN)
+                while turns and not self.done.is_set():
                     assert self.ident is not None
                     signal.pthread_kill(self.ident, URGENT)
-                    if self.done.wait(BETWEEN):
-                        break
+                    self.done.wait(BETWEEN)
+                    turns -= 1
+                if self.done.is_set():
+                    self.dismiss()  # a signal may be on its way to the thread, which takes it before its end
         return self.done.is_set()
 
     def dismiss(self) -> None:

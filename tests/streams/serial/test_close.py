@@ -19,7 +19,7 @@ from waiting import until, waits_to_write
 import serialwrite as sw
 from serialwrite.streams.serial import _close as _closing
 from serialwrite.streams.serial._close import close_forgotten
-from serialwrite.streams.serial._interrupted import call_interrupted
+from serialwrite.streams.serial._interrupted import InterruptibleCall, call_interrupted
 from serialwrite.streams.serial._tty import Tty
 from serialwrite.testing import PtyPair, receive_available
 
@@ -359,6 +359,25 @@ async def test_several_ports_at_once(sigurg):
     assert unsent == [len(DATA) - 16] * 4
     signal.raise_signal(signal.SIGURG)
     assert sigurg == [1]
+
+
+def test_a_signal_that_comes_late_is_not_the_programs(sigurg, monkeypatch):
+    """It is sent when the call has just ended, so that its thread takes it some time later."""
+    kill = signal.pthread_kill
+    for _ in range(50):
+        ends = threading.Event()
+        call = InterruptibleCall(ends.wait, "late")
+
+        def end_and_kill(thread, number, call=call, ends=ends):
+            ends.set()
+            call.done.wait()
+            kill(thread, number)
+
+        monkeypatch.setattr(signal, "pthread_kill", end_and_kill)
+        call.start()
+        assert call.interrupt(30)
+        call.dismiss()
+    assert sigurg == []
 
 
 @pytest.mark.parametrize("thread", [True, False], ids=["on another thread", "on the main thread"])
