@@ -20,7 +20,7 @@ import serial
 import serialwrite as sw
 from serialwrite.streams.remote._connection import PROOF
 from serialwrite.testing import SimulatedUart
-from serialwrite.testing.conformance._recorder import _seconds_kept
+from serialwrite.testing.conformance._recorder import seconds_kept
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "support"))
 from ser2net import RFC2217, ser2net
@@ -270,9 +270,9 @@ async def held_up(folder):
 
     async def watch():
         while True:
-            what, before = doing, time.perf_counter() - _seconds_kept()
+            what, before = doing, time.perf_counter() - seconds_kept()
             await asyncio.sleep(0)
-            turns.setdefault(what, []).append((time.perf_counter() - _seconds_kept() - before) * 1e3)
+            turns.setdefault(what, []).append((time.perf_counter() - seconds_kept() - before) * 1e3)
 
     with echo() as name, device() as other, server(folder, name) as url, tempfile.TemporaryDirectory() as second:
         with server(Path(second), other) as sink:

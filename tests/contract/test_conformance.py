@@ -163,7 +163,7 @@ def over_rfc2217(far, **settings):
 
 
 async def clog_behind_server(stream):
-    """Write until nothing more is taken twice over: a server that this machine leaves waiting for a while is not full."""
+    """Write until nothing is taken for some time: a server that only waits for the CPU looks full, too."""
     total = 0
     while taken := await clog_by_writing(stream):
         total += taken

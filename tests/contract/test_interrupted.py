@@ -37,7 +37,7 @@ KINDS = (Alarm, TimeIsUp, KeyboardInterrupt)
 
 @pytest.fixture(autouse=True)
 def what_was_caught_goes(no_leaks):
-    """An exception keeps the frames that it passed, and what they opened; kept in one of them, it is in a cycle."""
+    """Collect what a test has caught: its traceback keeps the test's frame, and that keeps it."""
     yield
     gc.collect()
 

@@ -1,4 +1,4 @@
-"""Link: a TCP connection whose dead link is noticed, and whose peer may stop reading for as long as it likes."""
+"""Link: a TCP connection that a dead link ends, and a live peer that stops reading does not."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from contextlib import suppress
 IDLE, INTERVAL, PROBES, UNANSWERED_MS = 4, 2, 3, 10_000
 # Seconds between two looks at a connection on which something is still to be acknowledged.
 LOOK = 1.0
-# Of struct tcp_info, <linux/tcp.h>: segments not acknowledged, bytes not sent, bytes that the peer has room for.
-_INFO = struct.Struct("24xI116xI80xI")
+# Of struct tcp_info, <linux/tcp.h>: state, segments not acknowledged, bytes not sent, bytes that the peer has room for.
+_INFO = struct.Struct("B23xI116xI80xI")
+_CLOSED = 7  # TCP_CLOSE, a state
 
 
 class Link:
@@ -28,8 +29,7 @@ class Link:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._limited = False
-        self._looked_at_by: Callable[[], asyncio.AbstractEventLoop | None] = _no_loop
+        self._scheduled_on: Callable[[], asyncio.AbstractEventLoop | None] = _no_loop  # which is to look
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"  # macOS
@@ -39,7 +39,7 @@ class Link:
         self._limit(True)
 
     def sent(self) -> None:
-        """Something was sent. If some of it has to wait, the peer may have no room; without a loop, no look follows."""
+        """Something was sent. Lift the limit if some of it waits for room: without a loop, no look follows."""
         unacknowledged, unsent, _ = self._state()
         self._limit(not unsent)
         self._look_later(unacknowledged or unsent)
@@ -58,27 +58,27 @@ class Link:
     def _state(self) -> tuple[int, int, int]:
         """Segments not acknowledged, bytes not sent, and bytes that the peer has room for."""
         try:
-            state = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
+            info = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
         except (AttributeError, OSError):  # not Linux, or closed
             return 0, 0, 0
-        return _INFO.unpack(state.ljust(_INFO.size, b"\xff"))  # Linux before 5.4 does not tell the last one
+        # Linux before 5.4 does not tell the last one.
+        state, unacknowledged, unsent, room = _INFO.unpack(info.ljust(_INFO.size, b"\xff"))
+        return (0, 0, 0) if state == _CLOSED else (unacknowledged, unsent, room)
 
     def _look_later(self, needed: int) -> None:
         loop = asyncio._get_running_loop()
-        if needed and loop is not None and self._looked_at_by() is not loop:
-            self._looked_at_by = weakref.ref(loop)
+        if needed and loop is not None and self._scheduled_on() is not loop:
+            self._scheduled_on = weakref.ref(loop)
             loop.call_later(LOOK, self._look_again)
 
     def _look_again(self) -> None:
-        self._looked_at_by = _no_loop
+        self._scheduled_on = _no_loop
         self.look()
 
     def _limit(self, limited: bool) -> None:
-        if limited is not self._limited:
-            self._limited = limited
-            with suppress(AttributeError, OSError):  # Linux alone has it
-                milliseconds = UNANSWERED_MS if limited else 0
-                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        with suppress(AttributeError, OSError):  # Linux alone has it
+            milliseconds = UNANSWERED_MS if limited else 0
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
 def _no_loop() -> None:

@@ -183,16 +183,16 @@ async def require_idle(what: str) -> None:
 
 def _available_and_ran() -> tuple[float, float]:
     """The clock without the time that others kept this thread from running, and how long the thread has run."""
-    kept = _seconds_kept()
+    kept = seconds_kept()
     while True:
         # Of one moment: had another thread the core in between, one would be of before that and the other of after it.
         now, ran, before = time.monotonic(), time.thread_time(), kept
-        kept = _seconds_kept()
+        kept = seconds_kept()
         if kept == before:
             return now - kept, ran
 
 
-def _seconds_kept() -> float:
+def seconds_kept() -> float:
     """How long others have kept this thread from running, where the system reports it (Linux), else 0."""
     try:
         # Not also how long it has run: of the turn under way that counts what was before the last tick.

@@ -212,7 +212,7 @@ async def test_a_hang_up_that_is_not_seen_by_a_try_does_not_spin(monkeypatch):
 
 
 def long_pauses(monkeypatch):
-    """What was reported and not so is not believed again before a test is over."""
+    """After a false report, no other is believed before the test is over."""
     monkeypatch.setattr(_backoff, "FIRST_PAUSE_S", 2 * BOUND)
     monkeypatch.setattr(_backoff, "LONGEST_PAUSE_S", 2 * BOUND)
 

@@ -1,8 +1,9 @@
-"""A live peer that reads nothing for longer than a dead link is silent loses no byte; see dead_link.py, too."""
+"""A live peer that stops reading gets all that was accepted. That a dead link ends a port is in test_open_rfc2217."""
 
 import asyncio
 import contextlib
 import socket
+import struct
 import time
 
 import pytest
@@ -12,13 +13,13 @@ import serialwrite as sw
 from serialwrite.streams.remote import _link
 
 DATA = b"x" * 400_000  # more than a peer's system has room for, and less than this one's
-STOPPED_S = 1.0
+STOPPED_S = 1.5
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """A link is dead after less than STOPPED_S."""
-    monkeypatch.setattr(_link, "UNANSWERED_MS", 300)
+    """The peer stands still for longer than a dead link may."""
+    monkeypatch.setattr(_link, "UNANSWERED_MS", 600)
     monkeypatch.setattr(_link, "LOOK", 0.05)
 
 
@@ -74,5 +75,21 @@ async def test_the_limit_is_back_once_the_peer_has_read(kind):
         assert port.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 0
         assert await asyncio.to_thread(received, peer) == len(DATA)
         async with asyncio.timeout(30):
-            while port.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) != 300:
+            while port.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) != 600:
                 await asyncio.sleep(0.01)
+
+
+@KINDS
+async def test_a_connection_that_is_over_is_looked_at_no_more(kind, monkeypatch):
+    with port_and_peer(kind) as (port, peer):
+        assert await sw.async_write(port, DATA, timeout=30) == len(DATA)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()  # a reset: what was not sent stays so
+        await asyncio.sleep(3 * _link.LOOK)
+        loop, timers = asyncio.get_running_loop(), []
+        call_later = loop.call_later
+        monkeypatch.setattr(
+            loop, "call_later", lambda seconds, *args: timers.append(args) or call_later(seconds, *args)
+        )
+        await asyncio.sleep(5 * _link.LOOK)
+        assert [args for args in timers if "Link" in repr(args)] == []
